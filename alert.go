@@ -1,0 +1,61 @@
+package glassward
+
+import "time"
+
+// An AlertID names an alert for ever: it is derived from the rule, its group
+// and the first record that caused it, so that judging again gives it again.
+type AlertID string
+
+// An Entity is a thing that an alert is about, as Sentinel maps it: Type is
+// Account, IP or CloudApplication …, Identifiers maps Sentinel's identifier
+// names (AadUserId, Name, UPNSuffix, Address, AppId …) to values.
+type Entity struct {
+	Type        string            `json:"type"`
+	Identifiers map[string]string `json:"identifiers"`
+}
+
+// An Alert is one verdict of one rule. It grows: a result row that shares a
+// record with an earlier alert of the same rule and group extends that alert.
+type Alert struct {
+	ID     AlertID `json:"id"`
+	Tenant string  `json:"tenant"`
+	// RuleID, RuleName, RuleVersion and QueryHash trace the verdict to the exact
+	// text that gave it; QueryHash is SHA-256 in hex.
+	RuleID      string   `json:"ruleId"`
+	RuleName    string   `json:"ruleName"`
+	RuleVersion string   `json:"ruleVersion"`
+	QueryHash   string   `json:"queryHash"`
+	Title       string   `json:"title"`
+	Description string   `json:"description"`
+	Severity    Severity `json:"severity"`
+	Tactics     []string `json:"tactics,omitempty"`
+	Techniques  []string `json:"techniques,omitempty"`
+	Entities    []Entity `json:"entities,omitempty"`
+	// Details are the rule's customDetails, name to values.
+	Details map[string][]string `json:"customDetails,omitempty"`
+	// Rows are the result rows, column name to text, in the query's order of
+	// columns (see Columns); at most 150 are kept and RowCount says how many there
+	// were.
+	Columns  []string   `json:"columns"`
+	Rows     [][]string `json:"rows"`
+	RowCount int        `json:"rowCount"`
+	// Records is the lineage: the ids of the records that caused the rows, sorted.
+	// LineageOverflow says that there were more than the bound.
+	Records         []RecordID `json:"-"`
+	LineageOverflow bool       `json:"lineageOverflow,omitempty"`
+	// Start and End are the first and last event times, Received the latest time
+	// of receipt among the records, and Judged when the rule was evaluated.
+	Start    time.Time `json:"startTimeUtc"`
+	End      time.Time `json:"endTimeUtc"`
+	Received time.Time `json:"receivedTimeUtc"`
+	Judged   time.Time `json:"judgedTimeUtc"`
+	// Late says that a record came after its window had been judged.
+	Late bool `json:"late,omitempty"`
+	// Unconfirmed says that later data withdrew the result; it never closes
+	// anything.
+	Unconfirmed bool `json:"unconfirmed,omitempty"`
+	// ActionGroups are the names of the groups to notify.
+	ActionGroups []string `json:"actionGroups,omitempty"`
+	// NoIncident is set where the rule says createIncident: false.
+	NoIncident bool `json:"noIncident,omitempty"`
+}

@@ -1,0 +1,75 @@
+package glassward
+
+import "time"
+
+// Incident states, classifications and reasons are Sentinel's.
+type (
+	// IncidentStatus is New, Active or Closed.
+	IncidentStatus string
+	// Classification is given when an incident is closed.
+	Classification string
+)
+
+// The states of an incident.
+const (
+	StatusNew    IncidentStatus = "New"
+	StatusActive IncidentStatus = "Active"
+	StatusClosed IncidentStatus = "Closed"
+)
+
+// The classifications of a closed incident.
+const (
+	Undetermined   Classification = "Undetermined"
+	TruePositive   Classification = "TruePositive"
+	BenignPositive Classification = "BenignPositive"
+	FalsePositive  Classification = "FalsePositive"
+)
+
+// An Incident is what people work on: alerts that belong together.
+type Incident struct {
+	// Number counts from 1 within a tenant; Tenant and Number name the incident.
+	Number int64  `json:"incidentNumber"`
+	Tenant string `json:"tenant"`
+
+	Title          string         `json:"title"`
+	Description    string         `json:"description"`
+	Severity       Severity       `json:"severity"`
+	Status         IncidentStatus `json:"status"`
+	Owner          string         `json:"owner,omitempty"`
+	Classification Classification `json:"classification,omitempty"`
+	Reason         string         `json:"classificationReason,omitempty"`
+	Comment        string         `json:"classificationComment,omitempty"`
+
+	FirstActivity time.Time `json:"firstActivityTimeUtc"`
+	LastActivity  time.Time `json:"lastActivityTimeUtc"`
+	Created       time.Time `json:"createdTimeUtc"`
+	Modified      time.Time `json:"lastModifiedTimeUtc"`
+	Acknowledged  time.Time `json:"acknowledgedTimeUtc,omitzero"`
+	Closed        time.Time `json:"closedTimeUtc,omitzero"`
+
+	// Alerts are in the order in which they joined.
+	Alerts   []AlertID `json:"alertIds"`
+	Entities []Entity  `json:"entities,omitempty"`
+	// Accounts are the object ids of the emergency accounts concerned.
+	Accounts []string `json:"accounts,omitempty"`
+	// Seen holds what has already paged: addresses, sessions, actors, protected
+	// objects, each as "kind:value". What is not in it pages again.
+	Seen     []string        `json:"seen,omitempty"`
+	Timeline []TimelineEntry `json:"timeline"`
+	// Etag changes with every modification; writers must present the one they
+	// read.
+	Etag string `json:"etag"`
+}
+
+// A TimelineEntry is one thing that happened in an incident.
+type TimelineEntry struct {
+	// Time is when it happened in the world, Noted when we learned of it.
+	Time  time.Time `json:"time"`
+	Noted time.Time `json:"noted"`
+	// Kind is alert, grown, late, unconfirmed, page, acknowledge, assign, comment,
+	// close, reopen or delivery.
+	Kind  string  `json:"kind"`
+	Text  string  `json:"text"`
+	Actor string  `json:"actor,omitempty"`
+	Alert AlertID `json:"alertId,omitempty"`
+}

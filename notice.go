@@ -1,0 +1,60 @@
+package glassward
+
+import "time"
+
+// A NoticeID is the stable key of a notice: the same notice, sent again after a
+// crash, carries the same key, so that receivers can tell a repeat.
+type NoticeID string
+
+// A Notice is a message that is owed to an action group. It is committed
+// together with the change that owes it.
+type Notice struct {
+	ID       NoticeID `json:"id"`
+	Tenant   string   `json:"tenant"`
+	Group    string   `json:"actionGroup"`
+	Incident int64    `json:"incidentNumber,omitempty"`
+	// Alert is the alert that owed the notice, empty for health notices.
+	Alert    AlertID  `json:"alertId,omitempty"`
+	Severity Severity `json:"severity"`
+	// Kind is fired, grown, again (something new in an open incident), closed,
+	// health or test.
+	Kind string `json:"kind"`
+	// Why says in one sentence why this notice is sent now.
+	Why     string    `json:"why"`
+	Subject string    `json:"subject,omitempty"`
+	Created time.Time `json:"created"`
+}
+
+// A DeliveryStatus is the state of one notice at one receiver.
+type DeliveryStatus string
+
+// The states of a delivery. Failed is final (the receiver refused for good);
+// whatever else went wrong is Pending with a next attempt.
+const (
+	Pending   DeliveryStatus = "pending"
+	Delivered DeliveryStatus = "delivered"
+	Failed    DeliveryStatus = "failed"
+)
+
+// A Delivery is one notice to one receiver, with its attempts.
+type Delivery struct {
+	Notice   NoticeID       `json:"noticeId"`
+	Receiver string         `json:"receiver"`
+	Status   DeliveryStatus `json:"status"`
+	Attempts int            `json:"attempts"`
+	Next     time.Time      `json:"next,omitzero"`
+	Settled  time.Time      `json:"settled,omitzero"`
+	// Answer is what the receiver said last, at most 1 KB, without secrets.
+	Answer string `json:"answer,omitempty"`
+}
+
+// An Attempt is one try of a delivery.
+type Attempt struct {
+	Notice   NoticeID      `json:"noticeId"`
+	Receiver string        `json:"receiver"`
+	Number   int           `json:"number"`
+	At       time.Time     `json:"at"`
+	Took     time.Duration `json:"took"`
+	OK       bool          `json:"ok"`
+	Answer   string        `json:"answer"`
+}
