@@ -21,10 +21,13 @@ type Alert struct {
 	Tenant string  `json:"tenant"`
 	// RuleID, RuleName, RuleVersion and QueryHash trace the verdict to the exact
 	// text that gave it; QueryHash is SHA-256 in hex.
-	RuleID      string   `json:"ruleId"`
-	RuleName    string   `json:"ruleName"`
-	RuleVersion string   `json:"ruleVersion"`
-	QueryHash   string   `json:"queryHash"`
+	RuleID      string `json:"ruleId"`
+	RuleName    string `json:"ruleName"`
+	RuleVersion string `json:"ruleVersion"`
+	QueryHash   string `json:"queryHash"`
+	// Group tells apart the alerts of one rule that never extend each other,
+	// empty where the rule has one group.
+	Group       string   `json:"group,omitempty"`
 	Title       string   `json:"title"`
 	Description string   `json:"description"`
 	Severity    Severity `json:"severity"`

@@ -52,6 +52,16 @@ type Incident struct {
 	Entities []Entity  `json:"entities,omitempty"`
 	// Accounts are the object ids of the emergency accounts concerned.
 	Accounts []string `json:"accounts,omitempty"`
+	// RuleIDs are the rules whose alerts are in the incident, sorted.
+	RuleIDs []string `json:"relatedAnalyticRuleIds,omitempty"`
+	// ActionGroups are the groups that were told of the incident, sorted; who was
+	// told is told again.
+	ActionGroups []string `json:"actionGroups,omitempty"`
+	// GroupKey is what an alert without an emergency account must share to join;
+	// Previous is the number of the closed or full incident that this one
+	// follows, 0 if none.
+	GroupKey string `json:"groupKey,omitempty"`
+	Previous int64  `json:"previousIncidentNumber,omitempty"`
 	// Seen holds what has already paged: addresses, sessions, actors, protected
 	// objects, each as "kind:value". What is not in it pages again.
 	Seen     []string        `json:"seen,omitempty"`
