@@ -1,0 +1,220 @@
+package incident
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"glassward"
+)
+
+// The ways in which a command fails.
+var (
+	ErrNotFound = errors.New("no such incident")
+	ErrConflict = errors.New("the incident was changed meanwhile")
+	ErrInvalid  = errors.New("not possible")
+)
+
+// AnyEtag stands for whatever tag the incident has, as * does in If-Match.
+const AnyEtag = "*"
+
+// Sentinel's bounds on comments.
+const (
+	maxComments    = 100
+	maxCommentSize = 30000
+)
+
+// A Target names the incident that a command changes: its number, the Etag that
+// the writer read (or AnyEtag) and the person who does it.
+type Target struct {
+	Number int64
+	Etag   string
+	By     string
+}
+
+// A Command is what an operator does to an incident.
+type Command interface {
+	Event
+	target() Target
+	apply(st *step, inc *glassward.Incident) error
+}
+
+// Acknowledge says that a person has taken the incident up. It becomes Active
+// and the person its owner if it had none. Reason says why or what is being
+// done, and is required: an acknowledgement stops the waking of others.
+type Acknowledge struct {
+	Target
+	Reason string
+}
+
+// Assign gives the incident an owner, or none if To is empty.
+type Assign struct {
+	Target
+	To string
+}
+
+// Comment adds a comment of at most 30,000 characters; an incident takes 100. A
+// closed incident can be commented.
+type Comment struct {
+	Target
+	Text string
+}
+
+// Close closes the incident. Classification and Reason must be a pair that
+// Sentinel knows: TruePositive with SuspiciousActivity, BenignPositive with
+// SuspiciousButExpected, FalsePositive with IncorrectAlertLogic or
+// InaccurateData, Undetermined with none.
+type Close struct {
+	Target
+	Classification glassward.Classification
+	Reason         string
+	Comment        string
+}
+
+func (Acknowledge) event() {}
+func (Assign) event()      {}
+func (Comment) event()     {}
+func (Close) event()       {}
+
+func (t Target) target() Target { return t }
+
+// reasons are the reasons that go with each classification.
+var reasons = map[glassward.Classification][]string{
+	glassward.Undetermined:   {""},
+	glassward.TruePositive:   {"SuspiciousActivity"},
+	glassward.BenignPositive: {"SuspiciousButExpected"},
+	glassward.FalsePositive:  {"IncorrectAlertLogic", "InaccurateData"},
+}
+
+func (st *step) command(c Command) error {
+	t := c.target()
+	i := slices.IndexFunc(st.state.Incidents, func(inc glassward.Incident) bool { return inc.Number == t.Number })
+	if i < 0 {
+		return fmt.Errorf("incident %d: %w", t.Number, ErrNotFound)
+	}
+	inc := st.state.Incidents[i]
+	switch {
+	case t.Etag == "":
+		return fmt.Errorf("incident %d: %w: an etag is required; read the incident and give the one it has, or %s for any", t.Number, ErrInvalid, AnyEtag)
+	case t.Etag != AnyEtag && t.Etag != inc.Etag:
+		return fmt.Errorf("incident %d: %w: it has etag %s, the command was made for %s; read it again", t.Number, ErrConflict, inc.Etag, t.Etag)
+	case strings.TrimSpace(t.By) == "":
+		return fmt.Errorf("incident %d: %w: a command names the person who gives it", t.Number, ErrInvalid)
+	}
+	if err := c.apply(st, &inc); err != nil {
+		return fmt.Errorf("incident %d: %w", t.Number, err)
+	}
+	if len(inc.Timeline) == len(st.state.Incidents[i].Timeline) {
+		return nil // it was so already
+	}
+	st.put(inc)
+	return nil
+}
+
+func (c Acknowledge) apply(st *step, inc *glassward.Incident) error {
+	if inc.Status == glassward.StatusClosed {
+		return fmt.Errorf("%w: a closed incident cannot be acknowledged", ErrInvalid)
+	}
+	if strings.TrimSpace(c.Reason) == "" {
+		return fmt.Errorf("%w: an acknowledgement gives a reason", ErrInvalid)
+	}
+	if err := bounded(c.Reason); err != nil {
+		return err
+	}
+	inc.Status = glassward.StatusActive
+	if inc.Acknowledged.IsZero() {
+		inc.Acknowledged = st.now
+	}
+	if inc.Owner == "" {
+		inc.Owner = c.By
+	}
+	st.note(inc, glassward.TimelineEntry{Time: st.now, Kind: "acknowledge", Actor: c.By, Text: c.Reason})
+	return nil
+}
+
+func (c Assign) apply(st *step, inc *glassward.Incident) error {
+	if inc.Status == glassward.StatusClosed {
+		return fmt.Errorf("%w: a closed incident cannot be assigned", ErrInvalid)
+	}
+	if inc.Owner == c.To {
+		return nil
+	}
+	text := "assigned to " + c.To
+	if c.To == "" {
+		text = "assigned to nobody"
+	}
+	inc.Owner = c.To
+	st.note(inc, glassward.TimelineEntry{Time: st.now, Kind: "assign", Actor: c.By, Text: text})
+	return nil
+}
+
+func (c Comment) apply(st *step, inc *glassward.Incident) error {
+	if strings.TrimSpace(c.Text) == "" {
+		return fmt.Errorf("%w: the comment is empty", ErrInvalid)
+	}
+	if err := bounded(c.Text); err != nil {
+		return err
+	}
+	n := 0
+	for _, e := range inc.Timeline {
+		if e.Kind == "comment" {
+			n++
+		}
+	}
+	if n >= maxComments {
+		return fmt.Errorf("%w: it has %d comments, which is all that an incident takes", ErrInvalid, n)
+	}
+	st.note(inc, glassward.TimelineEntry{Time: st.now, Kind: "comment", Actor: c.By, Text: c.Text})
+	return nil
+}
+
+func (c Close) apply(st *step, inc *glassward.Incident) error {
+	if inc.Status == glassward.StatusClosed {
+		return fmt.Errorf("%w: it is closed already", ErrInvalid)
+	}
+	allowed, ok := reasons[c.Classification]
+	if !ok {
+		return fmt.Errorf("%w: unknown classification %q: use TruePositive, BenignPositive, FalsePositive or Undetermined", ErrInvalid, c.Classification)
+	}
+	if !slices.Contains(allowed, c.Reason) {
+		want := strings.Join(allowed, " or ")
+		if want == "" {
+			want = "no reason"
+		}
+		return fmt.Errorf("%w: %s does not go with reason %q: use %s", ErrInvalid, c.Classification, c.Reason, want)
+	}
+	if err := bounded(c.Comment); err != nil {
+		return err
+	}
+	inc.Status = glassward.StatusClosed
+	inc.Classification, inc.Reason, inc.Comment = c.Classification, c.Reason, c.Comment
+	inc.Closed = st.now
+	what := string(c.Classification)
+	if c.Reason != "" {
+		what += ", " + c.Reason
+	}
+	text := what
+	if c.Comment != "" {
+		text += ": " + c.Comment
+	}
+	st.note(inc, glassward.TimelineEntry{Time: st.now, Kind: "close", Actor: c.By, Text: text})
+	// Whoever was woken by the incident learns who closed it and why: an attacker
+	// with a stolen token shall not put out an alarm in silence.
+	groups := inc.ActionGroups
+	if len(groups) == 0 {
+		groups = []string{""}
+	}
+	a := glassward.Alert{Severity: inc.Severity}
+	st.owe(inc.Number, a, "closed", []string{st.now.Format(time.RFC3339Nano)}, groups, fmt.Sprintf("incident %d was closed by %s as %s", inc.Number, c.By, what))
+	return nil
+}
+
+func bounded(text string) error {
+	if n := utf8.RuneCountInString(text); n > maxCommentSize {
+		return fmt.Errorf("%w: the text has %d characters, at most %d are kept", ErrInvalid, n, maxCommentSize)
+	}
+	return nil
+}

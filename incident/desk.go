@@ -1,0 +1,298 @@
+package incident
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"glassward"
+)
+
+// An Outcome is what an evaluation of one rule over one tenant's records gave.
+type Outcome struct {
+	Tenant string
+	Rule   string
+	// Watermark is how far the rule has come, opaque to everybody but the rule;
+	// nil leaves the stored one.
+	Watermark []byte
+	// Alerts are new, grown or withdrawn.
+	Alerts []AlertChange
+	// Health are faults that the evaluation met. An Outcome may consist of
+	// nothing else; Rule is not needed then.
+	Health []Health
+}
+
+// A Query says what part of a tenant's book a step needs.
+type Query struct {
+	Tenant string
+	// Alert asks for the stored alert, if any, and for the incidents that hold
+	// it. Of its records only those in Records are needed.
+	Alert   glassward.AlertID
+	Records []glassward.RecordID
+	// Accounts and GroupKey ask for the incidents that share one of the accounts
+	// or the key and whose activity touches From..To, and for open ones of that
+	// key whatever their time if AnyTime is set.
+	Accounts []string
+	GroupKey string
+	From, To time.Time
+	AnyTime  bool
+	// Number asks for one incident, if it is not 0.
+	Number int64
+}
+
+// An Entry is what one Put stores.
+type Entry struct {
+	Tenant string
+	// Rule and Watermark are stored unless Watermark is nil.
+	Rule      string
+	Watermark []byte
+	Changes   Changes
+	// By names the person behind a command, empty for rules.
+	By string
+	// Raw holds the records that the alerts name, byte-exact, where they could be
+	// had; they go to the journal.
+	Raw map[glassward.RecordID][]byte
+}
+
+// A Tx is transaction B while it is open. What it reads nobody else changes
+// before it ends.
+type Tx interface {
+	// Book gives the part of the tenant's incidents and alerts that q names, and
+	// the next incident number.
+	Book(ctx context.Context, q Query) (State, error)
+	// AlertsByRecords gives, for those of the records that an alert of the rule
+	// and group holds, that alert.
+	AlertsByRecords(ctx context.Context, tenant, rule, group string, records []glassward.RecordID) (map[glassward.RecordID]glassward.AlertID, error)
+	// Put stores an entry. Notices whose id is stored already are left as they
+	// are.
+	Put(ctx context.Context, e Entry) error
+}
+
+// A Store keeps incidents. Commit runs f in one transaction: all of it is kept
+// when Commit gives nil, and nothing if f or the commit fails. f may be run
+// again.
+type Store interface {
+	Commit(ctx context.Context, f func(Tx) error) error
+}
+
+// A RawReader gives records byte-exact as they came. Those that it does not
+// have are missing from the map.
+type RawReader interface {
+	Raw(ctx context.Context, tenant string, ids []glassward.RecordID) (map[glassward.RecordID][]byte, error)
+}
+
+// DeskOptions are what a Desk is made of.
+type DeskOptions struct {
+	Store Store
+	// Policy gives a tenant's policy as it is now.
+	Policy func(tenant string) Policy
+	// Raw reads the records for the journal; nil leaves them out.
+	Raw RawReader
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// A Desk takes in what rules found out and what operators command, and commits
+// what Step makes of it. It may be used by several goroutines at once.
+type Desk struct {
+	store  Store
+	policy func(string) Policy
+	raw    RawReader
+	now    func() time.Time
+}
+
+// NewDesk gives a desk. Store and Policy are required.
+func NewDesk(o DeskOptions) (*Desk, error) {
+	if o.Store == nil || o.Policy == nil {
+		return nil, errors.New("incident: a desk needs a store and a policy")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Desk{store: o.Store, policy: o.Policy, raw: o.Raw, now: o.Now}, nil
+}
+
+// Take commits outcomes in one transaction and gives what changed, notices
+// included, so that the courier can be woken. Taking the same outcome again
+// changes nothing: alerts are recognised by id and by the records that they
+// hold, and notices by id.
+func (d *Desk) Take(ctx context.Context, outcomes ...Outcome) (Changes, error) {
+	raw := make([]map[glassward.RecordID][]byte, len(outcomes))
+	var rawErr error
+	if d.raw != nil {
+		for i, o := range outcomes {
+			ids := recordsOf(o)
+			if len(ids) == 0 {
+				continue
+			}
+			// An alarm does not wait for its evidence: the journal says which
+			// records could not be had.
+			m, err := d.raw.Raw(ctx, o.Tenant, ids)
+			if err != nil && rawErr == nil {
+				rawErr = err
+			}
+			raw[i] = m
+		}
+	}
+	var all Changes
+	err := d.store.Commit(ctx, func(tx Tx) error {
+		all = Changes{}
+		for i, o := range outcomes {
+			if err := d.take(ctx, tx, o, raw[i], &all); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Changes{}, fmt.Errorf("commit outcomes: %w", err)
+	}
+	if rawErr != nil {
+		// The changes stand; only the journal lacks the raw records.
+		return all, fmt.Errorf("%w: %w", ErrEvidence, rawErr)
+	}
+	return all, nil
+}
+
+// ErrEvidence is what Take wraps when everything was committed but the records
+// could not be read for the journal.
+var ErrEvidence = errors.New("the alerts were committed without their raw records")
+
+func (d *Desk) take(ctx context.Context, tx Tx, o Outcome, raw map[glassward.RecordID][]byte, all *Changes) error {
+	now := d.now()
+	policy := d.policy(o.Tenant)
+	events := make([]AlertChange, 0, len(o.Alerts)+len(o.Health))
+	events = append(events, o.Alerts...)
+	for _, h := range o.Health {
+		events = append(events, h.Change(o.Tenant, now))
+	}
+	for _, e := range events {
+		e, err := d.recognise(ctx, tx, o.Tenant, e)
+		if err != nil {
+			return err
+		}
+		state, err := tx.Book(ctx, d.query(o.Tenant, policy, e))
+		if err != nil {
+			return fmt.Errorf("read the incidents of alert %s: %w", e.Alert.ID, err)
+		}
+		changes, err := Step(state, policy, e, now)
+		if err != nil {
+			return err
+		}
+		if changes.Empty() {
+			continue
+		}
+		if err := tx.Put(ctx, Entry{Tenant: o.Tenant, Changes: changes, Raw: named(raw, changes)}); err != nil {
+			return fmt.Errorf("store alert %s: %w", e.Alert.ID, err)
+		}
+		all.Alerts = append(all.Alerts, changes.Alerts...)
+		all.Incidents = append(all.Incidents, changes.Incidents...)
+		all.Notices = append(all.Notices, changes.Notices...)
+	}
+	if o.Watermark != nil {
+		if err := tx.Put(ctx, Entry{Tenant: o.Tenant, Rule: o.Rule, Watermark: o.Watermark}); err != nil {
+			return fmt.Errorf("store the watermark of rule %s: %w", o.Rule, err)
+		}
+	}
+	return nil
+}
+
+// recognise gives the change the id of the alert that holds one of its records,
+// if there is one: the one that holds most of them, then the smallest id. So a
+// verdict is one alert even if the evaluation that found it knew nothing of the
+// earlier one.
+func (d *Desk) recognise(ctx context.Context, tx Tx, tenant string, e AlertChange) (AlertChange, error) {
+	ids := unionRecords(e.Alert.Records, e.NewRecords)
+	if len(ids) == 0 {
+		return e, nil
+	}
+	owners, err := tx.AlertsByRecords(ctx, tenant, e.Alert.RuleID, e.Alert.Group, ids)
+	if err != nil {
+		return e, fmt.Errorf("look for the alerts of the records: %w", err)
+	}
+	count := map[glassward.AlertID]int{}
+	for _, id := range owners {
+		count[id]++
+	}
+	if len(count) == 0 || count[e.Alert.ID] > 0 {
+		return e, nil
+	}
+	var best glassward.AlertID
+	for id, n := range count {
+		if best == "" || n > count[best] || n == count[best] && id < best {
+			best = id
+		}
+	}
+	e.Alert.ID = best
+	return e, nil
+}
+
+func (d *Desk) query(tenant string, p Policy, e AlertChange) Query {
+	reach := max(p.followUp(), p.lookback())
+	return Query{
+		Tenant: tenant, Alert: e.Alert.ID, Records: unionRecords(e.Alert.Records, e.NewRecords),
+		Accounts: concerned(p, e.Alert), GroupKey: groupKey(tidy(e.Alert)),
+		From: e.Alert.Start.Add(-reach), To: e.Alert.End.Add(reach),
+		AnyTime: e.Alert.RuleID == HealthRule,
+	}
+}
+
+// Do carries out a command and gives the incident as it is afterwards. The
+// error wraps ErrNotFound, ErrConflict or ErrInvalid where the command is at
+// fault.
+func (d *Desk) Do(ctx context.Context, tenant string, c Command) (glassward.Incident, error) {
+	var out glassward.Incident
+	err := d.store.Commit(ctx, func(tx Tx) error {
+		state, err := tx.Book(ctx, Query{Tenant: tenant, Number: c.target().Number})
+		if err != nil {
+			return err
+		}
+		changes, err := Step(state, d.policy(tenant), c, d.now())
+		if err != nil {
+			return err
+		}
+		for _, inc := range state.Apply(changes).Incidents {
+			if inc.Number == c.target().Number {
+				out = inc
+			}
+		}
+		if changes.Empty() {
+			return nil
+		}
+		return tx.Put(ctx, Entry{Tenant: tenant, Changes: changes, By: c.target().By})
+	})
+	return out, err
+}
+
+// Report commits faults of Glassward's own for a tenant, or for the whole
+// installation if the tenant is empty.
+func (d *Desk) Report(ctx context.Context, tenant string, faults ...Health) (Changes, error) {
+	return d.Take(ctx, Outcome{Tenant: tenant, Health: faults})
+}
+
+// recordsOf gives the ids of the records that an outcome's alerts name.
+func recordsOf(o Outcome) []glassward.RecordID {
+	var ids []glassward.RecordID
+	for _, e := range o.Alerts {
+		ids = append(ids, e.Alert.Records...)
+		ids = append(ids, e.NewRecords...)
+	}
+	return unionRecords(ids, nil)
+}
+
+// named gives the raw records that the changed alerts name.
+func named(raw map[glassward.RecordID][]byte, c Changes) map[glassward.RecordID][]byte {
+	if len(raw) == 0 {
+		return nil
+	}
+	out := map[glassward.RecordID][]byte{}
+	for _, a := range c.Alerts {
+		for _, id := range a.Records {
+			if b, ok := raw[id]; ok {
+				out[id] = b
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,29 @@
+// Package incident turns alerts into incidents.
+//
+// Step is a pure function: from what is known, an event and the time it makes
+// the changes to store: alerts, incidents and the notices that are owed. It
+// reads no clock and no store, and the same input gives the same changes. The
+// Desk runs Step inside one transaction of the control store (transaction B),
+// so that a watermark, the alerts behind it, the incident and the notices are
+// kept together or not at all.
+//
+// What belongs together. An alert names an emergency account when the
+// account's object id stands in one of its entities, details or rows. Such an
+// alert joins an open incident about the same account whose activity, by the
+// events' own times, lies within Policy.FollowUp of the alert's. An alert that
+// names no emergency account joins an open incident of the same rule and the
+// same entities within Policy.Lookback. Everything else opens an incident.
+//
+// What joins is never thereby silent. Everything that distinguishes an act (the
+// account, address, session, actor, protected object, operation and rule) is a
+// fact, written "kind:value". An incident keeps in Seen the facts that have
+// paged. An alert that brings a fact that is not there, or a higher severity,
+// pages again, whether or not somebody acknowledged the incident. An alert that
+// only grows lands in the timeline.
+//
+// A closed incident swallows nothing: a new alert opens a new incident that
+// names the old one as Previous (or reopens it, if Policy.Reopen says so), and
+// so does a known alert of a closed incident that brings a new fact. Closing
+// owes a notice to everybody who was told of the incident, so that nobody can
+// put an alarm out unseen.
+package incident

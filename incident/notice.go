@@ -1,0 +1,109 @@
+package incident
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"glassward"
+)
+
+// page notes in the timeline that people are told and owes the notices: to the
+// alert's groups and to everybody who was told of the incident before.
+func (st *step) page(inc *glassward.Incident, a glassward.Alert, kind string, news []string, why string) {
+	groups := union(inc.ActionGroups, a.ActionGroups)
+	if len(a.ActionGroups) == 0 {
+		groups = union(groups, st.policy.Groups)
+	}
+	if len(groups) == 0 {
+		// Owed all the same. The courier makes an alarm of a group it does not know.
+		groups = []string{""}
+	}
+	inc.ActionGroups = groups
+	st.note(inc, glassward.TimelineEntry{Time: st.now, Kind: "page", Text: why, Alert: a.ID})
+	st.owe(inc.Number, a, kind, news, groups, why)
+}
+
+func (st *step) owe(number int64, a glassward.Alert, kind string, news, groups []string, why string) {
+	if a.RuleID == HealthRule {
+		kind = "health"
+	}
+	for _, g := range groups {
+		st.changes.Notices = append(st.changes.Notices, glassward.Notice{
+			ID:     noticeID(st.state.Tenant, number, g, append([]string{kind, string(a.ID)}, news...)),
+			Tenant: st.state.Tenant, Group: g, Incident: number, Alert: a.ID,
+			Severity: a.Severity, Kind: kind, Why: why, Created: st.now,
+		})
+	}
+}
+
+// noticeID is the stable key of a notice: the same tenant, incident, group and
+// cause give the same id, as 32 hex digits.
+func noticeID(tenant string, number int64, group string, cause []string) glassward.NoticeID {
+	return glassward.NoticeID(digest(append([]string{"notice", tenant, fmt.Sprint(number), group}, cause...)))
+}
+
+// digest hashes strings so that no two lists of strings look alike, and gives
+// the first 128 bits in hex.
+func digest(parts []string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write(binary.AppendUvarint(nil, uint64(len(p))))
+		h.Write([]byte(p))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// Etag gives the tag of an incident's content, 32 hex digits: writers present
+// it, and a store finds by it that a stored incident was damaged.
+func Etag(inc glassward.Incident) string {
+	inc.Etag = ""
+	b, err := json.Marshal(inc)
+	if err != nil {
+		// Only a time outside the years 0 to 9999 can do this; such an incident
+		// still needs a tag that changes.
+		b = fmt.Appendf(nil, "%+v", inc)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
+}
+
+// say puts facts into words, at most four of them.
+func (st *step) say(facts []string) string {
+	var words []string
+	for i, f := range facts {
+		if i == 4 && len(facts) > 5 {
+			words = append(words, fmt.Sprintf("and %d more", len(facts)-i))
+			break
+		}
+		kind, value, _ := strings.Cut(f, ":")
+		switch kind {
+		case "account":
+			if name := st.policy.name(value); name != "" {
+				value = name
+			}
+			words = append(words, "new emergency account "+value)
+		case "severity":
+			words = append(words, "severity raised to "+value)
+		case "volume":
+			words = append(words, "more than "+value+" rows")
+		case "act":
+			words = append(words, "new act "+value)
+		default:
+			words = append(words, "new "+kind+" "+value)
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+func (p Policy) name(id string) string {
+	for k, v := range p.Accounts {
+		if strings.EqualFold(k, id) {
+			return v
+		}
+	}
+	return ""
+}

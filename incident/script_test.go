@@ -1,0 +1,291 @@
+package incident_test
+
+import (
+	"bufio"
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"glassward"
+	"glassward/incident"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write what the scripts give into them")
+
+// TestScripts runs testdata/*.txt. A script is a list of events, one a line,
+// each followed by what it makes, marked with ">":
+//
+//	account ID NAME                 declares an emergency account
+//	policy reopen|max=N|groups=a,b  changes the policy
+//	at HH:MM                        sets the time (of a day; 25:00 is one o'clock on the next)
+//	alert NAME key=value…           an alert; keys: rule, severity, start, end, received, records, account,
+//	                                user, ip, app, group, rows, and detail.NAME; flags late, noincident
+//	withdraw NAME                   later data took the alert's result away
+//	health CAUSE SUBJECT [over]     a fault of our own, since the time that it is
+//	ack|assign|comment|close N …    commands; by=, etag=
+//	show N                          prints the incident
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := runScript(t, file, want)
+			if *update {
+				if err := os.WriteFile(file, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if d := cmp.Diff(string(want), string(got)); d != "" {
+				t.Errorf("%s (-want +got):\n%s", file, d)
+			}
+		})
+	}
+}
+
+type script struct {
+	state  incident.State
+	policy incident.Policy
+	now    time.Time
+	alerts map[string]glassward.Alert
+	names  map[glassward.AlertID]string
+	faults map[string]incident.Health
+	out    bytes.Buffer
+}
+
+var day = time.Date(2026, 3, 14, 0, 0, 0, 0, time.UTC)
+
+func runScript(t *testing.T, file string, text []byte) []byte {
+	s := &script{
+		state:  incident.State{Tenant: "contoso", Next: 1},
+		policy: incident.Policy{Accounts: map[string]string{}, Groups: []string{"oncall"}},
+		now:    day, alerts: map[string]glassward.Alert{}, names: map[glassward.AlertID]string{}, faults: map[string]incident.Health{},
+	}
+	sc := bufio.NewScanner(bytes.NewReader(text))
+	for n := 1; sc.Scan(); n++ {
+		line := sc.Text()
+		if strings.HasPrefix(line, ">") {
+			continue
+		}
+		fmt.Fprintln(&s.out, line)
+		words := strings.Fields(line)
+		if len(words) == 0 || words[0] == "#" {
+			continue
+		}
+		if err := s.run(words); err != nil {
+			t.Fatalf("%s:%d: %v", file, n, err)
+		}
+	}
+	return s.out.Bytes()
+}
+
+func clock(text string) (time.Time, error) {
+	h, m, ok := strings.Cut(text, ":")
+	hours, err1 := strconv.Atoi(h)
+	minutes, err2 := strconv.Atoi(m)
+	if !ok || err1 != nil || err2 != nil {
+		return time.Time{}, fmt.Errorf("time %q: want HH:MM", text)
+	}
+	return day.Add(time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute), nil
+}
+
+func (s *script) run(words []string) error {
+	args := map[string]string{}
+	var plain []string
+	for _, w := range words[1:] {
+		if k, v, ok := strings.Cut(w, "="); ok {
+			args[k] = strings.ReplaceAll(v, "_", " ")
+		} else {
+			plain = append(plain, w)
+		}
+	}
+	number := func() int64 { n, _ := strconv.ParseInt(plain[0], 10, 64); return n }
+	target := func() incident.Target {
+		t := incident.Target{Number: number(), Etag: incident.AnyEtag, By: args["by"]}
+		if e, ok := args["etag"]; ok {
+			t.Etag = e
+		}
+		return t
+	}
+	switch words[0] {
+	case "account":
+		s.policy.Accounts[plain[0]] = plain[1]
+	case "policy":
+		for _, p := range plain {
+			s.policy.Reopen = s.policy.Reopen || p == "reopen"
+		}
+		if m, ok := args["max"]; ok {
+			s.policy.MaxAlerts, _ = strconv.Atoi(m)
+		}
+		if g, ok := args["groups"]; ok {
+			s.policy.Groups = strings.Split(g, ",")
+		}
+	case "at":
+		at, err := clock(plain[0])
+		s.now = at
+		return err
+	case "alert":
+		a, err := s.alert(plain[0], args, plain[1:])
+		if err != nil {
+			return err
+		}
+		return s.step(incident.AlertChange{Alert: a})
+	case "withdraw":
+		return s.step(incident.AlertChange{Alert: s.alerts[plain[0]], Withdrawn: true})
+	case "health":
+		key := plain[0] + " " + plain[1]
+		h, ok := s.faults[key]
+		if !ok || h.Over {
+			h = incident.Health{Cause: plain[0], Subject: plain[1], Title: plain[0] + ": " + plain[1], Severity: glassward.Medium, Since: s.now}
+		}
+		h.Over = len(plain) > 2 && plain[2] == "over"
+		s.faults[key] = h
+		return s.step(h.Change("contoso", s.now))
+	case "ack":
+		return s.step(incident.Acknowledge{Target: target(), Reason: args["reason"]})
+	case "assign":
+		return s.step(incident.Assign{Target: target(), To: args["to"]})
+	case "comment":
+		return s.step(incident.Comment{Target: target(), Text: args["text"]})
+	case "close":
+		return s.step(incident.Close{Target: target(), Classification: glassward.Classification(args["as"]), Reason: args["reason"], Comment: args["comment"]})
+	case "show":
+		for _, inc := range s.state.Incidents {
+			if inc.Number == number() {
+				s.show(inc)
+			}
+		}
+	default:
+		return fmt.Errorf("unknown word %q", words[0])
+	}
+	return nil
+}
+
+func (s *script) alert(name string, args map[string]string, flags []string) (glassward.Alert, error) {
+	a := s.alerts[name]
+	if a.ID == "" {
+		a = glassward.Alert{ID: glassward.AlertID(name), Title: name, Severity: glassward.High, Start: s.now, End: s.now}
+	}
+	a.Judged, a.Received = s.now, s.now
+	a.Entities, a.Details = nil, map[string][]string{}
+	for k, v := range args {
+		var err error
+		switch k {
+		case "rule":
+			a.RuleID, a.RuleName = v, v
+		case "severity":
+			a.Severity, err = glassward.ParseSeverity(v)
+		case "start":
+			a.Start, err = clock(v)
+			a.End = a.Start
+		case "end", "received":
+		case "records":
+			for _, r := range strings.Split(v, ",") {
+				var id glassward.RecordID
+				copy(id[:], r)
+				a.Records = append(a.Records, id)
+			}
+		case "account", "user":
+			for _, id := range strings.Split(v, ",") {
+				a.Entities = append(a.Entities, glassward.Entity{Type: "Account", Identifiers: map[string]string{"AadUserId": id}})
+			}
+		case "ip":
+			for _, ip := range strings.Split(v, ",") {
+				a.Entities = append(a.Entities, glassward.Entity{Type: "IP", Identifiers: map[string]string{"Address": ip}})
+			}
+		case "app":
+			a.Entities = append(a.Entities, glassward.Entity{Type: "CloudApplication", Identifiers: map[string]string{"Name": v}})
+		case "group":
+			a.ActionGroups = strings.Split(v, ",")
+		case "rows":
+			a.RowCount, err = strconv.Atoi(v)
+		default:
+			d, ok := strings.CutPrefix(k, "detail.")
+			if !ok {
+				return a, fmt.Errorf("unknown key %q", k)
+			}
+			a.Details[d] = strings.Split(v, ",")
+		}
+		if err != nil {
+			return a, err
+		}
+	}
+	if v, ok := args["end"]; ok {
+		var err error
+		if a.End, err = clock(v); err != nil {
+			return a, err
+		}
+	}
+	for _, f := range flags {
+		a.Late = a.Late || f == "late"
+		a.NoIncident = a.NoIncident || f == "noincident"
+	}
+	s.alerts[name] = a
+	return a, nil
+}
+
+func (s *script) step(e incident.Event) error {
+	c, err := incident.Step(s.state, s.policy, e, s.now)
+	if err != nil {
+		fmt.Fprintf(&s.out, "> error: %v\n", err)
+		return nil
+	}
+	if c.Empty() {
+		fmt.Fprintln(&s.out, "> nothing changes")
+	}
+	s.state = s.state.Apply(c)
+	for _, a := range c.Alerts {
+		if _, ok := s.names[a.ID]; !ok {
+			s.names[a.ID] = a.Title
+		}
+	}
+	for _, inc := range c.Incidents {
+		fmt.Fprintf(&s.out, "> incident %d %s %s [%s]", inc.Number, inc.Status, inc.Severity, strings.Join(s.titles(inc.Alerts), " "))
+		if inc.Previous != 0 {
+			fmt.Fprintf(&s.out, " follows %d", inc.Previous)
+		}
+		fmt.Fprintln(&s.out)
+		for _, t := range inc.Timeline {
+			if t.Noted.Equal(inc.Modified) && t.Kind != "page" {
+				fmt.Fprintf(&s.out, ">   %s: %s\n", t.Kind, t.Text)
+			}
+		}
+	}
+	for _, n := range c.Notices {
+		fmt.Fprintf(&s.out, "> notice %s to %s: %s\n", n.Kind, n.Group, n.Why)
+	}
+	return nil
+}
+
+func (s *script) titles(ids []glassward.AlertID) []string {
+	var out []string
+	for _, id := range ids {
+		out = append(out, s.names[id])
+	}
+	return out
+}
+
+func (s *script) show(inc glassward.Incident) {
+	fmt.Fprintf(&s.out, "> %d %s %s owner %q, %s to %s\n", inc.Number, inc.Status, inc.Severity, inc.Owner, inc.FirstActivity.Format("15:04"), inc.LastActivity.Format("15:04"))
+	for _, e := range inc.Timeline {
+		fmt.Fprintf(&s.out, ">   %s %s %s", e.Noted.Format("15:04"), e.Time.Format("15:04"), e.Kind)
+		if e.Actor != "" {
+			fmt.Fprintf(&s.out, " %s", e.Actor)
+		}
+		fmt.Fprintf(&s.out, ": %s\n", e.Text)
+	}
+}

@@ -1,0 +1,462 @@
+package incident
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"glassward"
+)
+
+// A Policy is what a tenant's configuration says about incidents. The zero
+// value has no emergency accounts and the defaults named at each field.
+type Policy struct {
+	// Accounts maps the object ids of the emergency accounts to names for people.
+	// Ids are compared without case.
+	Accounts map[string]string
+	// Groups are the action groups told when an alert names none.
+	Groups []string
+	// FollowUp is how far from an incident's activity an alert about the same
+	// emergency account may lie and still join; 0 means 4 hours.
+	FollowUp time.Duration
+	// Lookback is the same for alerts without an emergency account; 0 means 5
+	// hours, as in Sentinel.
+	Lookback time.Duration
+	// MaxAlerts is how many alerts an incident takes before the next one is
+	// opened; 0 means 150, as in Sentinel.
+	MaxAlerts int
+	// Reopen lets a new alert reopen the closed incident that it belongs to
+	// instead of opening one that follows it.
+	Reopen bool
+}
+
+const (
+	defaultFollowUp  = 4 * time.Hour
+	defaultLookback  = 5 * time.Hour
+	defaultMaxAlerts = 150
+	// maxSeen bounds Seen. An incident that has seen more is full: the next new
+	// fact opens the incident that follows it.
+	maxSeen = 5000
+)
+
+func (p Policy) followUp() time.Duration { return cmp.Or(p.FollowUp, defaultFollowUp) }
+func (p Policy) lookback() time.Duration { return cmp.Or(p.Lookback, defaultLookback) }
+func (p Policy) maxAlerts() int          { return cmp.Or(p.MaxAlerts, defaultMaxAlerts) }
+
+// A State is what Step has to know of one tenant: the incidents and alerts that
+// the event can concern. More than that does no harm.
+type State struct {
+	Tenant string
+	// Next is the number that the next incident gets, 1 in a new tenant.
+	Next int64
+	// Incidents are those that hold the alert, those that it could join and, for
+	// a command, the one that is named.
+	Incidents []glassward.Incident
+	// Alerts holds the alert as it was, if it was known. Its Records are the ones
+	// that it is known to have; those that the event does not name may be left
+	// out.
+	Alerts map[glassward.AlertID]glassward.Alert
+}
+
+// Changes are what a step makes of a State. They are to be stored together.
+type Changes struct {
+	// Alerts are new or changed. Their Records are to be added to those that the
+	// store has; none is ever taken away.
+	Alerts []glassward.Alert
+	// Incidents are new or changed, each with a new Etag.
+	Incidents []glassward.Incident
+	// Notices are owed from now on. A notice whose id is already stored is the
+	// same notice and is not owed twice.
+	Notices []glassward.Notice
+}
+
+// Empty says whether nothing changes.
+func (c Changes) Empty() bool {
+	return len(c.Alerts) == 0 && len(c.Incidents) == 0 && len(c.Notices) == 0
+}
+
+// Apply gives the state after the changes. It leaves s as it is.
+func (s State) Apply(c Changes) State {
+	out := State{Tenant: s.Tenant, Next: s.Next, Incidents: slices.Clone(s.Incidents), Alerts: maps.Clone(s.Alerts)}
+	if out.Alerts == nil {
+		out.Alerts = map[glassward.AlertID]glassward.Alert{}
+	}
+	for _, a := range c.Alerts {
+		a.Records = unionRecords(out.Alerts[a.ID].Records, a.Records)
+		out.Alerts[a.ID] = a
+	}
+	for _, inc := range c.Incidents {
+		i := slices.IndexFunc(out.Incidents, func(o glassward.Incident) bool { return o.Number == inc.Number })
+		if i < 0 {
+			out.Incidents = append(out.Incidents, inc)
+		} else {
+			out.Incidents[i] = inc
+		}
+		out.Next = max(out.Next, inc.Number+1)
+	}
+	return out
+}
+
+// An Event is something that Step can judge: an AlertChange or one of the
+// operators' commands Acknowledge, Assign, Comment and Close.
+type Event interface{ event() }
+
+// An AlertChange is what a rule found out about one alert.
+type AlertChange struct {
+	// Alert is the alert as this evaluation sees it; where it grew, that may be
+	// the part that is new. Records names what caused it.
+	Alert glassward.Alert
+	// Grew says that the rule knew the alert already. Step decides by what is
+	// stored, not by this.
+	Grew bool
+	// NewRecords are records that the alert did not have; they are added to
+	// Alert.Records.
+	NewRecords []glassward.RecordID
+	// Withdrawn says that later data took the result away. The alert is marked
+	// as unconfirmed and nothing is closed.
+	Withdrawn bool
+}
+
+func (AlertChange) event() {}
+
+// Step gives the changes that the event makes to the state at a time. An event
+// that was taken in before makes none. Only commands can fail: ErrNotFound,
+// ErrConflict, ErrInvalid.
+func Step(s State, p Policy, e Event, now time.Time) (Changes, error) {
+	st := &step{state: s, policy: p, now: now.UTC().Round(0)}
+	switch e := e.(type) {
+	case AlertChange:
+		st.judge(e)
+	case Command:
+		if err := st.command(e); err != nil {
+			return Changes{}, err
+		}
+	default:
+		return Changes{}, fmt.Errorf("incident: unknown event %T", e)
+	}
+	return st.changes, nil
+}
+
+// A step is one run of Step.
+type step struct {
+	state   State
+	policy  Policy
+	now     time.Time
+	changes Changes
+}
+
+func (st *step) judge(e AlertChange) {
+	prev, known := st.state.Alerts[e.Alert.ID]
+	if e.Withdrawn {
+		if known && !prev.Unconfirmed {
+			st.withdraw(prev)
+		}
+		return
+	}
+	next := e.Alert
+	next.Tenant = st.state.Tenant
+	next.Records = unionRecords(e.Alert.Records, e.NewRecords)
+	fresh := missing(next.Records, prev.Records)
+	if known {
+		next = merge(prev, next, len(fresh) > 0)
+		if sameAlert(prev, next) && len(fresh) == 0 {
+			return
+		}
+	} else {
+		next = tidy(next)
+	}
+	st.changes.Alerts = append(st.changes.Alerts, next)
+
+	// What this evaluation saw, and not what the alert has room to keep, decides
+	// about paging.
+	facts := union(alertFacts(st.policy, e.Alert), alertFacts(st.policy, next))
+	if next.NoIncident {
+		st.alone(prev, next, known, facts)
+		return
+	}
+	homes := st.homes(next.ID)
+	if len(homes) == 0 {
+		st.place(next, facts)
+		return
+	}
+	st.grow(prev, next, homes, facts, len(fresh))
+}
+
+// homes gives the incidents that hold the alert, oldest first.
+func (st *step) homes(id glassward.AlertID) []glassward.Incident {
+	var out []glassward.Incident
+	for _, inc := range st.state.Incidents {
+		if slices.Contains(inc.Alerts, id) {
+			out = append(out, inc)
+		}
+	}
+	slices.SortFunc(out, func(a, b glassward.Incident) int { return cmp.Compare(a.Number, b.Number) })
+	return out
+}
+
+// place finds an incident for an alert that is in none.
+func (st *step) place(a glassward.Alert, facts []string) {
+	home, ok := st.match(a)
+	switch {
+	case !ok:
+		st.open(a, facts, 0, fmt.Sprintf("%s: %s", a.RuleName, a.Title))
+	case home.Status == glassward.StatusClosed && st.policy.Reopen && !st.full(home):
+		why := fmt.Sprintf("incident %d was closed and is reopened by a new alert: %s", home.Number, a.Title)
+		st.reopen(&home, why)
+		st.join(&home, a, facts)
+		home.Seen = union(home.Seen, facts)
+		st.page(&home, a, "again", facts, why)
+		st.put(home)
+	case home.Status == glassward.StatusClosed || st.full(home):
+		st.open(a, facts, home.Number, fmt.Sprintf("%s: %s (follows incident %d, which is %s)", a.RuleName, a.Title, home.Number, st.pastTense(home)))
+	default:
+		news := st.news(home, a, facts, nil)
+		st.join(&home, a, facts)
+		if len(news) > 0 {
+			home.Seen = union(home.Seen, news)
+			st.page(&home, a, "again", news, fmt.Sprintf("%s in open incident %d: %s", a.Title, home.Number, st.say(news)))
+		}
+		st.put(home)
+	}
+}
+
+// grow takes in a changed alert that is already in an incident.
+func (st *step) grow(prev, next glassward.Alert, homes []glassward.Incident, facts []string, fresh int) {
+	home := homes[len(homes)-1]
+	var seen []string
+	for _, h := range homes {
+		seen = union(seen, h.Seen)
+	}
+	news := st.news(home, next, facts, seen)
+	text := fmt.Sprintf("%s: %d rows", next.Title, next.RowCount)
+	if fresh > 0 {
+		text += fmt.Sprintf(", %d new records", fresh)
+	}
+	if prev.Unconfirmed && !next.Unconfirmed {
+		text += ", confirmed again by later data"
+	}
+	closed := home.Status == glassward.StatusClosed
+	if len(news) > 0 && (closed && !st.policy.Reopen || st.full(home)) {
+		st.open(next, facts, home.Number, fmt.Sprintf("%s, an alert of incident %d, which is %s: %s", next.Title, home.Number, st.pastTense(home), st.say(news)))
+		return
+	}
+	if len(news) > 0 && closed {
+		st.reopen(&home, fmt.Sprintf("incident %d was closed and is reopened: %s", home.Number, st.say(news)))
+	}
+	if next.Late && !prev.Late {
+		st.note(&home, glassward.TimelineEntry{Time: next.End, Kind: "late", Text: lateText(next), Alert: next.ID})
+	}
+	st.noteGrown(&home, glassward.TimelineEntry{Time: next.End, Kind: "grown", Text: text, Alert: next.ID})
+	st.absorb(&home, next, facts)
+	if len(news) > 0 {
+		home.Seen = union(home.Seen, news)
+		st.page(&home, next, "grown", news, fmt.Sprintf("%s in incident %d: %s", next.Title, home.Number, st.say(news)))
+	}
+	st.put(home)
+}
+
+// alone takes in an alert whose rule makes no incidents. It tells the groups
+// that the rule names, and again when it grows by something new.
+func (st *step) alone(prev, next glassward.Alert, known bool, facts []string) {
+	if len(next.ActionGroups) == 0 {
+		return
+	}
+	kind, why, news := "fired", fmt.Sprintf("%s: %s", next.RuleName, next.Title), facts
+	if known {
+		news = missing(facts, alertFacts(st.policy, prev))
+		if next.Severity > prev.Severity {
+			news = union(news, []string{"severity:" + next.Severity.String()})
+		}
+		if len(news) == 0 {
+			return
+		}
+		kind, why = "grown", fmt.Sprintf("%s: %s", next.Title, st.say(news))
+	}
+	st.owe(0, next, kind, news, next.ActionGroups, why)
+}
+
+func (st *step) withdraw(a glassward.Alert) {
+	a.Unconfirmed = true
+	a.Records = nil
+	st.changes.Alerts = append(st.changes.Alerts, a)
+	homes := st.homes(a.ID)
+	if len(homes) == 0 {
+		return
+	}
+	home := homes[len(homes)-1]
+	e := glassward.TimelineEntry{Time: a.End, Kind: "unconfirmed", Text: a.Title + ": not confirmed by later data", Alert: a.ID}
+	if a.RuleID == HealthRule {
+		// The fault is over; when it comes back, that is news.
+		e.Time, e.Text = st.now, a.Title+": over"
+		home.Seen = missing(home.Seen, alertFacts(st.policy, a))
+	}
+	st.note(&home, e)
+	st.put(home)
+}
+
+// match gives the incident that an alert belongs to: an open one with room if
+// there is any, else the latest that is closed or full. Among several the
+// nearest in time wins, then the newest.
+func (st *step) match(a glassward.Alert) (glassward.Incident, bool) {
+	accounts := concerned(st.policy, a)
+	key := groupKey(a)
+	var best glassward.Incident
+	bestRank, found := time.Duration(0), false
+	takes := func(inc glassward.Incident) bool { return inc.Status != glassward.StatusClosed && !st.full(inc) }
+	for _, inc := range st.state.Incidents {
+		gap := gap(inc.FirstActivity, inc.LastActivity, a.Start, a.End)
+		switch {
+		case len(accounts) > 0:
+			if !overlaps(inc.Accounts, accounts) || gap > st.policy.followUp() {
+				continue
+			}
+		case inc.GroupKey != key:
+			continue
+		case a.RuleID == HealthRule && inc.Status != glassward.StatusClosed:
+			// A fault of our own that lasts is one incident, however long it lasts.
+		case gap > st.policy.lookback():
+			continue
+		}
+		better := !found
+		if found {
+			switch {
+			case takes(inc) != takes(best):
+				better = takes(inc)
+			case takes(inc) && gap != bestRank:
+				better = gap < bestRank
+			default:
+				better = inc.Number > best.Number
+			}
+		}
+		if better {
+			best, bestRank, found = inc, gap, true
+		}
+	}
+	return best, found
+}
+
+func (st *step) full(inc glassward.Incident) bool {
+	return len(inc.Alerts) >= st.policy.maxAlerts() || len(inc.Seen) >= maxSeen
+}
+
+func (st *step) pastTense(inc glassward.Incident) string {
+	if inc.Status == glassward.StatusClosed {
+		return "closed"
+	}
+	return "full"
+}
+
+// news gives the facts that have not paged in the incident, and the severity if
+// it rises.
+func (st *step) news(inc glassward.Incident, a glassward.Alert, facts, seen []string) []string {
+	news := missing(facts, union(inc.Seen, seen))
+	if a.Severity > inc.Severity {
+		news = union(news, []string{"severity:" + a.Severity.String()})
+	}
+	return news
+}
+
+// open makes a new incident of the alert.
+func (st *step) open(a glassward.Alert, facts []string, previous int64, why string) {
+	next := max(st.state.Next, 1)
+	for _, inc := range st.changes.Incidents {
+		next = max(next, inc.Number+1)
+	}
+	inc := glassward.Incident{
+		Number: next, Tenant: st.state.Tenant,
+		Title: a.Title, Description: a.Description, Severity: a.Severity,
+		Status: glassward.StatusNew, Created: st.now,
+		FirstActivity: a.Start.UTC(), LastActivity: a.End.UTC(),
+		Previous: previous,
+	}
+	if len(concerned(st.policy, a)) == 0 {
+		inc.GroupKey = groupKey(a)
+	}
+	st.join(&inc, a, facts)
+	inc.Seen = union(nil, facts)
+	st.page(&inc, a, "fired", facts, why)
+	st.put(inc)
+}
+
+func (st *step) reopen(inc *glassward.Incident, why string) {
+	inc.Status = glassward.StatusNew
+	inc.Classification, inc.Reason, inc.Comment = "", "", ""
+	inc.Closed, inc.Acknowledged = time.Time{}, time.Time{}
+	st.note(inc, glassward.TimelineEntry{Time: st.now, Kind: "reopen", Text: why})
+}
+
+// join adds an alert that the incident does not hold.
+func (st *step) join(inc *glassward.Incident, a glassward.Alert, facts []string) {
+	inc.Alerts = append(slices.Clone(inc.Alerts), a.ID)
+	st.note(inc, glassward.TimelineEntry{Time: a.Start, Kind: "alert", Text: fmt.Sprintf("%s (%s)", a.Title, a.Severity), Alert: a.ID})
+	if a.Late {
+		st.note(inc, glassward.TimelineEntry{Time: a.Start, Kind: "late", Text: lateText(a), Alert: a.ID})
+	}
+	st.absorb(inc, a, facts)
+}
+
+// absorb carries what an alert knows over to its incident.
+func (st *step) absorb(inc *glassward.Incident, a glassward.Alert, facts []string) {
+	inc.Severity = max(inc.Severity, a.Severity)
+	if s := a.Start.UTC(); s.Before(inc.FirstActivity) {
+		inc.FirstActivity = s
+	}
+	if e := a.End.UTC(); e.After(inc.LastActivity) {
+		inc.LastActivity = e
+	}
+	inc.Entities = mergeEntities(inc.Entities, a.Entities)
+	inc.RuleIDs = union(inc.RuleIDs, []string{a.RuleID})
+	for _, f := range facts {
+		if id, ok := strings.CutPrefix(f, "account:"); ok {
+			inc.Accounts = union(inc.Accounts, []string{id})
+		}
+	}
+}
+
+// note adds an entry to the timeline, which is kept in the order in which we
+// learned of things.
+func (st *step) note(inc *glassward.Incident, e glassward.TimelineEntry) {
+	e.Time, e.Noted = e.Time.UTC(), st.now
+	inc.Timeline = append(slices.Clone(inc.Timeline), e)
+}
+
+// noteGrown adds an entry, or brings the alert's entry up to date where nothing
+// but growth came since: an alert that grows every minute for a week is one
+// line and not ten thousand.
+func (st *step) noteGrown(inc *glassward.Incident, e glassward.TimelineEntry) {
+	for i := len(inc.Timeline) - 1; i >= 0 && inc.Timeline[i].Kind == "grown"; i-- {
+		if inc.Timeline[i].Alert == e.Alert {
+			inc.Timeline = slices.Delete(slices.Clone(inc.Timeline), i, i+1)
+			break
+		}
+	}
+	st.note(inc, e)
+}
+
+// put seals the incident and adds it to the changes.
+func (st *step) put(inc glassward.Incident) {
+	inc.Modified = st.now
+	inc.Etag = Etag(inc)
+	st.changes.Incidents = append(st.changes.Incidents, inc)
+}
+
+// gap is the time between two intervals, 0 if they touch.
+func gap(a0, a1, b0, b1 time.Time) time.Duration {
+	switch {
+	case b0.After(a1):
+		return b0.Sub(a1)
+	case a0.After(b1):
+		return a0.Sub(b1)
+	}
+	return 0
+}
+
+func lateText(a glassward.Alert) string {
+	if d := a.Received.Sub(a.End); d > 0 && !a.Received.IsZero() {
+		return fmt.Sprintf("%s: judged after its window, received %s after the event", a.Title, d.Round(time.Second))
+	}
+	return a.Title + ": judged after its window"
+}
