@@ -1,0 +1,152 @@
+// Package kql compiles KQL to SQL.
+//
+// Compile reads a query's text, finds its tables and columns in a catalog, and gives a Program: the
+// SQL for DuckDB, the columns of the result, and what the rest of Glassward asks about a query
+// (which records can matter to it, whether it looks at one record at a time). It never runs anything
+// and needs no engine. The language is Microsoft's, https://learn.microsoft.com/kusto/query/.
+package kql
+
+import (
+	"glassward/kql/diag"
+	"glassward/kql/rel"
+	"glassward/kql/value"
+)
+
+// Catalog gives the stored tables. Names are matched with regard to case.
+type Catalog interface {
+	Table(name string) (*rel.Table, bool)
+	TableNames() []string
+}
+
+// Watchlist is what _GetWatchlist('Name') gives: constants known when compiling. Cells are nil, bool,
+// int64, float64 or string; a datetime is int64 ticks or text that value.ParseDateTime reads. The
+// first column is the search key and is also given as SearchKey.
+type Watchlist struct {
+	Columns []rel.Column
+	Rows    [][]any
+}
+
+// Window says which records of the stored tables a query sees.
+type Window uint8
+
+// The windows. ByTime: TimeGenerated >= $from and < $to. BySeq: _Seq > $seq_from and <= $seq_to.
+const (
+	AllRecords Window = iota
+	ByTime
+	BySeq
+)
+
+// Options are what a query is compiled against.
+type Options struct {
+	Catalog    Catalog
+	Watchlists map[string]*Watchlist
+	Window     Window
+	// Lineage adds to every row the ids of the records that caused it (Result.Lineage).
+	Lineage bool
+	// File names the source in diagnostics.
+	File string
+	// Placeholders give the values of {{name}} in the text: bool, int64, float64, string, value.Ticks,
+	// value.Span, or []string for a list. They are values, never text of the query.
+	Placeholders map[string]any
+}
+
+// Program is a compiled query.
+type Program struct {
+	// Columns are the columns of the result, without hidden ones.
+	Columns []rel.Column
+	// SQL is the query for DuckDB. With Options.Lineage its result has two more columns at the end:
+	// the record ids as a list of texts (at most MaxLineage), and whether there were more.
+	SQL string
+	// Params are those of now, from, to, seq_from, seq_to that SQL names as $now and so on.
+	Params []string
+	// Args are further named parameters with their values; nil if there are none.
+	Args map[string]any
+	// Tables are the stored tables that the query reads, sorted.
+	Tables []string
+	// Prefilters tell which records can matter: a record can cause a result row only if one of the
+	// prefilters of its table accepts it. Several prefilters of one table are alternatives.
+	Prefilters []Prefilter
+	// NotLocal is nil if every result row depends on one record alone, so that the query may judge
+	// records as they arrive (NRT); else it says where and why not.
+	NotLocal *diag.Diagnostic
+	// Lineage says that the result carries record ids.
+	Lineage bool
+	// Tree is the relational tree as text, before and after the rewrites, for explain.
+	Tree, Rewritten string
+}
+
+// MaxLineage is how many record ids a result row carries at most.
+const MaxLineage = 1000
+
+// CondOp is how a Condition compares.
+type CondOp uint8
+
+// The comparisons: Equals and EqualsFold (without regard to case) compare the column's text; Contains
+// and ContainsFold look for the value anywhere in it. A number or bool is compared by its text.
+const (
+	Equals CondOp = iota
+	EqualsFold
+	Contains
+	ContainsFold
+)
+
+// Prefilter accepts a record of Table if each of Conditions holds; without Conditions it accepts all.
+type Prefilter struct {
+	Table      string
+	Conditions []Condition
+}
+
+// Condition holds for a record if one of Values equals, or is contained in, Column.
+type Condition struct {
+	Column string
+	Op     CondOp
+	Values []string
+}
+
+// Bind gives the values of Program.Params.
+type Bind struct {
+	Now, From, To value.Ticks
+	SeqFrom       int64
+	SeqTo         int64
+}
+
+// Value gives the value of a parameter by the name that Program.Params has.
+func (b Bind) Value(name string) (int64, bool) {
+	switch name {
+	case "now":
+		return int64(b.Now), true
+	case "from":
+		return int64(b.From), true
+	case "to":
+		return int64(b.To), true
+	case "seq_from":
+		return b.SeqFrom, true
+	case "seq_to":
+		return b.SeqTo, true
+	}
+	return 0, false
+}
+
+// Result is what running a Program gives. Cells are nil, bool, int64, float64 or string: datetime and
+// timespan are int64 ticks, guid and dynamic are text.
+type Result struct {
+	Columns []rel.Column
+	Rows    [][]any
+	// Lineage has the record ids of each row if the Program carries them; LineageOverflow says where
+	// there were more than MaxLineage.
+	Lineage         [][]string
+	LineageOverflow []bool
+	// Truncated says that rows are missing because a limit was reached.
+	Truncated bool
+}
+
+// Accepts says whether a record can cause a result row as far as the prefilter knows. cell gives the
+// text of a column, "" if it is empty or unknown.
+func (p *Prefilter) Accepts(cell func(column string) string) bool {
+	for i := range p.Conditions {
+		if !p.Conditions[i].holds(cell(p.Conditions[i].Column)) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,52 @@
+package rel
+
+import "glassward/kql/value"
+
+// LineageColumn is the hidden column that Lineage adds: the ids of the records that caused a row, as
+// a list that sqlgen bounds.
+const LineageColumn = "$lineage"
+
+// Lineage rewrites a tree so that its result has the column LineageColumn. Aggregates merge the lists
+// of their rows, a join those of both sides; of a negated input (the right side of an anti join) and
+// of tables within expressions nothing is taken.
+func Lineage(r Rel) Rel {
+	col := Column{LineageColumn, value.Unknown}
+	done := map[Rel]Rel{}
+	var visit func(Rel) Rel
+	visit = func(r Rel) Rel {
+		if d, ok := done[r]; ok {
+			return d
+		}
+		ins := r.Inputs()
+		out, has := make([]Rel, len(ins)), make([]bool, len(ins))
+		for i, in := range ins {
+			out[i], has[i] = visit(in), true
+		}
+		n := r.carry(col, out, has)
+		done[r] = n
+		return n
+	}
+	n := visit(r)
+	// The hidden column goes to the end, where readers of results look for it.
+	if cols := n.Columns(); cols[len(cols)-1].Name != LineageColumn {
+		items := Refs(r.Columns())
+		n = keepOrder(n, append(items, Item{LineageColumn, &Col{Name: LineageColumn, T: col.Type}}))
+	}
+	return n
+}
+
+// keepOrder projects below a sort at the top, so that the sort stays outermost.
+func keepOrder(n Rel, items []Item) Rel {
+	if s, ok := n.(*Sort); ok {
+		return &Sort{keepOrder(s.In, items), s.Keys}
+	}
+	return &Project{n, items}
+}
+
+// Functions that only Lineage makes: the list of one record's id, both lists as one, and the
+// aggregate that merges lists.
+const (
+	LineageOne    = "lineage_one"
+	LineageConcat = "lineage_concat"
+	LineageMerge  = "lineage_merge"
+)

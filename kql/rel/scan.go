@@ -1,0 +1,37 @@
+package rel
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Scan reads a stored table. Cols are the columns that are read, hidden ones included.
+type Scan struct {
+	Table *Table
+	Cols  []Column
+}
+
+// NewScan reads all visible columns of a table.
+func NewScan(t *Table) *Scan { return &Scan{t, t.Columns} }
+
+func (n *Scan) Columns() []Column         { return n.Cols }
+func (n *Scan) Inputs() []Rel             { return nil }
+func (n *Scan) With([]Rel) Rel            { return n }
+func (n *Scan) Exprs(func(Expr) Expr) Rel { return n }
+func (n *Scan) mixes() string             { return "" }
+func (n *Scan) describe(b *strings.Builder) {
+	fmt.Fprintf(b, "scan %s (%d columns)", n.Table.Name, len(n.Cols))
+}
+
+func (n *Scan) carry(col Column, _ []Rel, _ []bool) Rel {
+	cols := n.Cols
+	item := &Col{Name: ItemColumn}
+	if i := Index(n.Table.Columns, ItemColumn); i >= 0 {
+		item.T = n.Table.Columns[i].Type
+	}
+	inner := n
+	if Index(cols, ItemColumn) < 0 {
+		inner = &Scan{n.Table, append(append([]Column(nil), cols...), Column{ItemColumn, item.T})}
+	}
+	return &Project{inner, append(Refs(cols), Item{col.Name, &Call{LineageOne, []Expr{item}, col.Type}})}
+}
