@@ -1,0 +1,471 @@
+package notify
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"glassward"
+)
+
+// A Config is who is told and how: the action groups, and the mail servers that
+// their e-mail receivers go through. The field names are those of Azure's
+// resource Microsoft.Insights/actionGroups (2024-10-01-preview) where Azure has
+// them.
+type Config struct {
+	MailServers  []MailServer  `yaml:"mailServers,omitempty" json:"mailServers,omitempty"`
+	ActionGroups []ActionGroup `yaml:"actionGroups,omitempty" json:"actionGroups,omitempty"`
+}
+
+// An ActionGroup is a named set of receivers that rules name and share.
+type ActionGroup struct {
+	Name string `yaml:"name" json:"name"`
+	// ShortName is at most 12 characters; Azure shows it in text messages.
+	ShortName string `yaml:"groupShortName,omitempty" json:"groupShortName,omitempty"`
+	// Enabled is there because Azure's resource has it. Only true, or nothing, is
+	// accepted: a group that tells nobody would be an alarm disabled in silence.
+	Enabled *bool `yaml:"enabled,omitempty" json:"enabled,omitempty"`
+	// Subject is the subject of the group's mails where the rule gives none, e.g.
+	// "[CRITICAL] Emergency Access Activity".
+	Subject string            `yaml:"subject,omitempty" json:"subject,omitempty"`
+	Email   []EmailReceiver   `yaml:"emailReceivers,omitempty" json:"emailReceivers,omitempty"`
+	Webhook []WebhookReceiver `yaml:"webhookReceivers,omitempty" json:"webhookReceivers,omitempty"`
+}
+
+// An EmailReceiver is one address.
+type EmailReceiver struct {
+	Name         string `yaml:"name" json:"name"`
+	EmailAddress string `yaml:"emailAddress" json:"emailAddress"`
+	// UseCommonAlertSchema and Status are read so that a group exported from
+	// Azure loads; they change nothing here.
+	UseCommonAlertSchema bool   `yaml:"useCommonAlertSchema,omitempty" json:"useCommonAlertSchema,omitempty"`
+	Status               string `yaml:"status,omitempty" json:"status,omitempty"`
+	// Server names the mail server; it may be left out where there is only one.
+	Server string `yaml:"server,omitempty" json:"server,omitempty"`
+}
+
+// A WebhookReceiver is one endpoint that takes the common alert schema by POST.
+type WebhookReceiver struct {
+	Name string `yaml:"name" json:"name"`
+	// ServiceURI is an https address, or a secret's reference (env:NAME,
+	// file:PATH) where the address itself is the secret. Plain http is for
+	// loopback only.
+	ServiceURI string `yaml:"serviceUri" json:"serviceUri"`
+	// UseCommonAlertSchema is read so that a group exported from Azure loads; the
+	// common alert schema is sent in any case.
+	UseCommonAlertSchema bool `yaml:"useCommonAlertSchema,omitempty" json:"useCommonAlertSchema,omitempty"`
+	// SigningSecrets are the Standard Webhooks secrets ("whsec_" and base64 of 24
+	// to 64 bytes), by reference. Each signs, so that a receiver can change from
+	// one to the next. With none the calls are not signed.
+	SigningSecrets []glassward.Secret `yaml:"signingSecrets,omitempty" json:"signingSecrets,omitempty"`
+	// AllowedNetworks are the private networks that the endpoint's name may
+	// resolve to, e.g. "10.1.0.0/16". Without it only public addresses are called.
+	AllowedNetworks []string `yaml:"allowedNetworks,omitempty" json:"allowedNetworks,omitempty"`
+	// CAFile is a file of PEM certificates to trust in place of the system's.
+	CAFile string `yaml:"caFile,omitempty" json:"caFile,omitempty"`
+	// Timeout bounds one attempt; 20 s if zero.
+	Timeout time.Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"`
+}
+
+// A TLSMode says how the connection to a mail server is protected.
+type TLSMode string
+
+// The modes. StartTLS refuses to go on where the server does not offer it;
+// Opportunistic goes on in the clear and is found fault with by Lint; Plain is
+// accepted for loopback only.
+const (
+	StartTLS      TLSMode = "starttls"
+	ImplicitTLS   TLSMode = "implicit"
+	Opportunistic TLSMode = "opportunistic"
+	Plain         TLSMode = "none"
+)
+
+// An AuthMode says how we log in at a mail server.
+type AuthMode string
+
+// The modes. AuthAuto takes the strongest of SCRAM-SHA-256, SCRAM-SHA-1, PLAIN
+// and LOGIN that the server offers. With AuthXOAuth2 the password is the access
+// token.
+const (
+	AuthNone    AuthMode = "none"
+	AuthAuto    AuthMode = "auto"
+	AuthPlain   AuthMode = "plain"
+	AuthLogin   AuthMode = "login"
+	AuthXOAuth2 AuthMode = "xoauth2"
+)
+
+// A MailServer is the submission server that mails go through.
+type MailServer struct {
+	Name string `yaml:"name" json:"name"`
+	Host string `yaml:"host" json:"host"`
+	// Port is 587 if zero, 465 with implicit TLS, 25 with none.
+	Port int `yaml:"port,omitempty" json:"port,omitempty"`
+	// TLS is StartTLS if empty.
+	TLS TLSMode `yaml:"tls,omitempty" json:"tls,omitempty"`
+	// Auth is AuthAuto if empty and there is a username, else AuthNone.
+	Auth     AuthMode         `yaml:"auth,omitempty" json:"auth,omitempty"`
+	Username string           `yaml:"username,omitempty" json:"username,omitempty"`
+	Password glassward.Secret `yaml:"password,omitempty" json:"password,omitempty"`
+	// From is the sender, "name@host" or "Glassward <name@host>".
+	From string `yaml:"from" json:"from"`
+	// Helo is the name that we introduce ourselves by; the sender's domain if
+	// empty.
+	Helo string `yaml:"helo,omitempty" json:"helo,omitempty"`
+	// CAFile is a file of PEM certificates to trust in place of the system's.
+	CAFile string `yaml:"caFile,omitempty" json:"caFile,omitempty"`
+	// Timeout bounds an attempt up to the final dot, 30 s if zero; the server may
+	// then take as long again to accept the message.
+	Timeout time.Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"`
+	// Connections bounds how many attempts talk to the server at once; 8 if zero.
+	Connections int `yaml:"connections,omitempty" json:"connections,omitempty"`
+}
+
+// Port and timeouts that hold where the configuration says nothing.
+const (
+	defaultMailTimeout    = 30 * time.Second
+	defaultWebhookTimeout = 20 * time.Second
+	defaultConnections    = 8
+)
+
+// Limits of Azure's resource, and ours.
+const (
+	maxShortName  = 12   // Azure: groupShortName
+	maxEmails     = 1000 // Azure: e-mail receivers a group
+	maxWebhooks   = 10   // Azure: other receivers a group
+	maxAzureEmail = 64   // Azure: emailAddress
+)
+
+func (s MailServer) tls() TLSMode {
+	if s.TLS == "" {
+		return StartTLS
+	}
+	return s.TLS
+}
+
+func (s MailServer) auth() AuthMode {
+	switch {
+	case s.Auth != "":
+		return s.Auth
+	case s.Username != "":
+		return AuthAuto
+	}
+	return AuthNone
+}
+
+func (s MailServer) port() int {
+	switch {
+	case s.Port != 0:
+		return s.Port
+	case s.tls() == ImplicitTLS:
+		return 465
+	case s.tls() == Plain:
+		return 25
+	}
+	return 587
+}
+
+func (s MailServer) timeout() time.Duration {
+	if s.Timeout == 0 {
+		return defaultMailTimeout
+	}
+	return s.Timeout
+}
+
+// Group gives the action group of that name, in any case.
+func (c Config) Group(name string) (ActionGroup, bool) {
+	i := slices.IndexFunc(c.ActionGroups, func(g ActionGroup) bool { return strings.EqualFold(g.Name, name) })
+	if i < 0 {
+		return ActionGroup{}, false
+	}
+	return c.ActionGroups[i], true
+}
+
+// Receivers gives the names of a group's receivers in their order, and none for
+// a group that does not exist. A notice owes one delivery to each.
+func (c Config) Receivers(group string) []string {
+	g, _ := c.Group(group)
+	return g.Receivers()
+}
+
+// Receivers gives the names of the group's receivers, e-mail first.
+func (g ActionGroup) Receivers() []string {
+	var names []string
+	for _, r := range g.Email {
+		names = append(names, r.Name)
+	}
+	for _, r := range g.Webhook {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// server gives the mail server that a receiver goes through.
+func (c Config) server(r EmailReceiver) (MailServer, error) {
+	if r.Server == "" {
+		switch len(c.MailServers) {
+		case 1:
+			return c.MailServers[0], nil
+		case 0:
+			return MailServer{}, errors.New("there is no mail server: add one under mailServers (host, from)")
+		}
+		return MailServer{}, errors.New("there are several mail servers: say which by server")
+	}
+	for _, s := range c.MailServers {
+		if strings.EqualFold(s.Name, r.Server) {
+			return s, nil
+		}
+	}
+	return MailServer{}, fmt.Errorf("there is no mail server %q under mailServers", r.Server)
+}
+
+// Validate gives all that is wrong with the configuration, each error with its
+// place ("actionGroups[0] oncall: webhookReceivers[1] pager: …") and its cure,
+// joined; nil if it can be used. It opens no file and asks no name server: see
+// Lint for advice and Test for the proof.
+func (c Config) Validate() error {
+	var all problems
+	seen := map[string]bool{}
+	for i, s := range c.MailServers {
+		p := all.in("mailServers[%d] %s", i, s.Name)
+		p.name(s.Name, seen)
+		s.validate(p)
+	}
+	seen = map[string]bool{}
+	for i, g := range c.ActionGroups {
+		p := all.in("actionGroups[%d] %s", i, g.Name)
+		p.name(g.Name, seen)
+		c.validateGroup(p, g)
+	}
+	return errors.Join(all.errs...)
+}
+
+func (c Config) validateGroup(p place, g ActionGroup) {
+	if len([]rune(g.ShortName)) > maxShortName {
+		p.say("groupShortName %q: at most %d characters", g.ShortName, maxShortName)
+	}
+	if g.Enabled != nil && !*g.Enabled {
+		p.say("enabled: false would silence every rule that names this group; take the group's name out of the rules in its place")
+	}
+	if len(g.Email)+len(g.Webhook) == 0 {
+		p.say("the group has no receiver: add emailReceivers or webhookReceivers")
+	}
+	if len(g.Email) > maxEmails {
+		p.say("%d e-mail receivers: at most %d", len(g.Email), maxEmails)
+	}
+	if len(g.Webhook) > maxWebhooks {
+		p.say("%d webhook receivers: at most %d", len(g.Webhook), maxWebhooks)
+	}
+	if strings.ContainsAny(g.Subject, "\r\n") {
+		p.say("subject: must be one line")
+	}
+	seen := map[string]bool{}
+	for i, r := range g.Email {
+		q := p.in("emailReceivers[%d] %s", i, r.Name)
+		q.name(r.Name, seen)
+		if err := checkAddress(r.EmailAddress); err != nil {
+			q.say("emailAddress: %w", err)
+		}
+		if _, err := c.server(r); err != nil {
+			q.say("%w", err)
+		}
+	}
+	for i, r := range g.Webhook {
+		q := p.in("webhookReceivers[%d] %s", i, r.Name)
+		q.name(r.Name, seen)
+		r.validate(q)
+	}
+}
+
+func (s MailServer) validate(p place) {
+	if s.Host == "" {
+		p.say("host: missing")
+	} else if strings.ContainsAny(s.Host, " \t\r\n:/@") && !isIPv6(s.Host) {
+		p.say("host %q: a host name or address alone; the port goes under port", s.Host)
+	}
+	if s.Port < 0 || s.Port > 65535 {
+		p.say("port %d: from 1 to 65535", s.Port)
+	}
+	switch s.tls() {
+	case StartTLS, ImplicitTLS, Opportunistic:
+	case Plain:
+		if !isLoopback(s.Host) {
+			p.say("tls: none is accepted for a loopback host only, and %s is none: use starttls or implicit", s.Host)
+		}
+	default:
+		p.say("tls %q: use starttls, implicit, opportunistic or none", s.TLS)
+	}
+	switch s.auth() {
+	case AuthNone:
+		if s.Username != "" || s.Password != "" {
+			p.say("auth: none, yet there is a username or password")
+		}
+	case AuthAuto, AuthPlain, AuthLogin, AuthXOAuth2:
+		if s.Username == "" || s.Password == "" {
+			p.say("auth %s needs username and password", s.auth())
+		}
+		if s.tls() == Opportunistic && !isLoopback(s.Host) {
+			p.say("auth %s with tls: opportunistic could hand the password to whoever strips STARTTLS: use starttls or implicit", s.auth())
+		}
+	default:
+		p.say("auth %q: use auto, plain, login, xoauth2 or none", s.Auth)
+	}
+	p.secret("password", s.Password)
+	if from, err := mail.ParseAddress(s.From); s.From == "" {
+		p.say("from: missing; the address that the mails come from")
+	} else if err != nil {
+		p.say("from %q: not an address: write name@host or \"Glassward <name@host>\"", s.From)
+	} else if err := checkAddress(from.Address); err != nil {
+		p.say("from: %w", err)
+	}
+	if strings.ContainsFunc(s.Helo, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		p.say("helo %q: a host name without blanks", s.Helo)
+	}
+	if s.Timeout < 0 || s.Timeout > 10*time.Minute {
+		p.say("timeout %s: from 1s to 10m", s.Timeout)
+	}
+	if s.Connections < 0 {
+		p.say("connections %d: at least 1", s.Connections)
+	}
+}
+
+func (r WebhookReceiver) validate(p place) {
+	if r.ServiceURI == "" {
+		p.say("serviceUri: missing")
+	} else if !isReference(r.ServiceURI) {
+		if err := checkURI(r.ServiceURI); err != nil {
+			p.say("serviceUri: %w", err)
+		}
+	}
+	for i, s := range r.SigningSecrets {
+		p.secret(fmt.Sprintf("signingSecrets[%d]", i), s)
+	}
+	for _, n := range r.AllowedNetworks {
+		if _, err := netip.ParsePrefix(n); err != nil {
+			p.say("allowedNetworks %q: write a network as 10.1.0.0/16, one address as 10.1.2.3/32", n)
+		}
+	}
+	if r.Timeout < 0 || r.Timeout > 5*time.Minute {
+		p.say("timeout %s: from 1s to 5m", r.Timeout)
+	}
+}
+
+// checkURI says what keeps an endpoint's address, written out or taken from a
+// secret, from being called. Its errors never hold the address beyond its host:
+// path and query are secrets at many services.
+func checkURI(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "":
+		return errors.New("not an address: write https://host/path")
+	case u.User != nil:
+		return errors.New("holds a user name or password: put the whole address into a secret (file:PATH) and have the endpoint check the signature")
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return fmt.Errorf("http://%s would send the alarm in the clear: use https (http is for loopback only)", u.Host)
+	case u.Scheme != "https" && u.Scheme != "http":
+		return fmt.Errorf("scheme %q: use https", PlainText(u.Scheme))
+	}
+	return checkSecretQuery(u)
+}
+
+// errSecretURI is wrapped where an address carries its own password.
+var errSecretURI = errors.New("carries a secret in its query")
+
+func checkSecretQuery(u *url.URL) error {
+	for key := range u.Query() {
+		switch strings.ToLower(key) {
+		case "sig", "code", "token", "access_token", "key", "apikey", "api_key", "secret", "password":
+			return fmt.Errorf("%w (%s=…): put the whole address into a file of mode 0600 and write serviceUri: file:PATH", errSecretURI, PlainText(key))
+		}
+	}
+	return nil
+}
+
+// checkAddress accepts an addr-spec of RFC 5321 in ASCII.
+func checkAddress(text string) error {
+	if text == "" {
+		return errors.New("missing")
+	}
+	a, err := mail.ParseAddress(text)
+	if err != nil || a.Address != text || a.Name != "" {
+		return fmt.Errorf("%q is not a plain address: write name@host", PlainText(text))
+	}
+	for _, r := range text {
+		if r <= ' ' || r >= 0x7f || r == '<' || r == '>' {
+			return fmt.Errorf("%q: letters beyond ASCII are not delivered everywhere: write the domain in its xn-- form", PlainText(text))
+		}
+	}
+	if len(text) > 254 {
+		return fmt.Errorf("%d characters: at most 254", len(text))
+	}
+	return nil
+}
+
+// isReference tells whether a text is a secret's reference.
+func isReference(text string) bool {
+	return strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "file:")
+}
+
+// isLoopback tells whether a host stands for this machine, without asking a
+// name server.
+func isLoopback(host string) bool {
+	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && ip.IsLoopback()
+}
+
+func isIPv6(host string) bool {
+	ip := net.ParseIP(host)
+	return ip != nil && ip.To4() == nil
+}
+
+// problems collects what is wrong; a place is where.
+type problems struct{ errs []error }
+
+func (p *problems) in(format string, args ...any) place {
+	return place{all: p, path: strings.TrimSpace(fmt.Sprintf(format, args...))}
+}
+
+type place struct {
+	all  *problems
+	path string
+}
+
+func (p place) in(format string, args ...any) place {
+	q := p.all.in(format, args...)
+	q.path = p.path + ": " + q.path
+	return q
+}
+
+func (p place) say(format string, args ...any) {
+	p.all.errs = append(p.all.errs, fmt.Errorf("%s: %w", p.path, fmt.Errorf(format, args...)))
+}
+
+// name checks that a name is there, can be printed and is used once.
+func (p place) name(name string, seen map[string]bool) {
+	key := strings.ToLower(name)
+	switch {
+	case name == "":
+		p.say("name: missing")
+	case len(name) > 260 || PlainText(name) != name || strings.ContainsAny(name, "/\\"):
+		p.say("name: at most 260 printable characters without slashes")
+	case seen[key]:
+		p.say("name %q is used twice", name)
+	}
+	seen[key] = true
+}
+
+// secret checks that a secret is a reference. It must not print it otherwise.
+func (p place) secret(field string, s glassward.Secret) {
+	if s == "" || isReference(string(s)) {
+		return
+	}
+	p.say("%s: holds a value; secrets are given by reference: env:NAME or file:PATH (mode 0600)", field)
+}
