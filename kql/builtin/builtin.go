@@ -1,0 +1,312 @@
+// Package builtin is the vocabulary of KQL: every scalar function, aggregate, window function, operator
+// and plugin, once. The binder types calls by it, completion and the documentation are made from it,
+// and what is recognised but not supported says so here, by name.
+//
+// The table is the text in functions.txt; its head explains the form of a line. SQL for a function is
+// in kql/sqlgen, Go code for one that SQL cannot say in kql/eval.
+package builtin
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"glassward/kql/value"
+)
+
+//go:embed functions.txt
+var functionsText string
+
+// Kind tells where a name of the vocabulary may stand.
+type Kind uint8
+
+// The kinds of name.
+const (
+	Scalar    Kind = iota // a function of values
+	Aggregate             // in summarize, make-series and top-nested
+	Window                // reads other rows of a serialized table: prev, row_number
+	Table                 // a function that gives a table: _GetWatchlist
+	Plugin                // after evaluate
+	Operator              // after a pipe
+)
+
+// String gives the kind as the table spells it.
+func (k Kind) String() string {
+	return [...]string{"scalar", "aggregate", "window", "table", "plugin", "operator"}[k]
+}
+
+// Param is a parameter of a function.
+type Param struct {
+	Name string
+	// Types are the types that are taken as they are; none means any scalar.
+	Types    []value.Type
+	Optional bool
+	Repeated bool // the last parameter may come any number of times
+}
+
+// Function is a name of the vocabulary.
+type Function struct {
+	Name    string
+	Aliases []string // older spellings
+	Kind    Kind
+	Params  []Param
+	// Result names the rule by which the type of the result follows from the arguments:
+	// a type's name, "same" (as the first argument), "promote" (the widest number), "unify" (the
+	// common type of the arguments that take any type), "last" (as the last argument).
+	Result string
+	// Prefix is what an unnamed result's name begins with, before that of its argument: "sum_".
+	Prefix string
+	// FirstName says that an unnamed result takes the name of the first argument: bin(t, 1h) is t.
+	FirstName bool
+	// Volatile says that two calls may give different values: rand, new_guid.
+	Volatile bool
+	// Unsupported says, if not empty, that the name is recognised and why it is refused.
+	Unsupported string
+	// Doc is one sentence.
+	Doc string
+}
+
+// Signature gives the function as the documentation shows it: strlen(text:string) → long.
+func (f *Function) Signature() string {
+	var b strings.Builder
+	b.WriteString(f.Name)
+	b.WriteByte('(')
+	for i, p := range f.Params {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(p.Name)
+		if len(p.Types) > 0 {
+			b.WriteByte(':')
+			for j, t := range p.Types {
+				if j > 0 {
+					b.WriteByte('/')
+				}
+				b.WriteString(t.String())
+			}
+		}
+		if p.Optional {
+			b.WriteByte('?')
+		}
+		if p.Repeated {
+			b.WriteString("…")
+		}
+	}
+	b.WriteString(") → ")
+	b.WriteString(f.Result)
+	return b.String()
+}
+
+// Least and Most give how many arguments the function takes; Most is -1 if there is no limit.
+func (f *Function) Least() int {
+	n := 0
+	for _, p := range f.Params {
+		if !p.Optional {
+			n++
+		}
+	}
+	return n
+}
+
+// Most gives the largest number of arguments, or -1.
+func (f *Function) Most() int {
+	if n := len(f.Params); n > 0 && f.Params[n-1].Repeated {
+		return -1
+	}
+	return len(f.Params)
+}
+
+// Param gives the parameter that takes argument i.
+func (f *Function) Param(i int) *Param {
+	if i >= len(f.Params) {
+		i = len(f.Params) - 1
+	}
+	return &f.Params[i]
+}
+
+type vocabulary struct {
+	all    []*Function
+	byName [Operator + 1]map[string]*Function
+}
+
+var load = sync.OnceValue(func() *vocabulary {
+	v, err := parse(functionsText)
+	if err != nil {
+		panic(err) // the table is part of the program; TestTable reads it
+	}
+	return v
+})
+
+// All gives the whole vocabulary in the order of the table.
+func All() []*Function { return slices.Clone(load().all) }
+
+// Lookup gives the name of that kind. Names are matched with regard to case; aliases count.
+func Lookup(kind Kind, name string) (*Function, bool) {
+	f, ok := load().byName[kind][name]
+	return f, ok
+}
+
+// Names gives the names of the kinds, aliases too, sorted.
+func Names(kinds ...Kind) []string {
+	var out []string
+	for _, k := range kinds {
+		for n := range load().byName[k] {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func parse(text string) (*vocabulary, error) {
+	v := &vocabulary{}
+	for i := range v.byName {
+		v.byName[i] = map[string]*Function{}
+	}
+	kind := Scalar
+	for no, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if name, ok := strings.CutPrefix(line, "= "); ok {
+			k := slices.Index([]string{"scalar", "aggregate", "window", "table", "plugin", "operator"}, name)
+			if k < 0 {
+				return nil, fmt.Errorf("functions.txt:%d: no kind %q", no+1, name)
+			}
+			kind = Kind(k)
+			continue
+		}
+		f, err := parseLine(line)
+		if err != nil {
+			return nil, fmt.Errorf("functions.txt:%d: %w", no+1, err)
+		}
+		f.Kind = kind
+		for _, n := range append([]string{f.Name}, f.Aliases...) {
+			if _, dup := v.byName[kind][n]; dup {
+				return nil, fmt.Errorf("functions.txt:%d: %s %s is there already", no+1, kind, n)
+			}
+			v.byName[kind][n] = f
+		}
+		v.all = append(v.all, f)
+	}
+	return v, nil
+}
+
+func parseLine(line string) (*Function, error) {
+	head, doc, ok := strings.Cut(line, " -- ")
+	if !ok {
+		return nil, fmt.Errorf("no sentence after ' -- '")
+	}
+	f := &Function{Doc: strings.TrimSpace(doc)}
+	open, end := strings.IndexByte(head, '('), strings.LastIndexByte(head, ')')
+	if open < 0 || end < open {
+		return nil, fmt.Errorf("no parameters")
+	}
+	names := strings.Split(head[:open], ",")
+	f.Name, f.Aliases = names[0], names[1:]
+	if ps := strings.TrimSpace(head[open+1 : end]); ps != "" {
+		for _, p := range strings.Split(ps, ",") {
+			param, err := parseParam(strings.TrimSpace(p))
+			if err != nil {
+				return nil, err
+			}
+			f.Params = append(f.Params, param)
+		}
+	}
+	words := strings.Fields(head[end+1:])
+	if len(words) == 0 {
+		return nil, fmt.Errorf("no result")
+	}
+	f.Result = words[0]
+	for _, w := range words[1:] {
+		switch {
+		case w == "volatile":
+			f.Volatile = true
+		case w == "first":
+			f.FirstName = true
+		case strings.HasPrefix(w, "as="):
+			f.Prefix = w[3:]
+		case w == "unsupported":
+			f.Unsupported = f.Doc
+		default:
+			return nil, fmt.Errorf("word %q not known", w)
+		}
+	}
+	return f, nil
+}
+
+func parseParam(s string) (Param, error) {
+	var p Param
+	if t, ok := strings.CutSuffix(s, "*"); ok {
+		p.Repeated, p.Optional, s = true, true, t
+	} else if t, ok := strings.CutSuffix(s, "?"); ok {
+		p.Optional, s = true, t
+	}
+	name, types, ok := strings.Cut(s, ":")
+	p.Name = name
+	if !ok {
+		return p, nil
+	}
+	for _, t := range strings.Split(types, "/") {
+		switch t {
+		case "number":
+			p.Types = append(p.Types, value.Int, value.Long, value.Real, value.Decimal)
+		case "integer":
+			p.Types = append(p.Types, value.Int, value.Long)
+		default:
+			ty, ok := value.ParseType(t)
+			if !ok {
+				return p, fmt.Errorf("no type %q", t)
+			}
+			p.Types = append(p.Types, ty)
+		}
+	}
+	return p, nil
+}
+
+// Nearest gives the candidate that is most like name, to be offered in a hint: the same letters in
+// another case, else at most a third of them changed. It gives "" if nothing is near.
+func Nearest(name string, candidates []string) string {
+	best, limit := "", len(name)/3+1
+	for _, c := range candidates {
+		if strings.EqualFold(c, name) {
+			return c
+		}
+		if d := distance(strings.ToLower(name), strings.ToLower(c), limit); d <= limit {
+			if d < limit || best == "" {
+				best = c
+			}
+			limit = min(limit, d)
+		}
+	}
+	return best
+}
+
+// distance is Damerau and Levenshtein's distance, or more than limit.
+func distance(a, b string, limit int) int {
+	if len(a)-len(b) > limit || len(b)-len(a) > limit || len(a) > 100 || len(b) > 100 {
+		return limit + 1
+	}
+	prev2, prev, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		cur[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				cur[j] = min(cur[j], prev2[j-2]+1)
+			}
+		}
+		prev2, prev, cur = prev, cur, prev2
+	}
+	return prev[len(b)]
+}
