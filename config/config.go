@@ -1,0 +1,486 @@
+// Package config reads what people write: glassward.yaml and one file a tenant
+// beside it. It is strict (an unknown field is an error with line and column),
+// and a broken tenant file disables no other tenant.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"glassward/notify"
+	"glassward/schema"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Config is glassward.yaml together with its tenants.
+type Config struct {
+	// Data is the folder that holds everything that is kept; relative paths start
+	// at the configuration file.
+	Data string `yaml:"data" json:"data,omitempty" jsonschema:"default=data,description=Folder that holds everything that is kept"`
+	// Listen is the address of the API and the incident pages.
+	Listen string `yaml:"listen" json:"listen,omitempty" jsonschema:"default=127.0.0.1:8470,description=Address of the API and the incident pages"`
+	// PublicURL is how people reach the incident pages; links in notices begin
+	// with it.
+	PublicURL string `yaml:"publicUrl" json:"publicUrl,omitempty" jsonschema:"description=How people reach the incident pages: links in notices begin with it"`
+	TLS       *TLS   `yaml:"tls" json:"tls,omitempty"`
+	// Rules is a folder of analytics-rule files of the user's own.
+	Rules string `yaml:"rules" json:"rules,omitempty" jsonschema:"description=Folder of analytics rules of your own (Sentinel YAML)"`
+	// Tenants is the folder of tenant files.
+	Tenants string `yaml:"tenants" json:"tenants,omitempty" jsonschema:"default=tenants,description=Folder of tenant files"`
+	// Config holds the mail servers and the action groups.
+	notify.Config `yaml:",inline"`
+	Retention     map[string]Duration `yaml:"retention" json:"retention,omitempty" jsonschema:"description=How long records are kept since we received them: by table, or default (400d)"`
+	Disk          Disk                `yaml:"disk" json:"disk,omitempty"`
+	Query         Query               `yaml:"query" json:"query,omitempty"`
+
+	// Each holds the tenants that could be read, by id.
+	Each []Tenant `yaml:"-" json:"-"`
+	// File is where this configuration was read.
+	File string `yaml:"-" json:"-"`
+}
+
+// TLS names the certificate of the API and the incident pages.
+type TLS struct {
+	Certificate string `yaml:"certificate" json:"certificate" jsonschema:"description=PEM file with the certificate and its chain"`
+	Key         string `yaml:"key" json:"key" jsonschema:"description=PEM file with the key, readable by its owner alone"`
+}
+
+// Disk says when intake pauses.
+type Disk struct {
+	// Reserve is how much stays free on the data folder's disk; 0 means 1 GiB.
+	Reserve Bytes `yaml:"reserve" json:"reserve,omitempty" jsonschema:"description=Free space at which intake pauses (1GiB)"`
+}
+
+// Query bounds what people's queries may take.
+type Query struct {
+	Timeout Duration `yaml:"timeout" json:"timeout,omitempty" jsonschema:"description=Longest time of one query (3m)"`
+	Rows    int      `yaml:"rows" json:"rows,omitempty" jsonschema:"description=Most rows of one result (500000)"`
+	Memory  Bytes    `yaml:"memory" json:"memory,omitempty" jsonschema:"description=Memory of the event store (1GiB)"`
+}
+
+// A Tenant is one file of the tenants folder: one customer's workspace.
+type Tenant struct {
+	// ID is the Entra tenant's id.
+	ID   string `yaml:"tenant" json:"tenant" jsonschema:"required,description=The Entra tenant's id (a GUID)"`
+	Name string `yaml:"name" json:"name,omitempty" jsonschema:"description=What people call it; letters, digits, dash and dot"`
+	// EmergencyAccounts are declared once, by object id, and reach rules as
+	// _GetWatchlist('EmergencyAccounts').
+	EmergencyAccounts []EmergencyAccount `yaml:"emergencyAccounts" json:"emergencyAccounts" jsonschema:"description=The break-glass accounts, by object id"`
+	// ActionGroups are told of this tenant's incidents.
+	ActionGroups []string `yaml:"actionGroups" json:"actionGroups,omitempty" jsonschema:"description=Names of the action groups that are told"`
+	Folders      []Folder `yaml:"folders" json:"folders,omitempty" jsonschema:"description=Folders whose new and growing files are taken in"`
+
+	File string `yaml:"-" json:"-"`
+}
+
+// An EmergencyAccount is a break-glass account.
+type EmergencyAccount struct {
+	ObjectID          string `yaml:"objectId" json:"objectId" jsonschema:"required,description=The account's object id (a GUID); accounts are never recognised by name"`
+	Name              string `yaml:"name" json:"name,omitempty"`
+	UserPrincipalName string `yaml:"userPrincipalName" json:"userPrincipalName,omitempty"`
+	// Kind is user, servicePrincipal or decoy; empty means user.
+	Kind string `yaml:"kind" json:"kind,omitempty" jsonschema:"enum=user,enum=servicePrincipal,enum=decoy,default=user"`
+}
+
+// A Folder is followed: its new and growing files are taken in.
+type Folder struct {
+	Path string `yaml:"path" json:"path" jsonschema:"required"`
+	// Table overrides recognition of the table.
+	Table string `yaml:"table" json:"table,omitempty"`
+	// Every is how often the folder is looked at; 0 means each second.
+	Every Duration `yaml:"every" json:"every,omitempty"`
+}
+
+// A Problem is something wrong in a file. Tenant is set where the problem
+// disables that tenant's file alone.
+type Problem struct {
+	File string
+	// Line and Column count from 1; 0 where the problem has no place.
+	Line, Column int
+	Message      string
+	// Tenant is the broken tenant file's base name, empty where the problem
+	// concerns the whole configuration.
+	Tenant string
+	// Warning is a problem that disables nothing.
+	Warning bool
+}
+
+func (p Problem) Error() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d", p.Line)
+		if p.Column > 0 {
+			fmt.Fprintf(&b, ":%d", p.Column)
+		}
+	}
+	b.WriteString(": ")
+	if p.Warning {
+		b.WriteString("warning: ")
+	}
+	b.WriteString(p.Message)
+	return b.String()
+}
+
+// Defaults for what a file leaves out.
+const (
+	DefaultListen    = "127.0.0.1:8470"
+	DefaultRetention = 400 * 24 * time.Hour
+	DefaultReserve   = Bytes(1 << 30)
+	DefaultTimeout   = 3 * time.Minute
+	DefaultRows      = 500_000
+	DefaultMemory    = Bytes(1 << 30)
+	maxFile          = 4 << 20
+)
+
+// Load reads file and the tenants beside it. The configuration is nil only
+// where glassward.yaml itself is broken; a broken tenant file is a Problem with
+// Tenant set, and every other tenant stands.
+func Load(file string) (*Config, []Problem) {
+	var c Config
+	text, err := readBounded(file)
+	if err != nil {
+		return nil, []Problem{{File: file, Message: err.Error()}}
+	}
+	if p := decode(file, text, &c); p != nil {
+		return nil, []Problem{*p}
+	}
+	c.File = file
+	base := filepath.Dir(file)
+	c.fill(base)
+	problems := c.check(text)
+	if slices.ContainsFunc(problems, func(p Problem) bool { return !p.Warning }) {
+		return nil, problems
+	}
+	return &c, append(problems, c.loadTenants()...)
+}
+
+// Default gives the configuration of a data folder without any file.
+func Default(data string) *Config {
+	c := &Config{Data: data}
+	c.fill(".")
+	return c
+}
+
+func (c *Config) fill(base string) {
+	under := func(p, otherwise string) string {
+		if p == "" {
+			p = otherwise
+		}
+		if p == "" || filepath.IsAbs(p) {
+			return p
+		}
+		return filepath.Join(base, p)
+	}
+	c.Data = under(c.Data, "data")
+	c.Rules = under(c.Rules, "")
+	c.Tenants = under(c.Tenants, "tenants")
+	if c.TLS != nil {
+		c.TLS.Certificate = under(c.TLS.Certificate, "")
+		c.TLS.Key = under(c.TLS.Key, "")
+	}
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	if c.Disk.Reserve == 0 {
+		c.Disk.Reserve = DefaultReserve
+	}
+	if c.Query.Timeout == 0 {
+		c.Query.Timeout = Duration(DefaultTimeout)
+	}
+	if c.Query.Rows == 0 {
+		c.Query.Rows = DefaultRows
+	}
+	if c.Query.Memory == 0 {
+		c.Query.Memory = DefaultMemory
+	}
+	if c.PublicURL == "" {
+		scheme := "http"
+		if c.TLS != nil {
+			scheme = "https"
+		}
+		c.PublicURL = scheme + "://" + c.Listen
+	}
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+}
+
+// Loopback says whether an address listens on loopback alone.
+func Loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+func (c *Config) check(text []byte) []Problem {
+	var list []Problem
+	at := func(path, format string, args ...any) {
+		line, column := place(text, path)
+		list = append(list, Problem{File: c.File, Line: line, Column: column, Message: fmt.Sprintf(format, args...)})
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		at("$.listen", "listen %q is not an address of the form host:port", c.Listen)
+	} else if c.TLS == nil && !Loopback(c.Listen) {
+		at("$.listen", "listen %s is reachable from other machines, so tokens would cross the network in clear: give tls.certificate and tls.key, or listen on 127.0.0.1", c.Listen)
+	}
+	if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		at("$.publicUrl", "publicUrl %q is not an address of the form https://host", c.PublicURL)
+	}
+	if c.TLS != nil && (c.TLS.Certificate == "" || c.TLS.Key == "") {
+		at("$.tls", "tls needs both certificate and key")
+	}
+	for _, table := range slices.Sorted(maps.Keys(c.Retention)) {
+		d := c.Retention[table]
+		if _, ok := schema.Lookup(table); !ok && table != "default" {
+			at("$.retention", "retention of %q: there is no such table", table)
+		}
+		if d < Duration(24*time.Hour) {
+			at("$.retention", "retention of %s is %s: a day is the least", table, time.Duration(d))
+		}
+	}
+	if err := c.Config.Validate(); err != nil {
+		for _, e := range flatten(err) {
+			path := "$"
+			if m := element.FindString(e.Error()); m != "" {
+				path += "." + m
+			}
+			at(path, "%v", e)
+		}
+	}
+	return list
+}
+
+// element is how an error of notify.Config says where it is.
+var element = regexp.MustCompile(`^[A-Za-z]+\[\d+\]`)
+
+// flatten takes a joined error apart.
+func flatten(err error) []error {
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
+		return j.Unwrap()
+	}
+	return []error{err}
+}
+
+func (c *Config) loadTenants() []Problem {
+	var list []Problem
+	files, err := filepath.Glob(filepath.Join(c.Tenants, "*.yaml"))
+	if err != nil {
+		return []Problem{{File: c.Tenants, Message: err.Error()}}
+	}
+	more, _ := filepath.Glob(filepath.Join(c.Tenants, "*.yml"))
+	files = append(files, more...)
+	sort.Strings(files)
+	ids, names := map[string]string{}, map[string]string{}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+		t, problems := c.loadTenant(file)
+		if t != nil {
+			if other, twice := ids[t.ID]; twice {
+				problems = append(problems, Problem{File: file, Message: fmt.Sprintf("tenant %s is already declared in %s", t.ID, other)})
+			}
+			if other, twice := names[strings.ToLower(t.Name)]; twice {
+				problems = append(problems, Problem{File: file, Message: fmt.Sprintf("the name %q is already that of %s", t.Name, other)})
+			}
+		}
+		broken := false
+		for i := range problems {
+			if !problems[i].Warning {
+				problems[i].Tenant = name
+				broken = true
+			}
+		}
+		list = append(list, problems...)
+		if t == nil || broken {
+			continue
+		}
+		ids[t.ID], names[strings.ToLower(t.Name)] = file, file
+		c.Each = append(c.Each, *t)
+	}
+	return list
+}
+
+var (
+	guid     = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+	nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$`)
+)
+
+func (c *Config) loadTenant(file string) (*Tenant, []Problem) {
+	text, err := readBounded(file)
+	if err != nil {
+		return nil, []Problem{{File: file, Message: err.Error()}}
+	}
+	var t Tenant
+	if p := decode(file, text, &t); p != nil {
+		return nil, []Problem{*p}
+	}
+	t.File = file
+	t.ID = strings.ToLower(strings.TrimSpace(t.ID))
+	if t.Name == "" {
+		t.Name = strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+	}
+	var list []Problem
+	at := func(path, format string, args ...any) {
+		line, column := place(text, path)
+		list = append(list, Problem{File: file, Line: line, Column: column, Message: fmt.Sprintf(format, args...)})
+	}
+	warn := func(path, format string, args ...any) {
+		at(path, format, args...)
+		list[len(list)-1].Warning = true
+	}
+	if !guid.MatchString(t.ID) {
+		at("$.tenant", "tenant %q is not a tenant id: it is the GUID that the Entra overview page shows", t.ID)
+	}
+	if !nameForm.MatchString(t.Name) {
+		at("$.name", "name %q: use letters, digits, dash and dot, at most 64", t.Name)
+	}
+	seen := map[string]bool{}
+	for i := range t.EmergencyAccounts {
+		a := &t.EmergencyAccounts[i]
+		path := fmt.Sprintf("$.emergencyAccounts[%d]", i)
+		a.ObjectID = strings.ToLower(strings.TrimSpace(a.ObjectID))
+		switch {
+		case !guid.MatchString(a.ObjectID):
+			at(path+".objectId", "objectId %q is not an object id: it is the GUID that the account's page shows; accounts are never recognised by name, which anybody may change", a.ObjectID)
+		case seen[a.ObjectID]:
+			at(path+".objectId", "account %s is declared twice", a.ObjectID)
+		}
+		seen[a.ObjectID] = true
+		switch a.Kind {
+		case "":
+			a.Kind = "user"
+		case "user", "servicePrincipal", "decoy":
+		default:
+			at(path+".kind", "kind %q: use user, servicePrincipal or decoy", a.Kind)
+		}
+	}
+	if len(t.EmergencyAccounts) == 0 {
+		warn("$", "no emergency account is declared: nothing can be watched. List emergencyAccounts by objectId")
+	}
+	for i, g := range t.ActionGroups {
+		if _, ok := c.Group(g); !ok {
+			at(fmt.Sprintf("$.actionGroups[%d]", i), "there is no action group %q in %s", g, filepath.Base(c.File))
+		}
+	}
+	if len(t.ActionGroups) == 0 {
+		warn("$", "no action group is named: incidents are kept, but nobody is told")
+	}
+	for i, f := range t.Folders {
+		path := fmt.Sprintf("$.folders[%d]", i)
+		if f.Path == "" {
+			at(path, "a folder needs a path")
+		} else if !filepath.IsAbs(f.Path) {
+			t.Folders[i].Path = filepath.Join(filepath.Dir(c.File), f.Path)
+		}
+		if f.Table != "" {
+			if _, ok := schema.Lookup(f.Table); !ok {
+				at(path+".table", "there is no table %q", f.Table)
+			}
+		}
+	}
+	return &t, list
+}
+
+// Tenant gives the tenant whose id or name is that, in any case; "default" is
+// the only one, where there is one alone.
+func (c *Config) Tenant(name string) (Tenant, bool) {
+	if name == "default" && len(c.Each) == 1 {
+		return c.Each[0], true
+	}
+	for _, t := range c.Each {
+		if strings.EqualFold(t.ID, name) || strings.EqualFold(t.Name, name) {
+			return t, true
+		}
+	}
+	return Tenant{}, false
+}
+
+// RetentionOf gives how long a table's records are kept.
+func (c *Config) RetentionOf(table string) time.Duration {
+	if d, ok := c.Retention[table]; ok {
+		return time.Duration(d)
+	}
+	if d, ok := c.Retention["default"]; ok {
+		return time.Duration(d)
+	}
+	return DefaultRetention
+}
+
+func readBounded(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			return nil, fmt.Errorf("cannot be read: %v", pe.Err)
+		}
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxFile {
+		return nil, fmt.Errorf("is larger than %d MiB: this is no configuration", maxFile>>20)
+	}
+	return b, nil
+}
+
+// decode reads YAML strictly. The library's error carries the place and a
+// caret; a Problem takes the place out of it so that it can stand in a list.
+func decode(file string, text []byte, into any) *Problem {
+	err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(into)
+	if err == nil || errors.Is(err, io.EOF) {
+		return nil
+	}
+	p := &Problem{File: file, Message: strings.TrimSpace(yaml.FormatError(err, false, true))}
+	if m := placeForm.FindStringSubmatch(p.Message); m != nil {
+		p.Line, _ = strconv.Atoi(m[1])
+		p.Column, _ = strconv.Atoi(m[2])
+		p.Message = strings.TrimSpace(strings.TrimPrefix(p.Message, m[0]))
+	}
+	return p
+}
+
+var placeForm = regexp.MustCompile(`^\[(\d+):(\d+)\]`)
+
+// place finds where a YAML path stands, 0, 0 where it does not.
+func place(text []byte, path string) (line, column int) {
+	p, err := yaml.PathString(path)
+	if err != nil {
+		return 0, 0
+	}
+	node, err := p.ReadNode(bytes.NewReader(text))
+	if err != nil || node == nil || node.GetToken() == nil {
+		return 0, 0
+	}
+	at := node.GetToken().Position
+	return at.Line, at.Column
+}
+
+// Accounts gives the object ids of the emergency accounts, as declared.
+func (t Tenant) Accounts() []string {
+	ids := make([]string, len(t.EmergencyAccounts))
+	for i, a := range t.EmergencyAccounts {
+		ids[i] = a.ObjectID
+	}
+	return ids
+}

@@ -1,0 +1,149 @@
+package console
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Scope is what a token allows, or what a route needs.
+type Scope string
+
+// The scopes. Public and Link are what routes need and no token carries: the
+// first is open to everybody, the second to whoever holds a signed link.
+const (
+	Public      Scope = "public"
+	Link        Scope = "link"
+	Ingest      Scope = "ingest"
+	Query       Scope = "query"
+	Acknowledge Scope = "acknowledge"
+	Operate     Scope = "operate"
+)
+
+// A Grant is what one caller may do.
+type Grant struct {
+	// Name is who acts: the token's name, or "local" for the holder of the data
+	// folder.
+	Name string
+	// Tenant binds the grant to one tenant; empty means every tenant.
+	Tenant string
+	// Source names the road of records pushed with this grant.
+	Source string
+	Scopes []Scope
+}
+
+func (g Grant) has(s Scope) bool { return slices.Contains(g.Scopes, s) }
+
+// Local is the grant of whoever reaches the control socket in the data folder,
+// whose mode lets in the folder's owner alone, and of everybody where serve was
+// started with --no-auth on loopback.
+var Local = Grant{Name: "local", Source: "local", Scopes: []Scope{Ingest, Query, Acknowledge, Operate}}
+
+// ErrBadToken is what a Tokens gives for a token that is unknown, revoked or
+// expired; the three are not told apart to the caller.
+var ErrBadToken = errors.New("token is unknown, revoked or expired")
+
+// Tokens checks bearer tokens. It gives ErrBadToken for one that does not hold.
+type Tokens interface {
+	CheckToken(ctx context.Context, token string) (Grant, error)
+}
+
+type grantKey struct{}
+
+// WithGrant marks a context as coming from a caller that is already known, as
+// the control socket's listener does with Local.
+func WithGrant(ctx context.Context, g Grant) context.Context {
+	return context.WithValue(ctx, grantKey{}, g)
+}
+
+func grantOf(ctx context.Context) Grant {
+	g, _ := ctx.Value(grantKey{}).(Grant)
+	return g
+}
+
+// decide is the one function that decides every access: may this request, to a
+// route that needs the scope, go on, and as whom? tenant is the tenant that the
+// route's path names, empty where it names none.
+func (s *Server) decide(r *http.Request, need Scope, tenant string) (Grant, *apiError) {
+	switch need {
+	case Public:
+		return Grant{Name: "anonymous"}, nil
+	case Link:
+		if err := s.checkLink(r); err != nil {
+			return Grant{}, err
+		}
+		return Grant{Name: "link", Tenant: tenant}, nil
+	}
+	g := grantOf(r.Context())
+	if g.Name == "" {
+		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok || token == "" {
+			return Grant{}, &apiError{status: http.StatusUnauthorized, code: "AuthenticationFailed",
+				message: "this route needs a token: send Authorization: Bearer <token>; glassward token create makes one"}
+		}
+		var err error
+		switch g, err = s.o.Tokens.CheckToken(r.Context(), token); {
+		case errors.Is(err, ErrBadToken):
+			return Grant{}, &apiError{status: http.StatusForbidden, code: "InvalidAuthenticationToken", message: err.Error()}
+		case err != nil:
+			return Grant{}, internal(err)
+		}
+	}
+	if !g.has(need) {
+		return Grant{}, &apiError{status: http.StatusForbidden, code: "InsufficientAccessError",
+			message: fmt.Sprintf("token %q has not the scope %q, which this route needs", g.Name, need)}
+	}
+	// A tenant that the token is not for looks the same as one that does not
+	// exist: nobody learns who else is a customer here.
+	if tenant != "" && g.Tenant != "" && !strings.EqualFold(tenant, g.Tenant) {
+		return Grant{}, notFound("workspace", tenant)
+	}
+	return g, nil
+}
+
+// linkLife is how long a link in a notice opens its incident.
+const linkLife = 30 * 24 * time.Hour
+
+// Signer makes and checks the links that notices carry. A link opens one
+// incident, read-only, for thirty days, without a login: it must work on a
+// phone on the night when Entra does not.
+type Signer struct {
+	// Key is secret, at least 32 bytes.
+	Key []byte
+	// Base is the address under which people reach the console, without a slash
+	// at its end.
+	Base string
+}
+
+func (s Signer) mac(tenant string, number int64, expires int64) string {
+	m := hmac.New(sha256.New, s.Key)
+	fmt.Fprintf(m, "incident\x00%s\x00%d\x00%d", strings.ToLower(tenant), number, expires)
+	return base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:20])
+}
+
+// Incident gives the link to an incident, valid from now for thirty days.
+func (s Signer) Incident(tenant string, number int64, now time.Time) string {
+	expires := now.Add(linkLife).Unix()
+	return fmt.Sprintf("%s/incidents/%s/%d?expires=%d&key=%s", s.Base, tenant, number, expires, s.mac(tenant, number, expires))
+}
+
+func (s *Server) checkLink(r *http.Request) *apiError {
+	number, errNumber := strconv.ParseInt(r.PathValue("number"), 10, 64)
+	expires, errExpires := strconv.ParseInt(r.URL.Query().Get("expires"), 10, 64)
+	want := s.o.Links.mac(r.PathValue("workspace"), number, expires)
+	if errNumber != nil || errExpires != nil || !hmac.Equal([]byte(want), []byte(r.URL.Query().Get("key"))) {
+		return &apiError{status: http.StatusForbidden, code: "InvalidLink", message: "this link is not one of ours, or was cut: open it from the notice, whole"}
+	}
+	if s.o.Now().After(time.Unix(expires, 0)) {
+		return &apiError{status: http.StatusForbidden, code: "ExpiredLink", message: "this link has expired: glassward incident show prints the incident"}
+	}
+	return nil
+}

@@ -1,0 +1,328 @@
+package console_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"glassward"
+	"glassward/console"
+	"glassward/kql"
+	"glassward/kql/rel"
+	"glassward/kql/value"
+)
+
+// house stands behind the console in these tests and notes what reached it.
+type house struct {
+	reached []string
+	body    string
+}
+
+func (h *house) note(format string, args ...any) {
+	h.reached = append(h.reached, fmt.Sprintf(format, args...))
+}
+
+const alpha, beta = "11111111-0000-4000-8000-000000000001", "22222222-0000-4000-8000-000000000002"
+
+func (h *house) Workspace(name string) (string, bool) {
+	switch strings.ToLower(name) {
+	case "alpha", alpha:
+		return alpha, true
+	case "beta", beta:
+		return beta, true
+	}
+	return "", false
+}
+
+func (h *house) Ingest(_ context.Context, tenant string, p console.Push, body io.Reader) (console.Receipt, error) {
+	b, err := io.ReadAll(body)
+	h.body = string(b)
+	h.note("ingest %s from %s", tenant, p.Source)
+	if err != nil {
+		return console.Receipt{}, err
+	}
+	switch h.body {
+	case "pause":
+		return console.Receipt{}, fmt.Errorf("%w: 10 MB are free", console.ErrBusy)
+	case "bad":
+		return console.Receipt{Rejected: 1, Rejects: []console.Refusal{{Line: 1, Reason: "not JSON"}}}, nil
+	}
+	return console.Receipt{Records: 1, Added: 1}, nil
+}
+
+func (h *house) Query(_ context.Context, tenant string, q console.Question) (*kql.Result, error) {
+	h.note("query %s", tenant)
+	switch q.Text {
+	case "wrong":
+		return nil, &console.QueryError{Code: "KQL0201", Text: "no such table", Line: 1, Pos: 1}
+	case "slow":
+		return nil, console.ErrTimeout
+	case "panic":
+		panic("boom")
+	}
+	ticks := value.FromTime(time.Date(2015, 12, 31, 23, 59, 59, 900_000_000, time.UTC))
+	return &kql.Result{
+		Columns: []rel.Column{{Name: "t", Type: value.DateTime}, {Name: "n", Type: value.Long}, {Name: "d", Type: value.Dynamic}, {Name: "s", Type: value.TimeSpan}},
+		Rows:    [][]any{{int64(ticks), int64(9007199254740993), `{"a":1}`, int64(100_000_000)}, {nil, nil, nil, nil}},
+	}, nil
+}
+
+func (h *house) Incidents(_ context.Context, tenant string, _ console.Filter) ([]glassward.Incident, error) {
+	h.note("incidents %s", tenant)
+	return nil, nil
+}
+
+func (h *house) Incident(_ context.Context, tenant string, number int64) (console.Case, error) {
+	h.note("incident %s %d", tenant, number)
+	if number != 7 {
+		return console.Case{}, console.ErrNoIncident
+	}
+	evil := "<script>alert(1)</script>\u202Eevil\r\n\x1b[31m"
+	return console.Case{
+		Incident:   glassward.Incident{Number: 7, Tenant: tenant, Title: evil, Status: glassward.StatusNew, Severity: glassward.High, Timeline: []glassward.TimelineEntry{{Kind: "alert", Text: evil}}},
+		Alerts:     []glassward.Alert{{Title: evil, Columns: []string{"UserDisplayName"}, Rows: [][]string{{evil}}}},
+		Deliveries: []glassward.Delivery{{Receiver: "oncall", Status: glassward.Delivered, Answer: evil}},
+	}, nil
+}
+
+func (h *house) Act(_ context.Context, tenant string, number int64, a console.Action) (glassward.Incident, error) {
+	h.note("act %s %d %s by %s via %s", tenant, number, a.Kind, a.By, a.Via)
+	if a.Reason == "stale" {
+		return glassward.Incident{}, console.ErrChanged
+	}
+	return glassward.Incident{Number: number}, nil
+}
+
+func (h *house) Status(context.Context, string) (any, error) { h.note("status"); return "fine", nil }
+func (h *house) Reload(context.Context) error                { h.note("reload"); return nil }
+func (h *house) TestGroup(_ context.Context, g string) (any, error) {
+	h.note("test %s", g)
+	return "sent", nil
+}
+func (h *house) CreateToken(_ context.Context, t console.NewToken) (string, error) {
+	h.note("create token %s for %q", t.Name, t.Tenant)
+	return "gw_secret", nil
+}
+func (h *house) ListTokens(context.Context) (any, error) { h.note("list tokens"); return []int{}, nil }
+func (h *house) RevokeToken(_ context.Context, name string) error {
+	h.note("revoke %s", name)
+	return fmt.Errorf("token %q %w", name, console.ErrNoSuch)
+}
+func (h *house) Rules(_ context.Context, tenant string) (any, error) {
+	h.note("rules %s", tenant)
+	return nil, nil
+}
+
+// CheckToken knows tokens that spell what they may do: "SCOPE@TENANT".
+func (h *house) CheckToken(_ context.Context, token string) (console.Grant, error) {
+	scope, tenant, ok := strings.Cut(token, "@")
+	if !ok {
+		return console.Grant{}, console.ErrBadToken
+	}
+	return console.Grant{Name: token, Tenant: tenant, Source: "push:" + scope, Scopes: []console.Scope{console.Scope(scope)}}, nil
+}
+
+var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+func serve(h *house, noAuth bool) (*console.Server, console.Signer) {
+	links := console.Signer{Key: []byte("0123456789abcdef0123456789abcdef"), Base: "https://glassward.example"}
+	return console.New(console.Options{Workspaces: h, Desk: h, Operator: h, Tokens: h, Links: links, NoAuth: noAuth, MaxBody: 1000,
+		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }}), links
+}
+
+func ask(s http.Handler, method, path, token, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w
+}
+
+// TestEveryRouteNeedsItsScope is the list of routes with what each needs, and
+// holds that nothing else opens it.
+func TestEveryRouteNeedsItsScope(t *testing.T) {
+	want := map[string]console.Scope{
+		"GET /healthz":                                                console.Public,
+		"GET /incidents/{workspace}/{number}":                         console.Link,
+		"POST /v1/ingest":                                             console.Ingest,
+		"POST /v1/workspaces/{workspace}/query":                       console.Query,
+		"GET /v1/workspaces/{workspace}/incidents":                    console.Query,
+		"GET /v1/workspaces/{workspace}/incidents/{number}":           console.Query,
+		"POST /v1/workspaces/{workspace}/incidents/{number}/{action}": console.Acknowledge,
+		"GET /v1/workspaces/{workspace}/rules":                        console.Query,
+		"GET /v1/status":                                              console.Operate,
+		"POST /v1/reload":                                             console.Operate,
+		"POST /v1/actiongroups/{group}/test":                          console.Operate,
+		"GET /v1/tokens":                                              console.Operate,
+		"POST /v1/tokens":                                             console.Operate,
+		"DELETE /v1/tokens/{name}":                                    console.Operate,
+		"GET /metrics":                                                console.Operate,
+	}
+	h := &house{}
+	s, _ := serve(h, false)
+	fill := strings.NewReplacer("{workspace}", "alpha", "{number}", "7", "{action}", "acknowledge", "{group}", "emergency", "{name}", "x")
+	for _, r := range s.Routes() {
+		key := r.Method + " " + r.Path
+		if want[key] != r.Scope {
+			t.Errorf("%s needs %q, the list says %q", key, r.Scope, want[key])
+		}
+		delete(want, key)
+		if r.Scope == console.Public {
+			continue
+		}
+		path := fill.Replace(r.Path)
+		h.reached = nil
+		if got := ask(s, r.Method, path, "", "{}").Code; r.Scope != console.Link && got != http.StatusUnauthorized {
+			t.Errorf("%s without a token: %d", key, got)
+		}
+		if got := ask(s, r.Method, path, "forged", "{}").Code; got != http.StatusForbidden {
+			t.Errorf("%s with a forged token: %d", key, got)
+		}
+		for _, scope := range []console.Scope{console.Ingest, console.Query, console.Acknowledge, console.Operate} {
+			if scope == r.Scope {
+				continue
+			}
+			if got := ask(s, r.Method, path, string(scope)+"@"+alpha, "{}").Code; got != http.StatusForbidden {
+				t.Errorf("%s with scope %s: %d", key, scope, got)
+			}
+		}
+		if strings.Contains(r.Path, "{workspace}") && r.Scope != console.Link {
+			foreign := ask(s, r.Method, path, string(r.Scope)+"@"+beta, "{}")
+			missing := ask(s, r.Method, strings.Replace(path, "alpha", "gamma", 1), string(r.Scope)+"@"+beta, "{}")
+			if foreign.Code != http.StatusNotFound || foreign.Code != missing.Code {
+				t.Errorf("%s: a foreign workspace gives %d, one that does not exist %d", key, foreign.Code, missing.Code)
+			}
+		}
+		if len(h.reached) != 0 {
+			t.Errorf("%s: behind the door: %v", key, h.reached)
+		}
+	}
+	for key := range want {
+		t.Errorf("no route %s", key)
+	}
+}
+
+func TestWhatTheRightTokenReaches(t *testing.T) {
+	for _, x := range []struct {
+		method, path, token, body string
+		code                      int
+		reached, answer           string
+	}{
+		{"POST", "/v1/ingest", "ingest@" + alpha, "x", 200, "ingest " + alpha + " from push:ingest", `"added":1`},
+		{"POST", "/v1/ingest?tenant=beta", "ingest@", "x", 200, "ingest " + beta + " from push:ingest", `"added":1`},
+		{"POST", "/v1/ingest?tenant=beta", "ingest@" + alpha, "x", 404, "", "no workspace"},
+		{"POST", "/v1/ingest", "ingest@", "x", 400, "", "say which with ?tenant="},
+		{"POST", "/v1/ingest", "ingest@" + alpha, "pause", 503, "ingest " + alpha + " from push:ingest", "10 MB are free"},
+		{"POST", "/v1/ingest", "ingest@" + alpha, "bad", 400, "ingest " + alpha + " from push:ingest", "not JSON"},
+		{"POST", "/v1/ingest", "ingest@" + alpha, strings.Repeat("x", 1001), 413, "ingest " + alpha + " from push:ingest", "larger than 1000 bytes"},
+		{"POST", "//v1//workspaces/alpha/query", "query@" + alpha, `{"query":"T"}`, 200, "query " + alpha, "2015-12-31T23:59:59.9Z"},
+		{"POST", "/v1/workspaces/alpha/query", "query@" + alpha, `{"query":"wrong"}`, 400, "query " + alpha, "KQL0201"},
+		{"POST", "/v1/workspaces/alpha/query", "query@" + alpha, `{"query":"slow"}`, 504, "query " + alpha, "GatewayTimeout"},
+		{"POST", "/v1/workspaces/alpha/query", "query@" + alpha, `{"query":"panic"}`, 500, "query " + alpha, "InternalServerError"},
+		{"POST", "/v1/workspaces/alpha/query", "query@" + alpha, `{`, 400, "", "not JSON of the form"},
+		{"GET", "/v1/workspaces/alpha/incidents?status=Open", "query@" + alpha, "", 400, "", "New, Active or Closed"},
+		{"GET", "/v1/workspaces/alpha/incidents/8", "query@" + alpha, "", 404, "incident " + alpha + " 8", "no incident"},
+		{"POST", "/v1/workspaces/alpha/incidents/7/acknowledge", "acknowledge@" + alpha, `{"by":"N. Ito"}`, 200, "act " + alpha + " 7 acknowledge by N. Ito via acknowledge@" + alpha, ""},
+		{"POST", "/v1/workspaces/alpha/incidents/7/acknowledge", "acknowledge@" + alpha, `{"by":"N. Ito","reason":"stale"}`, 409, "act " + alpha + " 7 acknowledge by N. Ito via acknowledge@" + alpha, "read it again"},
+		{"POST", "/v1/workspaces/alpha/incidents/7/acknowledge", "acknowledge@" + alpha, `{}`, 400, "", "say who acts"},
+		{"POST", "/v1/workspaces/alpha/incidents/7/delete", "acknowledge@" + alpha, `{"by":"x"}`, 404, "", "no action"},
+		{"POST", "/v1/reload", "operate@", "", 200, "reload", ""},
+		{"POST", "/v1/reload", "operate@" + alpha, "", 403, "", "every tenant"},
+		{"POST", "/v1/tokens", "operate@", `{"name":"a","tenant":"beta","scopes":["ingest"]}`, 200, `create token a for "` + beta + `"`, "gw_secret"},
+		{"POST", "/v1/tokens", "operate@", `{"name":"a","scopes":["root"]}`, 400, "", "unknown scope"},
+		{"DELETE", "/v1/tokens/zz", "operate@", "", 404, "revoke zz", "does not exist"},
+	} {
+		h := &house{}
+		s, _ := serve(h, false)
+		w := ask(s, x.method, x.path, x.token, x.body)
+		if w.Code != x.code || !strings.Contains(w.Body.String(), x.answer) {
+			t.Errorf("%s %s: %d %s; want %d and %q", x.method, x.path, w.Code, w.Body, x.code, x.answer)
+		}
+		if got := strings.Join(h.reached, ";"); got != x.reached {
+			t.Errorf("%s %s reached %q, want %q", x.method, x.path, got, x.reached)
+		}
+		if w.Code >= 400 && (w.Header().Get("x-ms-error-code") == "" || !json.Valid(w.Body.Bytes())) {
+			t.Errorf("%s %s: an error without a code of ours: %s", x.method, x.path, w.Body)
+		}
+	}
+}
+
+func TestGzipIsBoundedAfterItIsOpened(t *testing.T) {
+	var z bytes.Buffer
+	g := gzip.NewWriter(&z)
+	g.Write(bytes.Repeat([]byte("a"), 100_000))
+	g.Close()
+	h := &house{}
+	s, _ := serve(h, true)
+	r := httptest.NewRequest("POST", "/v1/ingest?tenant=alpha", &z)
+	r.Header.Set("Content-Encoding", "gzip")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	if w.Code != http.StatusRequestEntityTooLarge || len(h.body) > 1000 {
+		t.Errorf("%d after %d bytes: %s", w.Code, len(h.body), w.Body)
+	}
+}
+
+func TestQueryResponseIsThatOfLogAnalytics(t *testing.T) {
+	h := &house{}
+	r, _ := h.Query(context.Background(), alpha, console.Question{})
+	var b bytes.Buffer
+	if err := console.WriteQueryResponse(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"tables":[{"name":"PrimaryResult","columns":[{"name":"t","type":"datetime"},{"name":"n","type":"long"},{"name":"d","type":"dynamic"},{"name":"s","type":"timespan"}],` +
+		`"rows":[["2015-12-31T23:59:59.9Z",9007199254740993,"{\"a\":1}","00:00:10"],` + "\n" + `[null,null,null,null]]}]}` + "\n"
+	if b.String() != want {
+		t.Errorf("got  %s\nwant %s", b.String(), want)
+	}
+}
+
+func TestALinkOpensItsIncidentAlone(t *testing.T) {
+	h := &house{}
+	s, links := serve(h, true) // even where no token is needed a link is
+	link := strings.TrimPrefix(links.Incident(alpha, 7, now), links.Base)
+	w := ask(s, "GET", link, "", "")
+	if w.Code != http.StatusOK {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	page := w.Body.String()
+	for _, bad := range []string{"<script", "\x1b", "\u202E", "<a ", "http://", "https://"} {
+		if strings.Contains(page, bad) {
+			t.Errorf("the page holds %q", bad)
+		}
+	}
+	if !strings.Contains(page, "&lt;script&gt;") {
+		t.Error("the title is not on the page as text")
+	}
+	if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "script-src") {
+		t.Errorf("policy %q", csp)
+	}
+	bad := []string{
+		strings.Replace(link, "/7?", "/8?", 1),
+		strings.Replace(link, alpha, beta, 1),
+		strings.Replace(link, "expires=1", "expires=2", 1),
+		link[:len(link)-1],
+		"/incidents/" + alpha + "/7",
+		strings.TrimPrefix(links.Incident(alpha, 7, now.Add(-31*24*time.Hour)), links.Base),
+	}
+	for _, l := range bad {
+		if w := ask(s, "GET", l, "", ""); w.Code != http.StatusForbidden {
+			t.Errorf("%s: %d", l, w.Code)
+		}
+	}
+	if i := slices.Index(h.reached, "incident "+alpha+" 8"); i >= 0 {
+		t.Error("a wrong link reached an incident")
+	}
+}

@@ -1,0 +1,142 @@
+package console
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"glassward"
+)
+
+// A Filter chooses incidents. The zero Filter gives the hundred newest.
+type Filter struct {
+	Status glassward.IncidentStatus
+	// Limit is at most 1000; 0 means 100. Before gives those with smaller numbers.
+	Limit  int
+	Before int64
+}
+
+// A Case is an incident with what stands behind it.
+type Case struct {
+	Incident   glassward.Incident   `json:"incident"`
+	Alerts     []glassward.Alert    `json:"alerts"`
+	Deliveries []glassward.Delivery `json:"deliveries"`
+}
+
+// An Action is what a person does to an incident: acknowledge, assign, comment
+// or close.
+type Action struct {
+	Kind           string                   `json:"-"`
+	By             string                   `json:"by"`
+	Reason         string                   `json:"reason,omitempty"`
+	Owner          string                   `json:"owner,omitempty"`
+	Comment        string                   `json:"comment,omitempty"`
+	Classification glassward.Classification `json:"classification,omitempty"`
+	// ClassificationReason is Sentinel's, e.g. SuspiciousActivity.
+	ClassificationReason string `json:"classificationReason,omitempty"`
+	// Etag is that of the incident as the person saw it; empty takes any.
+	Etag string `json:"etag,omitempty"`
+	// Via is the token's name, set by the server.
+	Via string `json:"-"`
+}
+
+// Errors that a Desk wraps.
+var (
+	// ErrNoIncident says that there is no such incident.
+	ErrNoIncident = errors.New("no such incident")
+	// ErrChanged says that the incident changed since the person saw it.
+	ErrChanged = errors.New("the incident has changed since you read it: read it again")
+	// ErrInvalid says that the action itself is wrong.
+	ErrInvalid = errors.New("invalid")
+)
+
+func (s *Server) incidents(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	q := r.URL.Query()
+	f := Filter{Status: glassward.IncidentStatus(q.Get("status")), Limit: 100}
+	switch f.Status {
+	case "", glassward.StatusNew, glassward.StatusActive, glassward.StatusClosed:
+	default:
+		return badRequest("status %q: use New, Active or Closed", f.Status)
+	}
+	if text := q.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 1000 {
+			return badRequest("limit %q: use 1 to 1000", text)
+		}
+		f.Limit = n
+	}
+	if text := q.Get("before"); text != "" {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return badRequest("before %q is no incident number", text)
+		}
+		f.Before = n
+	}
+	list, err := s.o.Desk.Incidents(r.Context(), c.tenant, f)
+	if err != nil {
+		return internal(err)
+	}
+	if list == nil {
+		list = []glassward.Incident{}
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"value": list})
+	return nil
+}
+
+func (s *Server) number(r *http.Request) (int64, *apiError) {
+	n, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
+	if err != nil {
+		return 0, notFound("incident", r.PathValue("number"))
+	}
+	return n, nil
+}
+
+func (s *Server) incident(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	n, bad := s.number(r)
+	if bad != nil {
+		return bad
+	}
+	found, err := s.o.Desk.Incident(r.Context(), c.tenant, n)
+	switch {
+	case errors.Is(err, ErrNoIncident):
+		return notFound("incident", strconv.FormatInt(n, 10))
+	case err != nil:
+		return internal(err)
+	}
+	writeJSON(w, http.StatusOK, found)
+	return nil
+}
+
+func (s *Server) act(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	n, bad := s.number(r)
+	if bad != nil {
+		return bad
+	}
+	a := Action{Kind: r.PathValue("action")}
+	switch a.Kind {
+	case "acknowledge", "assign", "comment", "close":
+	default:
+		return notFound("action", a.Kind)
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&a); err != nil {
+		return badRequest(`the body is not JSON of the form {"by": "…"}: %v`, err)
+	}
+	if a.By == "" {
+		return badRequest("say who acts: \"by\" is a person's name")
+	}
+	a.Via = c.grant.Name
+	changed, err := s.o.Desk.Act(r.Context(), c.tenant, n, a)
+	switch {
+	case errors.Is(err, ErrNoIncident):
+		return notFound("incident", strconv.FormatInt(n, 10))
+	case errors.Is(err, ErrChanged):
+		return &apiError{status: http.StatusConflict, code: "Conflict", message: err.Error()}
+	case errors.Is(err, ErrInvalid):
+		return badRequest("%v", err)
+	case err != nil:
+		return internal(err)
+	}
+	writeJSON(w, http.StatusOK, changed)
+	return nil
+}

@@ -1,0 +1,116 @@
+package console
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// A Push says on whose word records come in.
+type Push struct {
+	// Source names the road: the token's source or name.
+	Source string
+	// Table overrides recognition of the table; empty recognises each record.
+	Table string
+}
+
+// A Receipt counts what became of a body's records.
+type Receipt struct {
+	Records    int            `json:"records"`
+	Added      int            `json:"added"`
+	Updated    int            `json:"updated"`
+	Duplicates int            `json:"duplicates"`
+	Conflicts  int            `json:"conflicts,omitempty"`
+	Tables     map[string]int `json:"tables,omitempty"`
+	Rejected   int            `json:"rejected"`
+	// Rejects are the first hundred refused records with their reasons.
+	Rejects []Refusal `json:"rejects,omitempty"`
+}
+
+// A Refusal is one record that was not taken.
+type Refusal struct {
+	Line   int    `json:"line"`
+	Reason string `json:"reason"`
+}
+
+// ErrBusy is given while intake pauses (the disk is nearly full): the caller
+// should come again, nothing of its body was lost or half taken.
+var ErrBusy = errors.New("intake pauses")
+
+// ingest answers POST /v1/ingest[?tenant=…&table=…]. A body whose every record
+// was refused is a 400, one with some refused a 200 that names them.
+func (s *Server) ingest(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	tenant := c.grant.Tenant
+	if name := r.URL.Query().Get("tenant"); name != "" {
+		t, ok := s.o.Workspaces.Workspace(name)
+		if !ok || (tenant != "" && !strings.EqualFold(t, tenant)) {
+			return notFound("workspace", name)
+		}
+		tenant = t
+	}
+	if tenant == "" {
+		t, ok := s.o.Workspaces.Workspace("default")
+		if !ok {
+			return badRequest("this token is for every tenant: say which with ?tenant=")
+		}
+		tenant = t
+	}
+	body := io.Reader(http.MaxBytesReader(w, r.Body, s.o.MaxBody))
+	switch enc := strings.ToLower(r.Header.Get("Content-Encoding")); enc {
+	case "", "identity":
+	case "gzip":
+		z, err := gzip.NewReader(body)
+		if err != nil {
+			return badRequest("Content-Encoding says gzip, but the body is not: %v", err)
+		}
+		defer z.Close()
+		body = &bounded{r: z, left: s.o.MaxBody}
+	default:
+		return &apiError{status: http.StatusUnsupportedMediaType, code: "UnsupportedMediaType", message: fmt.Sprintf("Content-Encoding %q: send gzip or none", enc)}
+	}
+	source := c.grant.Source
+	if source == "" {
+		source = c.grant.Name
+	}
+	receipt, err := s.o.Workspaces.Ingest(r.Context(), tenant, Push{Source: source, Table: r.URL.Query().Get("table")}, body)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge) || errors.Is(err, errTooLarge):
+		return &apiError{status: http.StatusRequestEntityTooLarge, code: "RequestEntityTooLarge",
+			message: fmt.Sprintf("the body is larger than %d bytes; %d records before that point were taken: send the rest in smaller bodies", s.o.MaxBody, receipt.Added+receipt.Updated+receipt.Duplicates)}
+	case errors.Is(err, ErrBusy):
+		return &apiError{status: http.StatusServiceUnavailable, code: "IntakePaused", message: err.Error(), retryAfter: 30}
+	case err != nil:
+		return internal(err)
+	}
+	status := http.StatusOK
+	if receipt.Records == 0 && receipt.Rejected > 0 {
+		status = http.StatusBadRequest
+		w.Header().Set("x-ms-error-code", "NoRecordTaken")
+	}
+	writeJSON(w, status, receipt)
+	return nil
+}
+
+var errTooLarge = errors.New("body too large after gunzip")
+
+// bounded fails, where io.LimitReader would end as if the body were whole.
+type bounded struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errTooLarge
+	}
+	if int64(len(p)) > b.left {
+		p = p[:b.left]
+	}
+	n, err := b.r.Read(p)
+	b.left -= int64(n)
+	return n, err
+}

@@ -1,0 +1,111 @@
+package console
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// A NewToken is what token create asks for.
+type NewToken struct {
+	Name   string  `json:"name"`
+	Tenant string  `json:"tenant,omitempty"`
+	Scopes []Scope `json:"scopes"`
+	// Source names the road of what is pushed with the token; empty takes Name.
+	Source  string    `json:"source,omitempty"`
+	Expires time.Time `json:"expires,omitzero"`
+}
+
+// ErrNoSuch is wrapped where the thing to act upon does not exist.
+var ErrNoSuch = errors.New("does not exist")
+
+func (s *Server) answer(w http.ResponseWriter, v any, err error) *apiError {
+	switch {
+	case errors.Is(err, ErrNoSuch):
+		return &apiError{status: http.StatusNotFound, code: "PathNotFoundError", message: err.Error()}
+	case errors.Is(err, ErrInvalid):
+		return badRequest("%v", err)
+	case err != nil:
+		return internal(err)
+	}
+	writeJSON(w, http.StatusOK, v)
+	return nil
+}
+
+func (s *Server) status(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	v, err := s.o.Operator.Status(r.Context(), c.grant.Tenant)
+	return s.answer(w, v, err)
+}
+
+func (s *Server) rules(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	v, err := s.o.Operator.Rules(r.Context(), c.tenant)
+	return s.answer(w, v, err)
+}
+
+// everywhere refuses what concerns the whole daemon to a token of one tenant.
+func everywhere(c call) *apiError {
+	if c.grant.Tenant != "" {
+		return &apiError{status: http.StatusForbidden, code: "InsufficientAccessError",
+			message: "this concerns every tenant, and the token is for one alone"}
+	}
+	return nil
+}
+
+func (s *Server) reload(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	if err := everywhere(c); err != nil {
+		return err
+	}
+	return s.answer(w, map[string]string{"status": "reloaded"}, s.o.Operator.Reload(r.Context()))
+}
+
+func (s *Server) testGroup(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	if err := everywhere(c); err != nil {
+		return err
+	}
+	v, err := s.o.Operator.TestGroup(r.Context(), r.PathValue("group"))
+	return s.answer(w, v, err)
+}
+
+func (s *Server) listTokens(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	if err := everywhere(c); err != nil {
+		return err
+	}
+	v, err := s.o.Operator.ListTokens(r.Context())
+	return s.answer(w, v, err)
+}
+
+func (s *Server) createToken(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	if err := everywhere(c); err != nil {
+		return err
+	}
+	var t NewToken
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&t); err != nil {
+		return badRequest(`the body is not JSON of the form {"name": "…", "scopes": ["ingest"]}: %v`, err)
+	}
+	if t.Name == "" || len(t.Scopes) == 0 {
+		return badRequest("a token needs a name and at least one scope: ingest, query, acknowledge or operate")
+	}
+	for _, scope := range t.Scopes {
+		if !slices.Contains(Local.Scopes, scope) {
+			return badRequest("unknown scope %q: use ingest, query, acknowledge or operate", scope)
+		}
+	}
+	if t.Tenant != "" {
+		tenant, ok := s.o.Workspaces.Workspace(t.Tenant)
+		if !ok {
+			return notFound("workspace", t.Tenant)
+		}
+		t.Tenant = tenant
+	}
+	secret, err := s.o.Operator.CreateToken(r.Context(), t)
+	return s.answer(w, map[string]string{"name": t.Name, "token": secret}, err)
+}
+
+func (s *Server) revokeToken(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	if err := everywhere(c); err != nil {
+		return err
+	}
+	return s.answer(w, map[string]string{"status": "revoked"}, s.o.Operator.RevokeToken(r.Context(), r.PathValue("name")))
+}

@@ -1,0 +1,196 @@
+// Package console is Glassward's face on HTTP: the API that pushers, clients
+// and the CLI speak, and the read-only incident page that notices link to. It
+// holds no data; what it needs stands behind small interfaces.
+package console
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"glassward"
+	"glassward/kql"
+)
+
+// Workspaces is where records go and answers come from. Its errors are of the
+// kinds below where the caller can do something about it.
+type Workspaces interface {
+	// Workspace gives the tenant id that a path's name means: a tenant's id or
+	// name in any case, or "default" where there is one workspace alone.
+	Workspace(name string) (tenant string, ok bool)
+	// Ingest decodes and commits what body holds. The receipt is good even where
+	// an error is given: it counts what was committed before.
+	Ingest(ctx context.Context, tenant string, p Push, body io.Reader) (Receipt, error)
+	// Query compiles and runs one query.
+	Query(ctx context.Context, tenant string, q Question) (*kql.Result, error)
+}
+
+// Desk is where incidents are read and acted upon.
+type Desk interface {
+	Incidents(ctx context.Context, tenant string, f Filter) ([]glassward.Incident, error)
+	Incident(ctx context.Context, tenant string, number int64) (Case, error)
+	Act(ctx context.Context, tenant string, number int64, a Action) (glassward.Incident, error)
+}
+
+// Operator is what only the scope operate reaches.
+type Operator interface {
+	Status(ctx context.Context, tenant string) (any, error)
+	Reload(ctx context.Context) error
+	TestGroup(ctx context.Context, group string) (any, error)
+	CreateToken(ctx context.Context, t NewToken) (secret string, err error)
+	ListTokens(ctx context.Context) (any, error)
+	RevokeToken(ctx context.Context, name string) error
+	Rules(ctx context.Context, tenant string) (any, error)
+}
+
+// Options are what a Server is made of. All but Metrics have to be given.
+type Options struct {
+	Workspaces Workspaces
+	Desk       Desk
+	Operator   Operator
+	Tokens     Tokens
+	Links      Signer
+	// NoAuth lets every request in as Local; serve refuses it on anything but
+	// loopback.
+	NoAuth bool
+	// MaxBody bounds a request's body in bytes, before and after gunzip; 0 means
+	// 64 MiB.
+	MaxBody int64
+	Metrics http.Handler
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// A Server answers HTTP. It is safe for concurrent use.
+type Server struct {
+	o   Options
+	mux *http.ServeMux
+}
+
+// New makes a Server.
+func New(o Options) *Server {
+	if o.MaxBody == 0 {
+		o.MaxBody = 64 << 20
+	}
+	s := &Server{o: o, mux: http.NewServeMux()}
+	for _, r := range s.routes() {
+		s.mux.Handle(r.Method+" "+r.Path, s.guard(r))
+	}
+	return s
+}
+
+// A Route is one line of the API: what it needs is written beside it.
+type Route struct {
+	Method, Path string
+	Scope        Scope
+	handle       func(http.ResponseWriter, *http.Request, call) *apiError
+}
+
+// A call is a request that was let in.
+type call struct {
+	grant Grant
+	// tenant is the workspace that the path names, empty where it names none.
+	tenant string
+}
+
+func (s *Server) routes() []Route {
+	return []Route{
+		{"GET", "/healthz", Public, s.health},
+		{"GET", "/incidents/{workspace}/{number}", Link, s.incidentPage},
+		{"POST", "/v1/ingest", Ingest, s.ingest},
+		{"POST", "/v1/workspaces/{workspace}/query", Query, s.query},
+		{"GET", "/v1/workspaces/{workspace}/incidents", Query, s.incidents},
+		{"GET", "/v1/workspaces/{workspace}/incidents/{number}", Query, s.incident},
+		{"POST", "/v1/workspaces/{workspace}/incidents/{number}/{action}", Acknowledge, s.act},
+		{"GET", "/v1/workspaces/{workspace}/rules", Query, s.rules},
+		{"GET", "/v1/status", Operate, s.status},
+		{"POST", "/v1/reload", Operate, s.reload},
+		{"POST", "/v1/actiongroups/{group}/test", Operate, s.testGroup},
+		{"GET", "/v1/tokens", Operate, s.listTokens},
+		{"POST", "/v1/tokens", Operate, s.createToken},
+		{"DELETE", "/v1/tokens/{name}", Operate, s.revokeToken},
+		{"GET", "/metrics", Operate, s.metrics},
+	}
+}
+
+// Routes lists the API with the scope that each route needs.
+func (s *Server) Routes() []Route { return s.routes() }
+
+// ServeHTTP answers one request. Double slashes are cleaned without a redirect,
+// because clients that join addresses carelessly would lose their POST to one.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	for strings.Contains(r.URL.Path, "//") {
+		r.URL.Path = strings.ReplaceAll(r.URL.Path, "//", "/")
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// guard lets a request in or not, and turns what goes wrong into an answer.
+func (s *Server) guard(route Route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler {
+					panic(p)
+				}
+				s.o.Log.Error("request panicked; this is a defect of ours", "route", route.Path, "panic", p, "stack", string(debug.Stack()))
+				internal(nil).write(w)
+			}
+		}()
+		if s.o.NoAuth && route.Scope != Link {
+			r = r.WithContext(WithGrant(r.Context(), Local))
+		}
+		c, err := s.admit(r, route)
+		if err == nil {
+			err = route.handle(w, r, c)
+		}
+		if err != nil {
+			if err.cause != nil {
+				s.o.Log.Error("request failed", "route", route.Path, "error", err.cause)
+			}
+			err.write(w)
+		}
+	})
+}
+
+// admit decides first by the name that the path carries and then turns it into
+// a tenant, so that a stranger learns nothing from the order of errors.
+func (s *Server) admit(r *http.Request, route Route) (call, *apiError) {
+	name := r.PathValue("workspace")
+	tenant, known := name, true
+	if name != "" {
+		if t, ok := s.o.Workspaces.Workspace(name); ok {
+			tenant = t
+		} else {
+			known = false
+		}
+	}
+	g, err := s.decide(r, route.Scope, tenant)
+	if err != nil {
+		return call{}, err
+	}
+	if !known {
+		return call{}, notFound("workspace", name)
+	}
+	return call{grant: g, tenant: tenant}, nil
+}
+
+func (s *Server) health(w http.ResponseWriter, _ *http.Request, _ call) *apiError {
+	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	return nil
+}
+
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request, _ call) *apiError {
+	if s.o.Metrics == nil {
+		return notFound("route", r.URL.Path)
+	}
+	s.o.Metrics.ServeHTTP(w, r)
+	return nil
+}
