@@ -42,6 +42,9 @@ func newMessage(j Job, g ActionGroup, link func(glassward.Notice) string, rule f
 		Notice: j.Notice, Incident: j.Incident, Alerts: j.Alerts, Head: j.Head,
 		Group: j.Notice.Group, Receiver: j.Receiver,
 	}
+	if !strings.EqualFold(g.Name, j.Notice.Group) {
+		m.Notice.Why += fmt.Sprintf(" (Sent to you because the action group %q has no receiver.)", j.Notice.Group)
+	}
 	m.Subject = subject(m, g)
 	if link != nil {
 		m.Link = link(j.Notice)

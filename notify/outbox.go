@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"glassward"
@@ -11,11 +12,12 @@ import (
 // the message is made from.
 type Job struct {
 	Notice glassward.Notice
-	// Receiver is the receiver's name within the notice's action group.
+	// Receiver is the receiver's full name, "group/receiver", as Route was given
+	// it. It is empty for a notice that has not been routed yet.
 	Receiver string
 	// Attempt is the number of the attempt that is to be made, from 1.
 	Attempt int
-	// Incident is nil for health and test notices.
+	// Incident is nil for a notice that belongs to none.
 	Incident *glassward.Incident
 	// Alerts are those of the incident; the one that owed the notice is found by
 	// Notice.Alert wherever it stands.
@@ -30,20 +32,24 @@ type Job struct {
 // Delivered or Failed.
 type Settlement struct {
 	Attempt glassward.Attempt
-	// Group is the notice's action group; with Attempt.Receiver it names the
-	// receiver.
-	Group  string
-	Status glassward.DeliveryStatus
-	Next   time.Time
+	Status  glassward.DeliveryStatus
+	Next    time.Time
 }
 
-// An Outbox keeps the deliveries that are owed. The control store is one.
+// An Outbox keeps the notices and deliveries that are owed. The control store
+// is one. A notice is committed without deliveries, together with what owes it;
+// who receives it is decided here, by the configuration as it is when the
+// notice goes out.
 type Outbox interface {
-	// Claim gives the pending deliveries whose next attempt is due at now, oldest
-	// notice first, at most limit of them. It may give again what it gave before
-	// and what is not yet settled: the courier knows what it holds, and asks for
-	// that many more. No lease is needed, so a restart loses no time.
+	// Claim gives what is due at now, oldest notice first, at most limit jobs: the
+	// notices that have no delivery yet (Receiver is empty), and the pending
+	// deliveries whose next attempt is not after now. It may give again what it
+	// gave before and what is not yet settled: the courier knows what it holds,
+	// and asks for that many more. No lease is needed, so a restart loses no time.
 	Claim(ctx context.Context, now time.Time, limit int) ([]Job, error)
+	// Route adds a pending delivery, due at once, for each of the receivers. One
+	// that exists already is left as it is.
+	Route(ctx context.Context, id glassward.NoticeID, receivers []string) error
 	// Settle records the attempt and moves its delivery, in one transaction.
 	// Settling the same attempt again changes nothing.
 	Settle(ctx context.Context, s Settlement) error
@@ -53,6 +59,16 @@ type Outbox interface {
 // courier asks for it when a receiver that had failed takes a message again, so
 // that what has piled up does not sit out its backoff.
 type Hastener interface {
-	// Hasten makes every pending delivery to the group's receiver due at now.
-	Hasten(ctx context.Context, group, receiver string, now time.Time) error
+	// Hasten makes every pending delivery to the receiver due at now.
+	Hasten(ctx context.Context, receiver string, now time.Time) error
+}
+
+// fullName names a receiver among those of all groups. Neither part holds a
+// slash (Validate).
+func fullName(group, receiver string) string { return group + "/" + receiver }
+
+// splitName gives the parts of a full name.
+func splitName(full string) (group, receiver string) {
+	group, receiver, _ = strings.Cut(full, "/")
+	return group, receiver
 }

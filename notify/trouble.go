@@ -1,0 +1,59 @@
+package notify
+
+import (
+	"fmt"
+	"time"
+
+	"glassward"
+)
+
+// A TroubleKind says what is wrong between us and a receiver.
+type TroubleKind string
+
+// The kinds.
+const (
+	// Failing: attempts have failed for a minute, or one failed in a way that only
+	// a person can mend. Told once, until it is over.
+	Failing TroubleKind = "receiver-failing"
+	// RefusedNotice: the receiver refused a notice for good.
+	RefusedNotice TroubleKind = "notice-refused"
+	// Disabled: the endpoint answered 410 and is not called again until the
+	// configuration is read anew.
+	Disabled TroubleKind = "receiver-disabled"
+	// Unrouted: a notice is owed to a group that does not exist or has nobody in
+	// it. It went to the tenant's other groups where there are any.
+	Unrouted TroubleKind = "notice-unrouted"
+)
+
+// A Trouble is the courier's own alarm: somebody may not be hearing us. The
+// program makes a health notice of it and sends it to the other groups.
+type Trouble struct {
+	Kind TroubleKind
+	// Over says that the trouble has ended (of Failing only).
+	Over bool
+	// Receiver is the full name, "group/receiver"; Group is the notice's.
+	Receiver string
+	Group    string
+	// Notice is the notice at hand, and Tenant whose it is.
+	Notice glassward.Notice
+	Tenant string
+	// Answer is what the receiver said last.
+	Answer string
+	// Since is when it began: the same for every telling of one trouble.
+	Since time.Time
+}
+
+// String says the trouble in one sentence.
+func (t Trouble) String() string {
+	switch {
+	case t.Over:
+		return fmt.Sprintf("receiver %s takes notices again, after failing since %s", t.Receiver, clock(t.Since))
+	case t.Kind == Failing:
+		return fmt.Sprintf("receiver %s has not taken a notice since %s: %s", t.Receiver, clock(t.Since), t.Answer)
+	case t.Kind == RefusedNotice:
+		return fmt.Sprintf("receiver %s refused notice %s for good: %s", t.Receiver, t.Notice.ID, t.Answer)
+	case t.Kind == Disabled:
+		return fmt.Sprintf("receiver %s is switched off, it answered %s; correct its serviceUri and reload", t.Receiver, t.Answer)
+	}
+	return fmt.Sprintf("action group %q has no receiver; notice %s went elsewhere or waits: %s", t.Group, t.Notice.ID, t.Answer)
+}
