@@ -177,9 +177,11 @@ type (
 		Quoted bool   // written ['…'] or ["…"]
 	}
 
-	// Wildcard is a name with stars, such as Signin*, where an operator takes patterns of names.
+	// Wildcard is a name with stars, such as Signin*, where an operator takes patterns of names. Scope is
+	// what stands before a dot, `database("d")`, else nil.
 	Wildcard struct {
 		Base
+		Scope   Expr
 		Pattern string
 	}
 
@@ -356,7 +358,7 @@ type Block struct {
 	Result Expr   // scalar or table
 }
 
-// NamedExpr is `Value`, `name = Value` or `(a, b) = Value`; function arguments take the first two.
+// NamedExpr is `Value`, `name = Value` or `(a, b) = Value`; function arguments take the first two forms.
 type NamedExpr struct {
 	Base
 	Names []Ident // none, one, or several if Tuple
@@ -377,6 +379,7 @@ type Param struct {
 	Base
 	Name  string // lower case
 	Value Expr   // a bare word is a *Name
+	More  []Expr // render's ycolumns=a, b: the values after the first
 }
 
 // Word gives the value if it is a bare word or a literal (a string's decoded value), and "" otherwise.
@@ -539,7 +542,7 @@ type (
 		op
 		N  Expr
 		Of *NamedExpr
-		By Expr
+		By *Order
 	}
 
 	// Take is `take N` or `limit N`.
@@ -552,14 +555,16 @@ type (
 	// Sample is `sample N`.
 	Sample struct {
 		op
-		N Expr
+		Params Params
+		N      Expr
 	}
 
 	// SampleDistinct is `sample-distinct N of X`.
 	SampleDistinct struct {
 		op
-		N  Expr
-		Of *NamedExpr
+		Params Params
+		N      Expr
+		Of     *NamedExpr
 	}
 
 	// Distinct is `distinct a, b` or `distinct *`; an item may be a *Star or *Wildcard.
@@ -616,8 +621,8 @@ type (
 		Body   *Pipeline
 	}
 
-	// Parse is `parse …` or `parse-where … with pattern`. Params hold kind and flags.
-	Parse struct {
+	// ParseOp is `parse …` or `parse-where … with pattern`. Params hold kind and flags.
+	ParseOp struct {
 		op
 		Params  Params
 		X       Expr
@@ -675,7 +680,8 @@ type (
 	// Serialize is `serialize a = x, …`; Items may be empty.
 	Serialize struct {
 		op
-		Items []*NamedExpr
+		Params Params
+		Items  []*NamedExpr
 	}
 
 	// GetSchema is `getschema`.
@@ -745,10 +751,9 @@ type (
 		Params  Params
 		In      []Expr
 		Cond    Expr
-		Smart   bool      // project-smart
-		Project []Expr    // *Name, *Wildcard, *Call of pack(*), or *TypedColumn
-		Away    []Expr    // project-away
-		Where   diag.Span // the word `where`; empty if left out
+		Smart   bool   // project-smart
+		Project []Expr // *Name, *Call of pack(*), or *TypedColumn
+		Away    []Expr // project-away: *Name, *Wildcard or *Star
 	}
 
 	// Print is `print a = x, …`.
