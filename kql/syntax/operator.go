@@ -378,6 +378,8 @@ func (p *parser) paramValue() Expr {
 	if t.kind == word && p.i < p.limit {
 		switch w := p.text(t); w {
 		case "true", "false":
+			p.next()
+			return &Literal{Base: Base{t.at}, Kind: BoolLit, Text: w, Raw: w}
 		default:
 			p.next()
 			return &Name{Base{t.at}, w, false}

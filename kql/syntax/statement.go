@@ -76,7 +76,9 @@ func (p *parser) unmatched() {
 
 func (p *parser) startsStatement() bool {
 	switch p.tok().kind {
-	case word, lbrack, lparen, placeholder:
+	case word:
+		return p.peek(1).kind != colon
+	case lbrack, lparen, placeholder:
 		return true
 	}
 	return false
