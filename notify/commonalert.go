@@ -292,15 +292,14 @@ func isoDuration(d time.Duration) string {
 	return s
 }
 
-// guid gives an id in the form of a GUID: itself if it has it, else the first
-// half of its SHA-256. Consumers parse it; alertContext.properties hold the id
-// as it is.
+// guid gives an id in the form of a GUID: its own 32 hex digits if it is made of
+// them, else the first half of its SHA-256. Consumers parse it;
+// alertContext.properties hold the id as it is.
 func guid(id string) string {
-	if len(id) == 36 && id[8] == '-' && id[13] == '-' && id[18] == '-' && id[23] == '-' {
-		if _, err := hex.DecodeString(strings.ReplaceAll(id, "-", "")); err == nil {
-			return strings.ToLower(id)
-		}
+	b, err := hex.DecodeString(strings.ReplaceAll(id, "-", ""))
+	if err != nil || len(b) != 16 {
+		sum := sha256.Sum256([]byte(id))
+		b = sum[:16]
 	}
-	sum := sha256.Sum256([]byte(id))
-	return glassward.RecordID(sum[:16]).String()
+	return glassward.RecordID(b).String()
 }

@@ -75,7 +75,7 @@ func subject(m Message, g ActionGroup) string {
 	switch m.Notice.Kind {
 	case "health":
 		// A group's subject stands for its alarms and would mislead here.
-		return firstOf(m.Notice.Subject, "[GLASSWARD] "+firstOf(m.Notice.Why, "health of Glassward"))
+		return firstOf(m.Notice.Subject, "[GLASSWARD] "+title(m))
 	case "test":
 		return "[TEST] " + firstOf(s, "Glassward notification")
 	}
@@ -146,6 +146,9 @@ func NewView(m Message) View {
 		Level:    m.Notice.Severity.String(),
 		Why:      show(m.Notice.Why, maxText),
 		Link:     m.Link,
+	}
+	if v.Why == v.Title {
+		v.Why = ""
 	}
 	a := m.alert()
 	if a != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/textproto"
@@ -56,7 +57,7 @@ func smtpVerdict(phase smtpPhase, code int) Verdict {
 func smtpOutcome(phase smtpPhase, err error) (Verdict, string) {
 	var reply *textproto.Error
 	if errors.As(err, &reply) {
-		return smtpVerdict(phase, reply.Code), string(phase) + ": " + reply.Error()
+		return smtpVerdict(phase, reply.Code), fmt.Sprintf("%s: %d %s", phase, reply.Code, reply.Msg)
 	}
 	text := string(phase) + ": " + err.Error()
 	if phase == phaseDot {
