@@ -1,12 +1,18 @@
 package syntax
 
+import "strings"
+
 // identText gives a name as it has to be written.
 func identText(id Ident) string { return nameText(id.Name, id.Quoted) }
 
 // nameText gives a name as it has to be written: in brackets and quotes if it was, or must be.
 func nameText(name string, quoted bool) string {
 	if quoted || !isPlainName(name) {
-		return "[" + quote(name) + "]"
+		q := quote(name)
+		if !strings.ContainsAny(q, `\'`) {
+			q = "'" + q[1:len(q)-1] + "'"
+		}
+		return "[" + q + "]"
 	}
 	return name
 }

@@ -8,7 +8,7 @@ import (
 
 // file parses the whole source.
 func (p *parser) file() *File {
-	f := &File{Comments: p.comments}
+	f := &File{Comments: p.comments, src: p.src}
 	f.At = diag.At(0, len(p.src))
 	results := 0
 	for {

@@ -28,6 +28,7 @@ type Operator interface {
 	// Keyword gives the operator's name as written, in lower case: "where", "filter", "mv-expand".
 	Keyword() string
 	operator()
+	format(*printer) *doc // what follows the keyword
 }
 
 // Expr is an expression: a scalar, or a table where the context takes one (then *Pipeline, or
@@ -63,6 +64,7 @@ type File struct {
 	Base
 	Stmts    []Stmt
 	Comments []Comment // every comment, in order
+	src      string    // for the empty lines in it
 }
 
 // Comment is one // comment, without the line's end.

@@ -1,0 +1,90 @@
+package syntax_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"glassward/kql/diag"
+	"glassward/kql/syntax"
+)
+
+// sameTree compares trees by what they say, not by where it stood.
+var sameTree = cmp.Options{
+	cmpopts.IgnoreTypes(diag.Span{}),
+	cmpopts.IgnoreUnexported(syntax.File{}),
+	cmp.AllowUnexported(operators()...),
+	cmpopts.EquateEmpty(),
+	cmpopts.IgnoreFields(syntax.Comment{}, "Own"),
+}
+
+// operators gives one of each operator, for cmp to look into what they share.
+func operators() []any {
+	return []any{syntax.Where{}, syntax.Extend{}, syntax.Project{}, syntax.ProjectAway{}, syntax.ProjectKeep{}, syntax.ProjectRename{},
+		syntax.ProjectReorder{}, syntax.Summarize{}, syntax.Sort{}, syntax.Top{}, syntax.TopNested{}, syntax.TopHitters{}, syntax.Take{},
+		syntax.Sample{}, syntax.SampleDistinct{}, syntax.Distinct{}, syntax.Count{}, syntax.Join{}, syntax.Lookup{}, syntax.Union{},
+		syntax.MvExpand{}, syntax.MvApply{}, syntax.ParseOp{}, syntax.ParseKV{}, syntax.MakeSeries{}, syntax.Evaluate{},
+		syntax.Partition{}, syntax.Scan{}, syntax.Serialize{}, syntax.GetSchema{}, syntax.Consume{}, syntax.As{}, syntax.Invoke{},
+		syntax.Fork{}, syntax.Facet{}, syntax.Reduce{}, syntax.Render{}, syntax.Search{}, syntax.Find{}, syntax.Print{}, syntax.Range{},
+		syntax.BadOp{}}
+}
+
+// checkFormat reports what is wrong with how a query without errors is formatted.
+func checkFormat(t *testing.T, name, src string) {
+	t.Helper()
+	f, _ := syntax.Parse(src)
+	out := syntax.Format(f)
+	g, list := syntax.Parse(out)
+	if list.HasErrors() {
+		t.Errorf("%s: the formatted text does not parse:\n%s\n%s", name, out, diag.Text(name, out, list))
+		return
+	}
+	if d := cmp.Diff(f, g, sameTree); d != "" {
+		t.Errorf("%s: the formatted text means something else (-source +formatted):\n%s\n%s", name, d, out)
+		return
+	}
+	if again := syntax.Format(g); again != out {
+		t.Errorf("%s: formatting again changes it:\n%s", name, cmp.Diff(out, again))
+	}
+}
+
+func TestFormatCorpus(t *testing.T) {
+	for _, s := range corpus(t) {
+		if _, list := syntax.Parse(s.query); !list.HasErrors() {
+			checkFormat(t, s.name, s.query)
+		}
+	}
+}
+
+// TestFormat reads testdata/format/*.txt: a query, a line ----, and its canonical text.
+func TestFormat(t *testing.T) {
+	names, _ := filepath.Glob("testdata/format/*.txt")
+	if len(names) == 0 {
+		t.Fatal("no files")
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		src, want, _ := strings.Cut(string(b), "----\n")
+		f, list := syntax.Parse(src)
+		if list.HasErrors() {
+			t.Error(diag.Text(name, src, list))
+			continue
+		}
+		got := syntax.Format(f)
+		if os.Getenv("SYNTAX_UPDATE") != "" {
+			if err := os.WriteFile(name, []byte(src+"----\n"+got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		} else if got != want {
+			t.Errorf("%s:\n%s", name, cmp.Diff(want, got))
+		}
+		checkFormat(t, name, src)
+	}
+}
