@@ -1,0 +1,704 @@
+package notify
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"glassward"
+	"glassward/internal/fault"
+	"glassward/internal/mailsink"
+)
+
+// A memoryOutbox is an outbox without a disk.
+type memoryOutbox struct {
+	mu       sync.Mutex
+	notices  []glassward.Notice
+	rows     map[delivery]*glassward.Delivery
+	attempts []glassward.Attempt
+	routed   map[glassward.NoticeID]bool
+	fail     error // what Settle gives
+	claims   int
+}
+
+func newOutbox() *memoryOutbox {
+	return &memoryOutbox{rows: map[delivery]*glassward.Delivery{}, routed: map[glassward.NoticeID]bool{}}
+}
+
+// owe commits a notice to the group.
+func (o *memoryOutbox) owe(id, group string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.notices = append(o.notices, glassward.Notice{
+		ID: glassward.NoticeID(id), Tenant: "t1", Group: group, Severity: glassward.High, Kind: "fired", Why: "test of the courier", Created: time.Now(),
+	})
+}
+
+func (o *memoryOutbox) Claim(_ context.Context, now time.Time, limit int) ([]Job, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.claims++
+	var jobs []Job
+	for _, n := range o.notices {
+		if !o.routed[n.ID] {
+			jobs = append(jobs, Job{Notice: n})
+			continue
+		}
+		for _, d := range o.rows {
+			if d.Notice == n.ID && d.Status == glassward.Pending && !d.Next.After(now) {
+				jobs = append(jobs, Job{Notice: n, Receiver: d.Receiver, Attempt: d.Attempts + 1})
+			}
+		}
+	}
+	slices.SortFunc(jobs, func(a, b Job) int {
+		return cmp.Or(a.Notice.Created.Compare(b.Notice.Created), cmp.Compare(a.Receiver, b.Receiver))
+	})
+	return jobs[:min(limit, len(jobs))], nil
+}
+
+func (o *memoryOutbox) Route(_ context.Context, id glassward.NoticeID, receivers []string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.routed[id] = true
+	for _, r := range receivers {
+		if d := (delivery{id, r}); o.rows[d] == nil {
+			o.rows[d] = &glassward.Delivery{Notice: id, Receiver: r, Status: glassward.Pending}
+		}
+	}
+	return nil
+}
+
+func (o *memoryOutbox) Settle(_ context.Context, s Settlement) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.fail != nil {
+		return o.fail
+	}
+	o.attempts = append(o.attempts, s.Attempt)
+	d := o.rows[delivery{s.Attempt.Notice, s.Attempt.Receiver}]
+	d.Status, d.Next, d.Attempts, d.Answer = s.Status, s.Next, s.Attempt.Number, s.Attempt.Answer
+	d.Settled = s.Attempt.At.Add(s.Attempt.Took)
+	return nil
+}
+
+func (o *memoryOutbox) Hasten(_ context.Context, receiver string, now time.Time) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, d := range o.rows {
+		if d.Receiver == receiver && d.Status == glassward.Pending && d.Next.After(now) {
+			d.Next = now
+		}
+	}
+	return nil
+}
+
+// of gives the deliveries to a receiver, by notice.
+func (o *memoryOutbox) of(receiver string) map[glassward.NoticeID]glassward.Delivery {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out := map[glassward.NoticeID]glassward.Delivery{}
+	for _, d := range o.rows {
+		if d.Receiver == receiver {
+			out[d.Notice] = *d
+		}
+	}
+	return out
+}
+
+func (o *memoryOutbox) attemptsAt(receiver string, id glassward.NoticeID) []glassward.Attempt {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var out []glassward.Attempt
+	for _, a := range o.attempts {
+		if a.Receiver == receiver && a.Notice == id {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// slow is the outbox without Hasten.
+type slow struct{ Outbox }
+
+// A scriptedReceiver answers as its function says.
+type scriptedReceiver func(ctx context.Context, m Message) Outcome
+
+func (f scriptedReceiver) Deliver(ctx context.Context, m Message) Outcome { return f(ctx, m) }
+
+// scripted makes a fleet whose receivers "oncall/NAME" are functions.
+func scripted(receivers map[string]scriptedReceiver) *Fleet {
+	f := &Fleet{receivers: map[string]Receiver{}}
+	g := ActionGroup{Name: "oncall"}
+	for name, r := range receivers {
+		g.Webhook = append(g.Webhook, WebhookReceiver{Name: name})
+		f.put("oncall/"+name, r)
+	}
+	f.config.ActionGroups = []ActionGroup{g}
+	return f
+}
+
+// run starts a courier and gives the function that ends it.
+func run(t *testing.T, o Options) (c *Courier, end func()) {
+	t.Helper()
+	c, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	return c, func() {
+		t.Helper()
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	}
+}
+
+type troubles struct {
+	mu   sync.Mutex
+	list []Trouble
+}
+
+func (l *troubles) tell(t Trouble) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, t)
+}
+
+func (l *troubles) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var b strings.Builder
+	for _, t := range l.list {
+		fmt.Fprintf(&b, "%s %s over=%v\n", t.Kind, cmp.Or(t.Receiver, t.Group), t.Over)
+	}
+	return b.String()
+}
+
+func accept(context.Context, Message) Outcome { return Outcome{Verdict: Accepted, Answer: "ok"} }
+
+// TestReceiverDownForAnHour is the outage of one mail server, in virtual time
+// and with real SMTP and HTTP: everything is delivered afterwards, each mail
+// once, and the other mail server and the webhook are not delayed by it.
+func TestReceiverDownForAnHour(t *testing.T) {
+	for _, how := range []string{"refuses connections", "hangs"} {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				well, ill, hooks := mailsink.NewPipe(), mailsink.NewPipe(), mailsink.NewPipe()
+				good, bad := mailsink.New(mailsink.Options{}), mailsink.New(mailsink.Options{})
+				good.Serve(well)
+				bad.Serve(ill)
+				var calls sync.Map
+				hook := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					calls.Store(r.Header.Get("webhook-id"), time.Now())
+				})}
+				go hook.Serve(hooks)
+				down := true
+				var mu sync.Mutex
+				setDown := func(v bool) { mu.Lock(); down = v; mu.Unlock() }
+				dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+					mu.Lock()
+					isDown := down
+					mu.Unlock()
+					switch {
+					case strings.HasPrefix(address, "bad.example"):
+						if !isDown {
+							return ill.Dial(ctx, network, address)
+						}
+						if how == "hangs" {
+							client, server := net.Pipe()
+							go func() { _, _ = io.Copy(io.Discard, server) }()
+							return client, nil
+						}
+						return nil, errors.New("connection refused")
+					case strings.HasPrefix(address, "127.0.0.1"):
+						return hooks.Dial(ctx, network, address)
+					}
+					return well.Dial(ctx, network, address)
+				}
+				config := Config{
+					MailServers: []MailServer{
+						{Name: "good", Host: "good.example", TLS: Opportunistic, From: "gw@example.net"},
+						{Name: "bad", Host: "bad.example", TLS: Opportunistic, From: "gw@example.net"},
+					},
+					ActionGroups: []ActionGroup{{
+						Name:  "oncall",
+						Email: []EmailReceiver{{Name: "a", EmailAddress: "a@example.org", Server: "good"}, {Name: "b", EmailAddress: "b@example.org", Server: "bad"}},
+						Webhook: []WebhookReceiver{
+							{Name: "h", ServiceURI: "http://127.0.0.1/hook", AllowedNetworks: []string{"127.0.0.0/8"}},
+						},
+					}},
+				}
+				if err := config.Validate(); err != nil {
+					t.Fatal(err)
+				}
+				fleet, err := NewFleet(config, Network{Dial: dial})
+				if err != nil {
+					t.Fatal(err)
+				}
+				box, told := newOutbox(), &troubles{}
+				c, end := run(t, Options{Outbox: box, Fleet: fleet, Trouble: told.tell})
+
+				const notices = 60
+				owed := map[string]time.Time{}
+				for i := range notices {
+					id := fmt.Sprintf("n%02d", i)
+					owed[id] = time.Now()
+					box.owe(id, "oncall")
+					c.Wake()
+					time.Sleep(time.Minute)
+				}
+				for id, at := range owed {
+					if d := box.of("oncall/a")[glassward.NoticeID(id)]; d.Status != glassward.Delivered || d.Settled.Sub(at) > time.Second {
+						t.Errorf("a, %s: %s after %s", id, d.Status, d.Settled.Sub(at))
+					}
+					called, ok := calls.Load(id)
+					if !ok || called.(time.Time).Sub(at) > time.Second {
+						t.Errorf("h, %s: not called within a second", id)
+					}
+				}
+				if n := len(bad.Mails()); n != 0 {
+					t.Fatalf("the server that is down took %d mails", n)
+				}
+
+				setDown(false)
+				up := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+				defer cancel()
+				mails, err := bad.Wait(ctx, notices)
+				if err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				t.Logf("all delivered %s after the server was well again", time.Since(up))
+				ids := map[string]int{}
+				for _, m := range mails {
+					ids[m.Header("Message-ID")]++
+				}
+				for id := range owed {
+					if n := ids["<"+id+"@example.net>"]; n != 1 {
+						t.Errorf("%s came %d times", id, n)
+					}
+					if d := box.of("oncall/b")[glassward.NoticeID(id)]; d.Status != glassward.Delivered {
+						t.Errorf("b, %s: %s", id, d.Status)
+					}
+				}
+				if got, want := told.String(), "receiver-failing oncall/b over=false\nreceiver-failing oncall/b over=true\n"; got != want {
+					t.Errorf("troubles:\n%swant:\n%s", got, want)
+				}
+				// No page waited longer than five minutes between two attempts; where
+				// each attempt takes its whole timeout, the queue's turn comes on top.
+				most := 5 * time.Minute
+				if how == "hangs" {
+					most += notices * defaultMailTimeout / perReceiver
+				}
+				attempts := box.attemptsAt("oncall/b", "n00")
+				if len(attempts) < 5 {
+					t.Errorf("%d attempts in an hour", len(attempts))
+				}
+				for i := 1; i < len(attempts); i++ {
+					gap := attempts[i].At.Sub(attempts[i-1].At.Add(attempts[i-1].Took))
+					if gap > most {
+						t.Errorf("%s between attempts %d and %d", gap, i, i+1)
+					}
+				}
+				end()
+				good.Close()
+				bad.Close()
+				hook.Close()
+			})
+		})
+	}
+}
+
+// TestHangingReceiver holds up itself alone, and its second notice has a
+// second lane.
+func TestHangingReceiver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		var order []string
+		var mu sync.Mutex
+		fleet := scripted(map[string]scriptedReceiver{
+			"well": accept,
+			"hangs": func(ctx context.Context, m Message) Outcome {
+				if m.Notice.ID == "first" {
+					<-release
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				order = append(order, string(m.Notice.ID))
+				return Outcome{Verdict: Accepted}
+			},
+		})
+		box := newOutbox()
+		c, end := run(t, Options{Outbox: box, Fleet: fleet})
+		for _, id := range []string{"first", "second", "third"} {
+			box.owe(id, "oncall")
+		}
+		c.Wake()
+		synctest.Wait()
+		for _, id := range []glassward.NoticeID{"first", "second", "third"} {
+			if d := box.of("oncall/well")[id]; d.Status != glassward.Delivered {
+				t.Errorf("well, %s: %s", id, d.Status)
+			}
+		}
+		if got := strings.Join(order, " "); got != "second third" {
+			t.Errorf("past the one that hangs went %q", got)
+		}
+		if s := c.Status(); len(s) != 2 || s[0].Receiver != "oncall/hangs" || s[0].Queued != 1 {
+			t.Errorf("status %+v", s)
+		}
+		close(release)
+		synctest.Wait()
+		if len(order) != 3 {
+			t.Errorf("delivered %v", order)
+		}
+		end()
+	})
+}
+
+// TestRetryAfter obeys a receiver that names its time, and does not let it put
+// a page off for a day.
+func TestRetryAfter(t *testing.T) {
+	for asked, want := range map[time.Duration]struct{ least, most time.Duration }{
+		30 * time.Second: {30 * time.Second, 40 * time.Second},
+		10 * time.Minute: {10 * time.Minute, 10*time.Minute + 10*time.Second},
+		0:                {time.Second, 5 * time.Second},
+	} {
+		t.Run(asked.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var times []time.Time
+				fleet := scripted(map[string]scriptedReceiver{"busy": func(context.Context, Message) Outcome {
+					times = append(times, time.Now())
+					if len(times) == 1 {
+						return Outcome{Verdict: Retry, RetryAfter: asked}
+					}
+					return Outcome{Verdict: Accepted}
+				}})
+				box := newOutbox()
+				_, end := run(t, Options{Outbox: box, Fleet: fleet})
+				box.owe("n", "oncall")
+				time.Sleep(time.Hour)
+				end()
+				if len(times) != 2 {
+					t.Fatalf("%d attempts", len(times))
+				}
+				if gap := times[1].Sub(times[0]); gap < want.least || gap > want.most {
+					t.Errorf("%s between attempts, want %s to %s", gap, want.least, want.most)
+				}
+			})
+		})
+	}
+}
+
+// TestNeverGivesUp keeps trying for ten days, more and more seldom.
+func TestNeverGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fleet := scripted(map[string]scriptedReceiver{"dead": func(context.Context, Message) Outcome { return Outcome{Verdict: Retry, Answer: "no"} }})
+		box, told := newOutbox(), &troubles{}
+		_, end := run(t, Options{Outbox: slow{box}, Fleet: fleet, Trouble: told.tell, Poll: time.Hour})
+		box.owe("n", "oncall")
+		start := time.Now()
+		time.Sleep(10 * 24 * time.Hour)
+		end()
+		attempts := box.attemptsAt("oncall/dead", "n")
+		last := attempts[len(attempts)-1]
+		if d := box.of("oncall/dead")["n"]; d.Status != glassward.Pending || d.Attempts != len(attempts) || last.Number != len(attempts) {
+			t.Errorf("%+v after %d attempts", d, len(attempts))
+		}
+		if got := time.Since(last.At); got > time.Hour {
+			t.Errorf("the last attempt was %s ago", got)
+		}
+		within := func(d time.Duration) (n int) {
+			for _, a := range attempts {
+				if a.At.Sub(start) <= d+time.Hour { // the first claim came with the first poll
+					n++
+				}
+			}
+			return n
+		}
+		t.Logf("%d attempts in the first hour, %d in the first day, %d in ten days", within(time.Hour), within(24*time.Hour), len(attempts))
+		if n := within(time.Hour); n < 12 {
+			t.Errorf("%d attempts in the first hour", n)
+		}
+		if got, want := told.String(), "receiver-failing oncall/dead over=false\n"; got != want {
+			t.Errorf("troubles:\n%s", got)
+		}
+	})
+}
+
+// TestVerdicts are the ends that a delivery can come to, and what is said.
+func TestVerdicts(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		kind    string
+		out     Outcome
+		status  glassward.DeliveryStatus
+		trouble string
+	}{
+		{"accepted", "fired", Outcome{Verdict: Accepted}, glassward.Delivered, ""},
+		{"refused", "fired", Outcome{Verdict: Refused}, glassward.Failed, "notice-refused oncall/x over=false\n"},
+		{"refused, health", "health", Outcome{Verdict: Refused}, glassward.Failed, ""},
+		{"gone", "fired", Outcome{Verdict: Gone}, glassward.Failed, "receiver-disabled oncall/x over=false\n"},
+		{"mend", "fired", Outcome{Verdict: Mend}, glassward.Pending, "receiver-failing oncall/x over=false\n"},
+		{"retry", "fired", Outcome{Verdict: Retry}, glassward.Pending, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				box, told := newOutbox(), &troubles{}
+				fleet := scripted(map[string]scriptedReceiver{"x": func(context.Context, Message) Outcome { return c.out }})
+				courier, end := run(t, Options{Outbox: box, Fleet: fleet, Trouble: told.tell})
+				synctest.Wait()
+				box.owe("n", "oncall")
+				box.notices[0].Kind = c.kind
+				courier.Wake()
+				synctest.Wait()
+				if d := box.of("oncall/x")["n"]; d.Status != c.status || d.Attempts != 1 {
+					t.Errorf("%+v, want %s", d, c.status)
+				}
+				if told.String() != c.trouble {
+					t.Errorf("troubles:\n%swant:\n%s", told, c.trouble)
+				}
+				end()
+			})
+		})
+	}
+}
+
+// TestGone switches the endpoint off until the configuration is read anew.
+func TestGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		verdict := Gone
+		fleet := scripted(map[string]scriptedReceiver{"x": func(context.Context, Message) Outcome {
+			calls++
+			return Outcome{Verdict: verdict, Answer: "HTTP 410 Gone"}
+		}})
+		box, told := newOutbox(), &troubles{}
+		c, end := run(t, Options{Outbox: box, Fleet: fleet, Trouble: told.tell})
+		for _, id := range []string{"one", "two"} {
+			box.owe(id, "oncall")
+			c.Wake()
+			synctest.Wait()
+		}
+		if calls != 1 {
+			t.Errorf("%d calls of an endpoint that is gone", calls)
+		}
+		if d := box.of("oncall/x")["two"]; d.Status != glassward.Failed || !strings.Contains(d.Answer, "switched off") {
+			t.Errorf("%+v", d)
+		}
+		if got, want := told.String(), "receiver-disabled oncall/x over=false\nnotice-refused oncall/x over=false\n"; got != want {
+			t.Errorf("troubles:\n%s", got)
+		}
+		verdict = Accepted
+		c.Reload(fleet)
+		box.owe("three", "oncall")
+		c.Wake()
+		synctest.Wait()
+		if d := box.of("oncall/x")["three"]; d.Status != glassward.Delivered {
+			t.Errorf("after a reload: %+v", d)
+		}
+		end()
+	})
+}
+
+// TestUnrouted sends a notice of an unknown group to the tenant's others, and
+// one that nobody can take when the configuration names somebody.
+func TestUnrouted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		box, told := newOutbox(), &troubles{}
+		var whys []string
+		fleet := scripted(map[string]scriptedReceiver{"x": func(_ context.Context, m Message) Outcome {
+			whys = append(whys, m.Notice.Why)
+			return Outcome{Verdict: Accepted}
+		}})
+		groups := []string{"oncall"}
+		c, end := run(t, Options{Outbox: box, Fleet: fleet, Trouble: told.tell, Fallback: func(string) []string { return groups }})
+		box.owe("n", "nobody")
+		c.Wake()
+		synctest.Wait()
+		if d := box.of("oncall/x")["n"]; d.Status != glassward.Delivered {
+			t.Errorf("%+v", d)
+		}
+		if len(whys) != 1 || !strings.Contains(whys[0], `"nobody" has no receiver`) {
+			t.Errorf("why: %q", whys)
+		}
+		groups = nil
+		box.owe("m", "nobody")
+		c.Wake()
+		time.Sleep(time.Minute) // it is claimed again and again, and told of once
+		if got, want := told.String(), "notice-unrouted nobody over=false\nnotice-unrouted nobody over=false\n"; got != want {
+			t.Errorf("troubles:\n%s", got)
+		}
+		named := scripted(map[string]scriptedReceiver{"x": accept})
+		named.config.ActionGroups[0].Name = "nobody"
+		named.put("nobody/x", scriptedReceiver(accept))
+		c.Reload(named)
+		synctest.Wait()
+		if d := box.of("nobody/x")["m"]; d.Status != glassward.Delivered {
+			t.Errorf("after the group was added: %+v", d)
+		}
+		end()
+	})
+}
+
+// TestReceiverRemoved waits a day for a receiver that a configuration no longer
+// has.
+func TestReceiverRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		box, told := newOutbox(), &troubles{}
+		box.owe("n", "oncall")
+		if err := box.Route(t.Context(), "n", []string{"oncall/gone"}); err != nil {
+			t.Fatal(err)
+		}
+		_, end := run(t, Options{Outbox: box, Fleet: scripted(map[string]scriptedReceiver{"x": accept}), Trouble: told.tell})
+		time.Sleep(23 * time.Hour)
+		if d := box.of("oncall/gone")["n"]; d.Status != glassward.Pending {
+			t.Errorf("after 23 hours: %+v", d)
+		}
+		time.Sleep(3 * time.Hour)
+		if d := box.of("oncall/gone")["n"]; d.Status != glassward.Failed {
+			t.Errorf("after 26 hours: %+v", d)
+		}
+		if got, want := told.String(), "receiver-failing oncall/gone over=false\nnotice-refused oncall/gone over=false\n"; got != want {
+			t.Errorf("troubles:\n%s", got)
+		}
+		end()
+	})
+}
+
+// TestRestart stops a courier in the middle; the next one delivers what is
+// left, with no time lost to a lease.
+func TestRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		box := newOutbox()
+		hang := scripted(map[string]scriptedReceiver{"x": func(ctx context.Context, m Message) Outcome {
+			<-ctx.Done()
+			return Outcome{Verdict: Retry, Answer: ctx.Err().Error()}
+		}})
+		c, end := run(t, Options{Outbox: box, Fleet: hang})
+		for i := range 5 {
+			box.owe(fmt.Sprint("n", i), "oncall")
+		}
+		c.Wake()
+		synctest.Wait()
+		before := time.Now()
+		end()
+		if took := time.Since(before); took != defaultGrace {
+			t.Errorf("Run ended after %s, want the grace of %s", took, defaultGrace)
+		}
+		before = time.Now()
+		_, end = run(t, Options{Outbox: box, Fleet: scripted(map[string]scriptedReceiver{"x": accept})})
+		synctest.Wait()
+		for id, d := range box.of("oncall/x") {
+			if d.Status != glassward.Delivered || !d.Settled.Equal(before) {
+				t.Errorf("%s: %+v", id, d)
+			}
+		}
+		end()
+	})
+}
+
+// TestSettleFails keeps a delivered notice from being sent again while the
+// store cannot record it.
+func TestSettleFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		box := newOutbox()
+		box.fail = errors.New("disk full")
+		sent := 0
+		_, end := run(t, Options{Outbox: box, Fleet: scripted(map[string]scriptedReceiver{"x": func(context.Context, Message) Outcome {
+			sent++
+			return Outcome{Verdict: Accepted}
+		}})})
+		box.owe("n", "oncall")
+		time.Sleep(time.Hour)
+		box.mu.Lock()
+		box.fail = nil
+		box.mu.Unlock()
+		time.Sleep(time.Minute)
+		if d := box.of("oncall/x")["n"]; d.Status != glassward.Delivered || sent != 1 {
+			t.Errorf("sent %d times, %+v", sent, d)
+		}
+		end()
+	})
+}
+
+func TestPanickingReceiver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		box, told := newOutbox(), &troubles{}
+		_, end := run(t, Options{Outbox: box, Trouble: told.tell, Fleet: scripted(map[string]scriptedReceiver{
+			"x": func(context.Context, Message) Outcome { panic("oops") }, "y": accept,
+		})})
+		box.owe("n", "oncall")
+		time.Sleep(defaultPoll)
+		synctest.Wait()
+		if d := box.of("oncall/x")["n"]; d.Status != glassward.Pending {
+			t.Errorf("%+v", d)
+		}
+		if d := box.of("oncall/y")["n"]; d.Status != glassward.Delivered {
+			t.Errorf("%+v", d)
+		}
+		end()
+	})
+}
+
+// TestFaultPoints has every point fail once: the notice is delivered all the
+// same.
+func TestFaultPoints(t *testing.T) {
+	for point, sent := range map[string]int{
+		"notify.route.before": 1, "notify.route.after": 1, "notify.send.before": 1, "notify.send.after": 2,
+		"notify.settle.before": 1, "notify.settle.after": 1,
+	} {
+		t.Run(point, func(t *testing.T) {
+			disarm, err := fault.Arm(point + "=error")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer disarm()
+			synctest.Test(t, func(t *testing.T) {
+				box, n := newOutbox(), 0
+				_, end := run(t, Options{Outbox: box, Fleet: scripted(map[string]scriptedReceiver{"x": func(context.Context, Message) Outcome {
+					n++
+					return Outcome{Verdict: Accepted}
+				}})})
+				box.owe("n", "oncall")
+				time.Sleep(time.Minute)
+				if d := box.of("oncall/x")["n"]; d.Status != glassward.Delivered || n != sent {
+					t.Errorf("sent %d times, want %d; %+v", n, sent, d)
+				}
+				end()
+			})
+		})
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	for _, c := range []struct {
+		failed int
+		age    time.Duration
+		most   time.Duration
+	}{
+		{1, 0, 5 * time.Second}, {2, 0, 10 * time.Second}, {3, 0, 20 * time.Second}, {6, 0, 160 * time.Second},
+		{7, 0, 5 * time.Minute}, {50, 59 * time.Minute, 5 * time.Minute}, {50, 2 * time.Hour, 15 * time.Minute},
+		{50, 30 * time.Hour, time.Hour}, {1 << 40, 30 * time.Hour, time.Hour},
+	} {
+		if got := backoff(c.failed, c.age, 1); got != c.most {
+			t.Errorf("%d failures at %s: at most %s, want %s", c.failed, c.age, got, c.most)
+		}
+		if got := backoff(c.failed, c.age, 0); got != backoffFloor {
+			t.Errorf("%d failures at %s: at least %s, want %s", c.failed, c.age, got, backoffFloor)
+		}
+	}
+}
