@@ -82,8 +82,10 @@ type Reject struct {
 	Length int64
 	// Reason says what is wrong and, where there is one, the cure.
 	Reason string
-	// Raw is the text as it came. It is cut to a part if Length is greater.
-	Raw []byte
+	// Raw is the text as it came; of a row of a table, which says nothing without
+	// its header, the row as an object. Partial says that it is only the beginning.
+	Raw     []byte
+	Partial bool
 }
 
 // A WarningKind says what was odd about a record that was kept.

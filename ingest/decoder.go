@@ -30,6 +30,13 @@ type DecoderOptions struct {
 	MaxRecordBytes int
 	// BatchRecords bounds the records of a batch, 1024 if 0.
 	BatchRecords int
+	// Growing says that the stream is a file that may still be written: what is
+	// incomplete at its end is left for later, not rejected. State says where to
+	// go on.
+	Growing bool
+	// Resume is what State gave when the stream, unpacked, had been read as far
+	// as it now begins.
+	Resume *State
 	// Now gives the time, time.Now if nil. It serves records without a time and
 	// the judgement of implausible ones.
 	Now func() time.Time
@@ -124,6 +131,9 @@ func NewDecoder(r io.Reader, o DecoderOptions) (*Decoder, error) {
 			return nil, fmt.Errorf("there is no table %q; the tables are %s", o.Table, tableNames(d.e.m.set))
 		}
 	}
+	if o.Resume != nil {
+		d.resume(o.Resume)
+	}
 	return d, nil
 }
 
@@ -134,6 +144,68 @@ func tableNames(s *schema.Set) string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// A State is how far a stream has been read and what is needed to go on there.
+// It can be kept as JSON.
+type State struct {
+	// Offset is the byte in the unpacked stream, Line the 1-based line it is in
+	// and LineStart where that line begins.
+	Offset    int64 `json:"offset"`
+	Line      int   `json:"line"`
+	LineStart int64 `json:"lineStart"`
+	// Open holds the arrays and objects that are open at Offset.
+	Open []OpenContainer `json:"open,omitempty"`
+	// Header is the header of a CSV file.
+	Header []string `json:"header,omitempty"`
+}
+
+// An OpenContainer is one array or object of a State.
+type OpenContainer struct {
+	Kind    uint8    `json:"kind"`
+	Columns []string `json:"columns,omitempty"`
+}
+
+// State gives how far the stream has been read. Whatever lies before it has been
+// given as a record or a reject by the last call of Next or an earlier one.
+func (d *Decoder) State() State {
+	s := State{Line: d.lineOf(d.pos), Offset: d.base + int64(d.pos), LineStart: d.lineStart}
+	if d.skip != nil {
+		s.Line, s.Offset, s.LineStart = d.skip.line, d.skip.offset, d.skip.offset-int64(d.skip.column-1)
+	}
+	for _, f := range d.stack {
+		c := OpenContainer{Kind: uint8(f.kind)}
+		for _, col := range f.columns {
+			c.Columns = append(c.Columns, col.name)
+		}
+		s.Open = append(s.Open, c)
+	}
+	if d.csv != nil {
+		s.Header = d.csv.cells
+	}
+	return s
+}
+
+// resume takes up the work where a State left it.
+func (d *Decoder) resume(s *State) {
+	d.base, d.line, d.lineStart = s.Offset, max(1, s.Line), s.LineStart
+	// The stream does not begin here, so that no mark of its beginning is sought.
+	d.opened = s.Offset > 0
+	d.started = s.Offset > 0
+	for _, c := range s.Open {
+		f := frame{kind: frameKind(c.Kind)}
+		for _, name := range c.Columns {
+			f.columns = append(f.columns, column{name, d.e.key(name)})
+		}
+		d.stack = append(d.stack, f)
+	}
+	if len(s.Header) > 0 {
+		d.e.cells = append(d.e.cells[:0], s.Header...)
+		d.csv, _ = d.csvColumns()
+	}
+}
+
+// final reports whether no more bytes will come and what is there is to be judged.
+func (d *Decoder) final() bool { return d.eof && !d.o.Growing }
 
 // Summary counts what has been read so far.
 func (d *Decoder) Summary() Summary {
@@ -164,18 +236,29 @@ func (d *Decoder) Next(batch *Batch) error {
 			if len(batch.Records)+len(batch.Rejects) > 0 {
 				return nil
 			}
+			if d.eof {
+				// A growing stream has no more for now.
+				if len(batch.Warnings) > 0 {
+					return nil
+				}
+				return d.ending()
+			}
 			d.fill()
 		case finished:
 			if len(batch.Records)+len(batch.Rejects)+len(batch.Warnings) > 0 {
 				return nil
 			}
-			if d.err != nil {
-				return d.err
-			}
-			return io.EOF
+			return d.ending()
 		}
 	}
 	return nil
+}
+
+func (d *Decoder) ending() error {
+	if d.err != nil {
+		return d.err
+	}
+	return io.EOF
 }
 
 type progress uint8
@@ -297,17 +380,18 @@ func (d *Decoder) count(ts TableShape) {
 func (d *Decoder) reject(from, to int, reason string) {
 	line := d.lineOf(from)
 	raw := d.buf[from:to:to]
-	if len(raw) > d.o.MaxRecordBytes {
+	partial := len(raw) > max(rawLimit, d.o.MaxRecordBytes)
+	if partial {
 		raw = raw[:rawLimit:rawLimit]
 	}
-	d.rejectRaw(line, int(d.base+int64(from)-d.lineStart)+1, d.base+int64(from), int64(to-from), reason, raw)
+	d.rejectRaw(line, int(d.base+int64(from)-d.lineStart)+1, d.base+int64(from), int64(to-from), reason, raw, partial)
 	d.pos = to
 }
 
-func (d *Decoder) rejectRaw(line, column int, offset, length int64, reason string, raw []byte) {
+func (d *Decoder) rejectRaw(line, column int, offset, length int64, reason string, raw []byte, partial bool) {
 	d.summary.Rejected++
 	d.batch.Rejects = append(d.batch.Rejects, Reject{
-		Source: d.o.Source, Line: line, Column: column, Offset: offset, Length: length, Reason: reason, Raw: raw,
+		Source: d.o.Source, Line: line, Column: column, Offset: offset, Length: length, Reason: reason, Raw: raw, Partial: partial,
 	})
 }
 
@@ -330,7 +414,7 @@ between:
 			d.nuls++
 			i++
 		case 0xef:
-			if i+3 > d.end && !d.eof {
+			if i+3 > d.end && !d.final() {
 				d.pos = i
 				return hungry
 			}
@@ -344,7 +428,7 @@ between:
 	}
 	d.pos = i
 	if i >= d.end {
-		if !d.eof {
+		if !d.final() {
 			return hungry
 		}
 		d.finish()
@@ -434,7 +518,7 @@ func (d *Decoder) object(i int) progress {
 		d.stack = append(d.stack, frame{kind: inWrapper}, frame{kind: kind - 1})
 		d.pos = at
 		return d.deep()
-	case more && !d.eof && d.end-i <= d.o.MaxRecordBytes:
+	case more && !d.final() && d.end-i <= d.o.MaxRecordBytes:
 		return hungry
 	}
 	end := d.e.scanRecord(i)
@@ -457,7 +541,7 @@ func (d *Decoder) tooLong(n int64) string {
 // broken takes a record at i that is no valid JSON.
 func (d *Decoder) broken(i int) progress {
 	failure := d.e.err
-	if failure.more && !d.eof {
+	if failure.more && !d.final() {
 		if d.end-i <= d.o.MaxRecordBytes {
 			return hungry
 		}
@@ -466,7 +550,7 @@ func (d *Decoder) broken(i int) progress {
 	}
 	to, ok := d.resync(i)
 	if !ok {
-		if !d.eof {
+		if !d.final() {
 			if d.end-i <= d.o.MaxRecordBytes {
 				return hungry
 			}
@@ -539,7 +623,7 @@ func (d *Decoder) garbage(i int) progress {
 	switch {
 	case to >= 0:
 		to += i
-	case d.eof:
+	case d.final():
 		to = d.end
 	case d.end-i > d.o.MaxRecordBytes:
 		d.beginSkip(i, true)
@@ -707,7 +791,7 @@ func (d *Decoder) emit(from, to int) {
 			// A row says nothing without its header.
 			raw = d.e.object()
 		}
-		d.rejectRaw(d.current, int(d.base+int64(from)-d.lineStart)+1, d.base+int64(from), int64(to-from), reason, raw)
+		d.rejectRaw(d.current, int(d.base+int64(from)-d.lineStart)+1, d.base+int64(from), int64(to-from), reason, raw, false)
 		return
 	}
 	rec.Raw = d.buf[from:to:to]
@@ -802,7 +886,7 @@ func (d *Decoder) skipStep() progress {
 	}
 	d.lineOf(d.end)
 	d.pos = d.end
-	if d.eof {
+	if d.final() {
 		d.endSkip(d.end)
 		return advanced
 	}
@@ -819,7 +903,7 @@ func (d *Decoder) endSkip(to int) {
 	if s.lineOnly {
 		reason = fmt.Sprintf("%d bytes that are not JSON", n)
 	}
-	d.rejectRaw(s.line, s.column, s.offset, n, reason, s.raw)
+	d.rejectRaw(s.line, s.column, s.offset, n, reason, s.raw, n > int64(len(s.raw)))
 }
 
 // A csvHeader holds the columns of a CSV file.
@@ -839,6 +923,18 @@ func (d *Decoder) csvBegin() progress {
 	if p != advanced {
 		return finished
 	}
+	h, known := d.csvColumns()
+	if known < 2 && (d.e.table == nil || known < 1) {
+		return finished
+	}
+	d.csv = h
+	d.pos = end
+	return advanced
+}
+
+// csvColumns makes columns of the cells of a header and counts those that some
+// table has.
+func (d *Decoder) csvColumns() (*csvHeader, int) {
 	h := &csvHeader{}
 	known := 0
 	for _, name := range d.e.cells {
@@ -861,12 +957,7 @@ func (d *Decoder) csvBegin() progress {
 		}
 		h.columns = append(h.columns, column{name, d.e.key(name)})
 	}
-	if known < 2 && (d.e.table == nil || known < 1) {
-		return finished
-	}
-	d.csv = h
-	d.pos = end
-	return advanced
+	return h, known
 }
 
 // csvStep takes one row of a CSV file.
@@ -879,7 +970,7 @@ func (d *Decoder) csvStep() progress {
 		d.pos++
 	}
 	if d.pos >= d.end {
-		if !d.eof {
+		if !d.final() {
 			return hungry
 		}
 		d.finish()
@@ -893,7 +984,7 @@ func (d *Decoder) csvStep() progress {
 		}
 		n := bytes.IndexByte(b[from:d.end], '\n')
 		if n < 0 {
-			if !d.eof {
+			if !d.final() {
 				d.beginSkip(from, true)
 				return advanced
 			}
@@ -961,8 +1052,8 @@ func (d *Decoder) csvRow(i int) (end int, p progress) {
 			k := start
 			for {
 				n := bytes.IndexByte(b[k:d.end], '"')
-				if n < 0 || k+n+1 >= d.end && !d.eof {
-					if d.eof {
+				if n < 0 || k+n+1 >= d.end && !d.final() {
+					if d.final() {
 						return 0, finished
 					}
 					return 0, hungry
@@ -1003,13 +1094,13 @@ func (d *Decoder) csvRow(i int) (end int, p progress) {
 		}
 		switch {
 		case i >= d.end:
-			if !d.eof {
+			if !d.final() {
 				return 0, hungry
 			}
 			return i, advanced
 		case b[i] == ',':
 			i++
-		case b[i] == '\r' && i+1 >= d.end && !d.eof:
+		case b[i] == '\r' && i+1 >= d.end && !d.final():
 			return 0, hungry
 		case b[i] == '\r' && b[i+1] == '\n':
 			return i + 2, advanced

@@ -376,18 +376,19 @@ func (m *mapping) compile(shape Shape, t *schema.Table) *tableMap {
 		}
 	}
 
-	// Each property has one column that it goes to directly: the one that wants
-	// it most, a column that lists it before one that merely has its name.
-	claim := func(s source, column, rank int) {
-		old, taken := tm.direct[s.level][s.key]
-		if !taken || int(old.rank) > rank {
+	// Each property has one column that it goes to directly: a column that lists
+	// it first, else the one that has its name, else one that lists it later.
+	wants := [2]map[string]int{make(map[string]int), make(map[string]int)}
+	claim := func(s source, column, rank, want int) {
+		if old, taken := wants[s.level][s.key]; !taken || old > want {
 			tm.direct[s.level][s.key] = target{int16(column), uint8(rank)}
+			wants[s.level][s.key] = want
 		}
 	}
 	for _, i := range order {
 		for rank, s := range lists[i] {
 			if len(s.path) == 0 {
-				claim(s, i, rank)
+				claim(s, i, rank, 2*rank)
 			}
 		}
 	}
@@ -396,9 +397,9 @@ func (m *mapping) compile(shape Shape, t *schema.Table) *tableMap {
 			continue
 		}
 		key := strings.ToLower(c.Name)
-		claim(source{level: 0, key: key}, i, 0)
+		claim(source{level: 0, key: key}, i, 0, 1)
 		if shape == Diagnostic {
-			claim(source{level: 1, key: key}, i, 1)
+			claim(source{level: 1, key: key}, i, 1, 1)
 		}
 	}
 	for _, i := range order {
@@ -409,6 +410,13 @@ func (m *mapping) compile(shape Shape, t *schema.Table) *tableMap {
 			if s.level == 0 && s.key == "properties" {
 				tm.whole = true
 			}
+		}
+	}
+	// A column whose name another column lists still gets what has its name.
+	for i, c := range t.Columns {
+		s := source{key: strings.ToLower(c.Name)}
+		if to := tm.direct[0][s.key].column; !listed[i] && to >= 0 && int(to) != i {
+			tm.fallbacks = append(tm.fallbacks, fallback{i, s})
 		}
 	}
 	isListed := func(s source) bool {
