@@ -121,7 +121,20 @@ func (p *parser) operatorAhead(x Expr) (op Op, alias string, n int) {
 	case andand:
 		p.errorf(ForeignOperator, t.at, "write and", "&& is no operator of KQL")
 		return And, "", 1
+	case bang:
+		next := strings.ToLower(p.text(p.peek(1)))
+		if p.peek(1).kind == foldIn {
+			next = "in~"
+		}
+		op, _ := wordOp("!" + next)
+		if op != NoOp {
+			p.errorf(ForeignOperator, diag.At(t.at.Start, p.peek(1).at.End), "write !"+next, "no space stands behind the !")
+		}
+		return op, "", 2
 	case oror:
+		if p.doublePipe() {
+			return NoOp, "", 0
+		}
 		p.errorf(ForeignOperator, t.at, "write or", "|| is no operator of KQL")
 		return Or, "", 1
 	case word, notWord, foldIn:
@@ -210,6 +223,8 @@ func (p *parser) membership(x Expr, start int, op Op, at diag.Span, n int) Expr 
 			}
 			p.list(nil, func() { m.List = append(m.List, p.tabular()) })
 		})
+	case p.atEnd():
+		p.fail(MissingClause, "write "+op.String()+" (…)", "%s takes a list in parentheses", op)
 	default:
 		p.errorf(Unexpected, p.place(), "write "+op.String()+" (…)", "%s takes a list in parentheses", op)
 		m.List = append(m.List, p.binary(5))
@@ -439,16 +454,13 @@ func (p *parser) primary() Expr {
 	case lparen:
 		return p.paren()
 	case lbrack:
-		if p.peek(1).kind == str {
+		if p.peek(1).kind == str && p.peek(2).kind == rbrack {
 			id := p.ident("a name")
-			if id.Quoted {
-				n := &Name{id.Base, id.Name, true}
-				if p.at(lparen) {
-					return p.call(n, start)
-				}
-				return n
+			n := &Name{id.Base, id.Name, true}
+			if p.at(lparen) {
+				return p.call(n, start)
 			}
-			return &BadExpr{Base{p.from(start)}}
+			return n
 		}
 		p.fail(Unexpected, "a list is written dynamic([…])", "a value cannot begin with [")
 		return &BadExpr{Base{t.at}}
@@ -478,6 +490,11 @@ func (p *parser) word(t *token) Expr {
 			p.errorf(BadLiteral, t.at, "test with isnull(x), or isempty(x) for strings; a null has a type: int(null)", "null is no value by itself")
 			p.next()
 			return &Literal{Base: Base{t.at}, Kind: NullLit, Null: true, Text: w, Raw: w}
+		}
+	case "and", "or":
+		if next != lparen && next != assign {
+			p.fail(Unexpected, "", "expected a value, found %s", w)
+			return &BadExpr{Base{t.at}}
 		}
 	case "typeof":
 		if next == lparen {

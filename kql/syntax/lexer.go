@@ -97,6 +97,16 @@ func (l *lexer) space() {
 			l.comment()
 		case c == '/' && l.peek(1) == '*':
 			l.foreignComment()
+		case c == '#' || c == '-' && l.peek(1) == '-' && l.nl && (l.peek(2) == ' ' || isLetter(l.peek(2))):
+			mark := "#"
+			if c == '-' {
+				mark = "--"
+			}
+			start := l.pos
+			for l.pos < len(l.src) && l.src[l.pos] != '\n' && l.src[l.pos] != '\r' {
+				l.pos++
+			}
+			l.diags.Errorf(ForeignComment, diag.At(start, start+len(mark)), "begin the comment with //", "%s does not begin a comment", mark)
 		case c == '&' && strings.HasPrefix(l.src[l.pos:], "&nbsp;"):
 			l.entities.note(diag.At(l.pos, l.pos+6), "&nbsp;")
 			l.pos += 6
@@ -282,11 +292,7 @@ func (l *lexer) punctuation(start int) {
 	case '?':
 		one(question)
 	default:
-		hint := ""
-		if c == '#' {
-			hint = "comments begin with //"
-		}
-		l.unknown(start, 1, hint)
+		l.unknown(start, 1, "")
 	}
 }
 
@@ -354,6 +360,12 @@ func (l *lexer) negation(start int) {
 func (l *lexer) word(start int) {
 	for l.pos < len(l.src) && (isLetter(l.src[l.pos]) || isDigit(l.src[l.pos]) || l.src[l.pos] == '$' && l.pos == start) {
 		l.pos++
+	}
+	if l.peek(0) >= utf8.RuneSelf {
+		if r, _ := utf8.DecodeRuneInString(l.src[l.pos:]); unicode.IsLetter(r) {
+			l.foreignWord(start)
+			return
+		}
 	}
 	w := l.src[start:l.pos]
 	if l.peek(0) == '~' && strings.EqualFold(w, "in") {
@@ -690,20 +702,25 @@ func (l *lexer) unicode(start int) {
 		l.diags.Errorf(BadCharacter, diag.At(start, l.pos), "write "+kindText[k], "%c is no operator of KQL", r)
 		l.emit(k, start)
 	case unicode.IsLetter(r):
-		for l.pos < len(l.src) {
-			r, size := utf8.DecodeRuneInString(l.src[l.pos:])
-			if !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' {
-				break
-			}
-			l.pos += size
-		}
-		w := l.src[start:l.pos]
-		l.diags.Errorf(BadCharacter, diag.At(start, l.pos), "write ['"+w+"'], or put it in quotes if it is text",
-			"a name outside quotes can hold only English letters, digits and _")
-		l.emit(word, start).bad = true
+		l.foreignWord(start)
 	default:
 		l.unknown(start, size, "")
 	}
+}
+
+// foreignWord lexes a word with letters that a name outside quotes cannot have.
+func (l *lexer) foreignWord(start int) {
+	for l.pos < len(l.src) {
+		r, size := utf8.DecodeRuneInString(l.src[l.pos:])
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && r != '_' {
+			break
+		}
+		l.pos += size
+	}
+	w := l.src[start:l.pos]
+	l.diags.Errorf(BadCharacter, diag.At(start, l.pos), "write ['"+w+"'], or put it in quotes if it is text",
+		"a name outside quotes can hold only English letters, digits and _")
+	l.emit(word, start).bad = true
 }
 
 // typographic lexes a string in typographic quotes as if they were straight.

@@ -87,6 +87,8 @@ func (p *parser) pipeMissing() bool {
 	switch p.peek(n).kind {
 	case assign, dot, comma, eqeq:
 		return false
+	case lparen:
+		return w != "count"
 	}
 	return true
 }
@@ -100,6 +102,10 @@ func (p *parser) operators(pl *Pipeline) {
 		switch {
 		case p.i >= p.limit && !p.at(pipe):
 			return
+		case p.doublePipe():
+			p.quiet = false
+			p.errorf(EmptyOperator, p.tok().at, "write | once", "|| is no pipe")
+			p.next()
 		case p.at(pipe):
 			if p.i >= p.limit {
 				return
@@ -145,6 +151,10 @@ func (p *parser) leftoverHint() string {
 			return "is the order of the clauses right?"
 		case "group":
 			return "write summarize … by …"
+		case "entitymappings", "version", "kind", "customdetails", "alertdetailsoverride":
+			if p.peek(1).kind == colon {
+				return "this looks like a rule's YAML: give its query only"
+			}
 		case "having":
 			return "put | where after the summarize"
 		}

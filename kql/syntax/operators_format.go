@@ -2,7 +2,7 @@ package syntax
 
 func (o *BadOp) format(*printer) *doc { return none }
 
-func (o *Where) format(p *printer) *doc { return cat(p.params(o.Params), indent(p.expr(o.Cond))) }
+func (o *Where) format(p *printer) *doc { return cat(p.params(o.Params), p.expr(o.Cond)) }
 
 func (o *Extend) format(p *printer) *doc { return items(p.nameds(o.Items)) }
 
@@ -26,7 +26,7 @@ func (o *Summarize) format(p *printer) *doc {
 	}
 	d := group(indent(soft, list(aggs)))
 	if len(aggs) == 1 {
-		d = indent(aggs[0])
+		d = aggs[0]
 	}
 	return cat(params, group(d, indent(line, text("by "), group(indent(list(p.nameds(o.By)))))))
 }
@@ -207,7 +207,7 @@ func (o *Scan) format(p *printer) *doc {
 	}
 	kids := []*doc{}
 	for _, s := range o.Steps {
-		kids = append(kids, line, p.comment(s.At.Start), text("step "+identText(s.Name)))
+		kids = append(kids, hard, p.comment(s.At.Start), text("step "+identText(s.Name)))
 		if s.Optional {
 			kids = append(kids, text(" optional"))
 		}
@@ -284,7 +284,7 @@ func (o *Search) format(p *printer) *doc {
 	if len(o.In) > 0 {
 		d = cat(d, text("in "), p.enclosed("(", ")", p.exprs(o.In), endOf(o.In, 0)), text(" "))
 	}
-	return cat(d, indent(p.expr(o.Cond)))
+	return cat(d, p.expr(o.Cond))
 }
 
 func (o *Find) format(p *printer) *doc {
@@ -295,7 +295,7 @@ func (o *Find) format(p *printer) *doc {
 	if len(o.In) > 0 || len(o.Params) > 0 {
 		d = cat(d, text("where "))
 	}
-	d = cat(d, indent(p.expr(o.Cond)))
+	d = cat(d, p.expr(o.Cond))
 	if len(o.Project) > 0 {
 		d = cat(d, text(" project "), items(p.exprs(o.Project)))
 	}

@@ -98,7 +98,11 @@ func (p *parser) summarize() parsedOperator {
 		o.Aggs = p.namedList(by)
 	}
 	if p.gotWord("by") {
-		o.By = p.namedList(nil)
+		first := len(o.Aggs) == 0
+		o.By = p.namedList(func() bool { return first && p.at(word) && p.peek(1).kind == lparen })
+		if first && p.at(word) && p.peek(1).kind == lparen && !p.tok().nl {
+			p.fail(MissingClause, "write summarize "+p.found()+"(…) by …", "aggregates stand before by")
+		}
 	} else if len(o.Aggs) == 0 {
 		p.fail(MissingClause, "for example summarize count() by UserPrincipalName", "summarize needs aggregates, or by and columns")
 	}
@@ -266,13 +270,17 @@ func (p *parser) joined(name string) (params Params, right Expr, on []Expr) {
 		p.unary()
 	}
 	right = p.postfix()
+	if at := p.tok().at; p.atWord("kind") && p.peek(1).kind == assign {
+		p.errorf(Unexpected, at, "write "+name+" kind=… ("+p.src[right.Span().Start:min(right.Span().End, right.Span().Start+20)]+") on …", "kind stands before the table")
+		params = append(params, p.params("kind")...)
+	}
 	switch {
 	case p.gotWord("on"):
 		p.list(nil, func() { on = append(on, p.expr()) })
 	case p.atWord("where"):
 		p.fail(Unsupported, "write on", "%s … where … is not supported", name)
 	case !p.quiet:
-		p.fail(MissingClause, "add on and the columns that both tables have, or on $left.a == $right.b", "%s has no on", name)
+		p.errorf(MissingClause, p.last, "add on and the columns that both tables have, or on $left.a == $right.b", "%s has no on", name)
 	}
 	return params, right, on
 }

@@ -264,6 +264,7 @@ func (p *parser) close(o int) {
 		}
 	case m < 0 && (p.atEnd() || p.tok().kind.closes()):
 		p.errorf(MissingCloser, p.tokens[o].at, "add "+kindText[want]+" "+p.here(), "this %s is not closed", kindText[p.tokens[o].kind])
+		p.quiet = true // a bracket that closes nothing further on is the same mistake
 	default:
 		p.fail(Unexpected, p.itemHint(), "expected , or %s, found %s", kindText[want], p.found())
 		if m >= p.i && m <= p.limit {
@@ -295,8 +296,21 @@ func (p *parser) atEnd() bool {
 	switch p.tok().kind {
 	case eof, pipe, semi:
 		return true
+	case oror:
+		return p.doublePipe()
 	}
 	return p.i >= p.limit
+}
+
+// doublePipe reports whether || stands here where one pipe is meant: first on its line, before an operator.
+func (p *parser) doublePipe() bool {
+	if !p.at(oror) || !p.tok().nl {
+		return false
+	}
+	p.i++
+	known := p.knownOperator()
+	p.i--
+	return known
 }
 
 // startsItem reports whether the current token could begin an item, where a comma was wanted.

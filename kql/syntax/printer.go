@@ -170,7 +170,7 @@ func (p *printer) enclosed(open, closing string, items []*doc, end int) *doc {
 // items gives the rest of an operator: what is listed stands behind the keyword, or indented below it.
 func items(ds []*doc) *doc {
 	if len(ds) == 1 {
-		return indent(ds[0])
+		return ds[0]
 	}
 	return group(indent(soft, list(ds)))
 }
@@ -366,7 +366,7 @@ func (p *printer) bare(e Expr) *doc {
 	case *Unary:
 		return cat(text(e.Op.String()), p.expr(e.X))
 	case *Binary:
-		return p.binary(e)
+		return p.binary(e, true)
 	case *Membership:
 		x, c := p.expr(e.X), p.comment(e.OpAt.Start)
 		return cat(x, text(" "), c, text(e.Op.String()+" "), p.enclosed("(", ")", p.exprs(e.List), e.At.End))
@@ -402,8 +402,11 @@ func (p *printer) bare(e Expr) *doc {
 
 // inner gives what stands in brackets of its own: a pipeline breaks with them.
 func (p *printer) inner(e Expr) *doc {
-	if pl, ok := e.(*Pipeline); ok {
-		return cat(p.comment(pl.At.Start), p.pipeline(pl, line))
+	switch e := e.(type) {
+	case *Pipeline:
+		return cat(p.comment(e.At.Start), p.pipeline(e, line))
+	case *Binary:
+		return cat(p.comment(e.At.Start), p.binary(e, false))
 	}
 	return p.expr(e)
 }
@@ -423,9 +426,9 @@ func (p *printer) arguments(args []*NamedExpr, end int) *doc {
 	return p.enclosed("(", ")", p.nameds(args), end)
 }
 
-// binary gives a chain of operators that bind alike. It walks down the left side without recursion, as the chain
-// may be long.
-func (p *printer) binary(e *Binary) *doc {
+// binary gives a chain of operators that bind alike, its further lines indented if deeper. It walks down the left side
+// without recursion, as the chain may be long.
+func (p *printer) binary(e *Binary, deeper bool) *doc {
 	var chain []*Binary
 	x := Expr(e)
 	for {
@@ -449,7 +452,7 @@ func (p *printer) binary(e *Binary) *doc {
 		}
 		kids = append(kids, line, p.comment(b.OpAt.Start), text(word+" "), p.expr(b.Y))
 	}
-	if e.Op.Precedence() <= And.Precedence() {
+	if !deeper {
 		return group(kids...)
 	}
 	return group(kids[0], indent(kids[1:]...))
