@@ -73,13 +73,14 @@ func openDocument(src string) (*document, ast.Node) {
 		return d, nil
 	}
 	file, err := parse(strings.TrimPrefix(src, "\ufeff"))
+	if e, ok := err.(yaml.Error); ok {
+		// Its Error method formats the source and cannot do without a token, which
+		// some errors lack.
+		d.diags.Errorf(codeYAML, d.tokenSpan(e.GetToken()), "", "%s", e.GetMessage())
+		return d, nil
+	}
 	if err != nil {
-		at := diag.At(0, 0)
-		message := err.Error()
-		if e, ok := err.(yaml.Error); ok {
-			at, message = d.tokenSpan(e.GetToken()), e.GetMessage()
-		}
-		d.diags.Errorf(codeYAML, at, "", "%s", message)
+		d.diags.Errorf(codeYAML, diag.At(0, 0), "", "%v", err)
 		return d, nil
 	}
 	var body ast.Node
