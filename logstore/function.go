@@ -1,0 +1,192 @@
+package logstore
+
+/*
+#include <stdint.h>
+#include <stdlib.h>
+
+void glasswardScalar(void *info, void *input, void *output);
+void glasswardRelease(void *extra);
+*/
+import "C"
+
+import (
+	"encoding/hex"
+	"fmt"
+	"runtime/cgo"
+	"strings"
+	"unsafe"
+
+	duckdb "github.com/duckdb/duckdb-go-bindings"
+
+	"glassward/kql/value"
+)
+
+// A scalar is a Go function that queries call: one value a row, from the row's
+// arguments. Values are nil, bool, int64, float64 or string, see physical.
+type scalar struct {
+	name   string
+	params []value.Type
+	result value.Type
+	// nullIn gives the function its NULLs; without it a NULL argument makes the
+	// result NULL and the function is not called.
+	nullIn bool
+	call   func(args []any) (any, error)
+}
+
+// physical gives the engine's type for one of Kusto's: datetime and timespan
+// are 64-bit ticks, dynamic is JSON text, decimal is a double.
+func physical(t value.Type) duckdb.Type {
+	switch t {
+	case value.Bool:
+		return duckdb.TypeBoolean
+	case value.Int:
+		return duckdb.TypeInteger
+	case value.Long, value.DateTime, value.TimeSpan:
+		return duckdb.TypeBigInt
+	case value.Real:
+		return duckdb.TypeDouble
+	case value.GUID:
+		return duckdb.TypeUUID
+	}
+	return duckdb.TypeVarchar
+}
+
+// register makes the function known to every connection of the database.
+func (c *conn) register(s *scalar) error {
+	f := duckdb.CreateScalarFunction()
+	defer duckdb.DestroyScalarFunction(&f)
+	duckdb.ScalarFunctionSetName(f, s.name)
+	for _, p := range s.params {
+		t := duckdb.CreateLogicalType(physical(p))
+		duckdb.ScalarFunctionAddParameter(f, t)
+		duckdb.DestroyLogicalType(&t)
+	}
+	t := duckdb.CreateLogicalType(physical(s.result))
+	duckdb.ScalarFunctionSetReturnType(f, t)
+	duckdb.DestroyLogicalType(&t)
+	// The engine then hands NULLs to the callback instead of guessing; the
+	// callback decides by nullIn.
+	duckdb.ScalarFunctionSetSpecialHandling(f)
+	// The engine keeps the function for as long as the database is open; what it
+	// holds is a handle in C memory, because it may hold no Go pointer.
+	extra := C.malloc(C.size_t(unsafe.Sizeof(cgo.Handle(0))))
+	*(*cgo.Handle)(extra) = cgo.NewHandle(s)
+	duckdb.ScalarFunctionSetExtraInfo(f, extra, unsafe.Pointer(C.glasswardRelease))
+	duckdb.ScalarFunctionSetFunction(f, unsafe.Pointer(C.glasswardScalar))
+	if duckdb.RegisterScalarFunction(c.c, f) == duckdb.StateError {
+		return fmt.Errorf("register the function %s: the engine refused", s.name)
+	}
+	return nil
+}
+
+//export glasswardRelease
+func glasswardRelease(extra unsafe.Pointer) {
+	(*(*cgo.Handle)(extra)).Delete()
+	C.free(extra)
+}
+
+//export glasswardScalar
+func glasswardScalar(info, input, output unsafe.Pointer) {
+	at := duckdb.FunctionInfo{Ptr: info}
+	s := (*(*cgo.Handle)(duckdb.ScalarFunctionGetExtraInfo(at))).Value().(*scalar)
+	if err := s.apply(duckdb.DataChunk{Ptr: input}, duckdb.Vector{Ptr: output}); err != nil {
+		duckdb.ScalarFunctionSetError(at, err.Error())
+	}
+}
+
+// apply calls the function for every row of the chunk. A panic in it is an
+// error of the query, never the end of the program: what it was given may come
+// from a record that an attacker wrote.
+func (s *scalar) apply(input duckdb.DataChunk, output duckdb.Vector) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%s: internal error: %v", s.name, p)
+		}
+	}()
+	var in chunk
+	in.wrap(input)
+	out := column{kind: physical(s.result)}
+	out.wrap(output)
+	duckdb.VectorEnsureValidityWritable(output)
+	out.valid = duckdb.VectorGetValidity(output)
+	args := make([]any, len(in.columns))
+	for row := range in.size {
+		null := false
+		for j := range in.columns {
+			args[j] = in.columns[j].value(row)
+			null = null || args[j] == nil
+		}
+		if null && !s.nullIn {
+			out.setNull(row)
+			continue
+		}
+		v, err := s.call(args)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		if err := out.set(row, v); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+// setNull makes a cell NULL. The vector's validity must be writable.
+func (c *column) setNull(row int) {
+	*(*uint64)(unsafe.Add(c.valid, row/64*8)) &^= 1 << (row % 64)
+}
+
+// set gives a cell of a result vector its value.
+func (c *column) set(row int, v any) error {
+	switch v := v.(type) {
+	case nil:
+		c.setNull(row)
+		return nil
+	case bool:
+		if c.kind == duckdb.TypeBoolean {
+			*at[bool](c, row) = v
+			return nil
+		}
+	case int64:
+		switch c.kind {
+		case duckdb.TypeInteger:
+			*at[int32](c, row) = int32(v)
+			return nil
+		case duckdb.TypeBigInt:
+			*at[int64](c, row) = v
+			return nil
+		case duckdb.TypeDouble:
+			*at[float64](c, row) = float64(v)
+			return nil
+		}
+	case float64:
+		if c.kind == duckdb.TypeDouble {
+			*at[float64](c, row) = v
+			return nil
+		}
+	case string:
+		switch c.kind {
+		case duckdb.TypeVarchar:
+			v = strings.ToValidUTF8(v, "\uFFFD")
+			duckdb.VectorAssignStringElement(c.vector, duckdb.IdxT(row), v)
+			return nil
+		case duckdb.TypeUUID:
+			id, err := parseUUID(v)
+			if err != nil {
+				return err
+			}
+			*at[hugeint](c, row) = hugeintOf(id)
+			return nil
+		}
+	}
+	return fmt.Errorf("it gave a %T where the engine's type %d is wanted", v, int(c.kind))
+}
+
+// parseUUID reads a GUID with or without hyphens and braces.
+func parseUUID(s string) (id [16]byte, err error) {
+	digits := strings.NewReplacer("-", "", "{", "", "}", "").Replace(s)
+	if n, err := hex.Decode(id[:], []byte(digits)); err != nil || n != 16 || len(digits) != 32 {
+		return id, fmt.Errorf("%q is no GUID", s)
+	}
+	return id, nil
+}

@@ -1,0 +1,611 @@
+package logstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"glassward"
+	"glassward/internal/fault"
+	"glassward/kql/value"
+)
+
+// The intake is the writing side of a store: one goroutine, one connection.
+// Callers hand batches over and wait; what is waiting when a commit ends goes
+// into the next one together, so that the disk is waited for once.
+type intake struct {
+	store *Store
+	conn  *conn
+	arena *arena
+	queue chan *request
+
+	// Of the goroutine alone. stale says that a commit ended in an error, so that
+	// what is remembered may not be what is stored.
+	stale   bool
+	index   *index
+	seq     int64 // the last sequence number given
+	pending map[glassward.RecordID]int
+	journal *journal
+	keeper  *keeper
+
+	mu      sync.Mutex
+	cursors map[string][]byte
+
+	once         sync.Once
+	ending, done chan struct{}
+}
+
+// groupRows is how many records a commit takes at most, unless one batch alone
+// has more.
+const groupRows = 32 << 10
+
+// newIntake learns what the store has: the cursors, the ids, the last sequence
+// number.
+func newIntake(ctx context.Context, s *Store, c *conn) (*intake, error) {
+	in := &intake{store: s, conn: c, queue: make(chan *request, 256), ending: make(chan struct{}), done: make(chan struct{}),
+		pending: map[glassward.RecordID]int{}, cursors: map[string][]byte{}}
+	var err error
+	if in.arena, err = newArena(); err != nil {
+		return nil, err
+	}
+	rows, err := c.all(ctx, "SELECT source, position FROM _cursors", nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		in.cursors[r[0].(string)] = []byte(r[1].(string))
+	}
+	if err := in.learn(ctx); err != nil {
+		return nil, err
+	}
+	if s.dir != "" {
+		if in.journal, err = openJournal(s.journalPath()); err != nil {
+			return nil, err
+		}
+	}
+	in.keeper = newKeeper(s)
+	return in, nil
+}
+
+// learn makes the index and finds the last sequence number.
+func (in *intake) learn(ctx context.Context) error {
+	var count strings.Builder
+	count.WriteString("SELECT coalesce(sum(n), 0)::BIGINT, coalesce(max(top), 0)::BIGINT FROM (SELECT 0 AS n, max(seq) AS top FROM _floor")
+	for name := range in.store.tables {
+		fmt.Fprintf(&count, " UNION ALL SELECT count(*), max(%s) FROM %s", seqColumn, quote(name))
+	}
+	count.WriteString(")")
+	got, err := in.conn.all(ctx, count.String(), nil)
+	if err != nil {
+		return err
+	}
+	in.seq = got[0][1].(int64)
+	in.index = newIndex(int(got[0][0].(int64)))
+	for name := range in.store.tables {
+		if err := in.learnTable(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (in *intake) learnTable(ctx context.Context, name string) error {
+	st, err := in.conn.prepare(fmt.Sprintf(`SELECT "_ItemId", %s FROM %s`, seqColumn, quote(name)))
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	rows, err := st.query(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer rows.close()
+	for {
+		ch, err := rows.next()
+		if err != nil || ch == nil {
+			return err
+		}
+		for i := range ch.size {
+			in.index.add(at[hugeint](&ch.columns[0], i).uuid(), *at[int64](&ch.columns[1], i))
+		}
+	}
+}
+
+func (in *intake) start() { go in.work() }
+
+// submit hands a batch over and waits until it is durable.
+func (in *intake) submit(ctx context.Context, b Batch) (Committed, error) {
+	return in.send(ctx, &request{batch: b})
+}
+
+func (in *intake) send(ctx context.Context, r *request) (Committed, error) {
+	r.answer = make(chan answer, 1)
+	if err := ctx.Err(); err != nil {
+		return Committed{}, err
+	}
+	select {
+	case <-in.ending:
+		return Committed{}, ErrClosed
+	default:
+	}
+	select {
+	case in.queue <- r:
+	case <-ctx.Done():
+		return Committed{}, ctx.Err()
+	case <-in.ending:
+		return Committed{}, ErrClosed
+	}
+	// From here on the batch is the store's: only its answer says what became of
+	// it.
+	select {
+	case a := <-r.answer:
+		return a.committed, a.err
+	case <-in.done:
+		select {
+		case a := <-r.answer:
+			return a.committed, a.err
+		default:
+			return Committed{}, ErrClosed
+		}
+	}
+}
+
+// do runs something between two commits, on the intake's connection.
+func (in *intake) do(ctx context.Context, f func(context.Context, *conn) error) error {
+	_, err := in.send(ctx, &request{job: func(c *conn) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return f(ctx, c)
+	}})
+	return err
+}
+
+// work takes batches until the store closes.
+func (in *intake) work() {
+	defer close(in.done)
+	for {
+		r := in.poll()
+		if r == nil {
+			select {
+			case r = <-in.queue:
+			case <-in.ending:
+				return
+			}
+		}
+		var group []*request
+		for n := 0; r != nil && r.job == nil; r = in.poll() {
+			group = append(group, r)
+			if n += len(r.batch.Records); n >= groupRows {
+				r = nil
+				break
+			}
+		}
+		if len(group) > 0 {
+			in.serve(group)
+			in.keeper.wake()
+		}
+		if r != nil {
+			in.run(r)
+		}
+	}
+}
+
+// poll gives what is waiting, nil if nothing is.
+func (in *intake) poll() *request {
+	select {
+	case r := <-in.queue:
+		return r
+	default:
+		return nil
+	}
+}
+
+// run does a job and answers for it.
+func (in *intake) run(r *request) {
+	in.store.gate.RLock()
+	defer in.store.gate.RUnlock()
+	if in.store.closed {
+		r.answer <- answer{err: ErrClosed}
+		return
+	}
+	r.answer <- answer{err: r.job(in.conn)}
+}
+
+// serve commits a group and answers its callers. When a group of several fails
+// for a record of one, each batch is tried alone, so that nobody suffers for
+// another's record.
+func (in *intake) serve(group []*request) {
+	in.store.gate.RLock()
+	defer in.store.gate.RUnlock()
+	if in.store.closed {
+		in.reply(group, ErrClosed)
+		return
+	}
+	err := in.commit(group)
+	var wrong *RecordError
+	if errors.As(err, &wrong) && len(group) > 1 {
+		for _, r := range group {
+			in.reply([]*request{r}, in.commit([]*request{r}))
+		}
+		return
+	}
+	in.reply(group, err)
+}
+
+func (in *intake) reply(group []*request, err error) {
+	for _, r := range group {
+		if err != nil {
+			r.answer <- answer{err: err}
+		} else {
+			r.answer <- answer{committed: r.out}
+		}
+	}
+}
+
+// A draft is what a group will write.
+type draft struct {
+	entries   []entry
+	histories []history
+	raws      []rawRow
+	deletes   map[*table][]int64
+	// seen are the stored rows that were looked up, asked the ids that were, and
+	// digests the copies that the history knows of those in seen.
+	seen    map[glassward.RecordID]*storedRow
+	asked   map[glassward.RecordID]bool
+	digests map[glassward.RecordID]map[string]bool
+	now     time.Time
+}
+
+func newDraft() *draft {
+	return &draft{deletes: map[*table][]int64{}, seen: map[glassward.RecordID]*storedRow{}, asked: map[glassward.RecordID]bool{}}
+}
+
+// commit decides what becomes of every record of the group and writes it in one
+// transaction.
+func (in *intake) commit(group []*request) (err error) {
+	ctx := context.Background()
+	if in.stale {
+		if err := in.learn(ctx); err != nil {
+			return fmt.Errorf("learn what is stored after a commit that failed: %w", err)
+		}
+		in.stale = false
+	}
+	d := newDraft()
+	d.now = in.store.options.Now()
+	clear(in.pending)
+	total := 0
+	for _, r := range group {
+		total += len(r.batch.Records)
+		r.out = Committed{}
+	}
+	d.entries = make([]entry, 0, total)
+	if err := in.lookUp(ctx, group, d); err != nil {
+		return err
+	}
+	for _, r := range group {
+		r.first = len(d.entries)
+		for i := range r.batch.Records {
+			if err := in.decide(ctx, r, &r.batch.Records[i], d); err != nil {
+				return err
+			}
+		}
+		r.last = len(d.entries)
+	}
+	seq := in.seq
+	for i := range d.entries {
+		seq++
+		d.entries[i].seq = seq
+	}
+	if err := in.write(ctx, group, d); err != nil {
+		// A transaction that failed before its commit is gone; what became of one
+		// whose commit failed only the file knows. ROLLBACK fails where there is
+		// nothing to roll back.
+		_ = in.conn.exec(ctx, "ROLLBACK")
+		in.stale = true
+		return err
+	}
+	for i := range d.entries {
+		e := &d.entries[i]
+		if e.replaces != nil && e.replaces.seq != 0 {
+			in.index.move(e.id, e.replaces.seq, e.seq)
+		} else {
+			in.index.add(e.id, e.seq)
+		}
+	}
+	in.seq = seq
+	in.mu.Lock()
+	for _, r := range group {
+		if c := r.batch.Cursor; c != nil {
+			in.cursors[c.Source] = slices.Clone(c.Position)
+		}
+	}
+	in.mu.Unlock()
+	if in.journal != nil && len(d.entries) > 0 {
+		if err := in.journal.note(seq); err != nil {
+			return err
+		}
+	}
+	for _, r := range group {
+		r.finish(d.entries[r.first:r.last])
+	}
+	return nil
+}
+
+// decide finds the fate of one record.
+func (in *intake) decide(ctx context.Context, r *request, rec *glassward.Record, d *draft) error {
+	t := in.store.tables[rec.Table]
+	id := rec.ID
+	copy := said{rec.Values, rec.Extra}
+	for {
+		stored, at, err := in.known(ctx, t, id, d)
+		if err != nil {
+			return err
+		}
+		if stored == nil {
+			in.pending[id] = len(d.entries)
+			d.entries = append(d.entries, entry{said: copy, table: t, id: id, received: d.received(rec),
+				source: rec.Source, provenance: rec.Provenance, from: rec})
+			in.keepRaw(rec, id, d)
+			if id == rec.ID {
+				r.out.Added++
+			}
+			return nil
+		}
+		v := t.judge(stored.said, stored.provenance, copy, rec.Provenance)
+		switch v.fate {
+		case dropped:
+			r.out.Duplicates++
+			return nil
+		case noted, updated:
+			came := copy.digest(rec.Provenance)
+			old, err := in.comeBefore(ctx, id, d)
+			if err != nil {
+				return err
+			}
+			if old[string(came)] || string(stored.digest(stored.provenance)) == string(came) {
+				r.out.Duplicates++
+				return nil
+			}
+			received := int64(value.FromTime(d.received(rec)))
+			if v.fate == noted {
+				r.out.Duplicates++
+				old[string(came)] = true
+				d.histories = append(d.histories, history{said: copy, table: t, id: id, kind: outrank,
+					received: received, source: rec.Source, provenance: rec.Provenance, digest: came})
+				return nil
+			}
+			r.out.Updated++
+			before := stored.digest(stored.provenance)
+			old[string(came)], old[string(before)] = true, true
+			d.histories = append(d.histories,
+				history{said: stored.said, table: t, id: id, seq: stored.seq, kind: replaced, received: stored.received,
+					source: stored.source, provenance: stored.provenance, digest: before},
+				history{table: t, id: id, kind: accepted, received: received, source: rec.Source, provenance: rec.Provenance, digest: came})
+			next := entry{said: v.merged, table: t, id: id, received: d.received(rec), source: rec.Source, provenance: rec.Provenance, from: rec, replaces: stored}
+			in.keepRaw(rec, id, d)
+			if at >= 0 && at >= r.first {
+				// The row is of this very batch and not yet written: it is written once,
+				// merged.
+				next.replaces = d.entries[at].replaces
+				d.entries[at] = next
+				return nil
+			}
+			if at >= 0 {
+				return fmt.Errorf("store a record of %s: %w", rec.Table, errAgain)
+			}
+			d.deletes[t] = append(d.deletes[t], stored.seq)
+			in.pending[id] = len(d.entries)
+			d.entries = append(d.entries, next)
+			return nil
+		case beside:
+			if id != rec.ID {
+				// Two contradictions with the same claim cannot contradict one another.
+				return fmt.Errorf("store a record of %s: internal error: record %s contradicts its own kind", rec.Table, id)
+			}
+			id = besideID(rec.ID, rec.Provenance, t.claim(rec.Values))
+			there, _, err := in.known(ctx, t, id, d)
+			if err != nil {
+				return err
+			}
+			if there == nil {
+				r.out.Conflicts = append(r.out.Conflicts, Conflict{Table: rec.Table, ID: rec.ID, Beside: id,
+					Column: t.schema.Columns[v.column].Name, Stored: plainText(stored.cells[v.column]), Copy: plainText(rec.Values[v.column]),
+					StoredSource: stored.source, CopySource: rec.Source, StoredProvenance: stored.provenance, Provenance: rec.Provenance, Line: rec.Line})
+			}
+		}
+	}
+}
+
+// errAgain says that a record of one batch is a new version of one that another
+// batch of the same commit brings; the batches are then committed one by one.
+var errAgain = &RecordError{Cause: errors.New("it belongs to another batch of the same commit")}
+
+// known gives the row of an id, as stored or as it stands in the draft (at is
+// then its place there, else -1); nil if there is none.
+func (in *intake) known(ctx context.Context, t *table, id glassward.RecordID, d *draft) (row *storedRow, at int, err error) {
+	if at, ok := in.pending[id]; ok {
+		e := &d.entries[at]
+		return &storedRow{said: e.said, id: id, received: int64(value.FromTime(e.received)), source: e.source, provenance: e.provenance}, at, nil
+	}
+	if d.asked[id] {
+		return d.seen[id], -1, nil
+	}
+	var room [4]uint64
+	blocks := in.index.find(id, room[:0])
+	if len(blocks) == 0 {
+		return nil, -1, nil
+	}
+	if err := in.fetch(ctx, t, []wanted{{id, blocks}}, d); err != nil {
+		return nil, -1, err
+	}
+	return d.seen[id], -1, nil
+}
+
+// write writes the draft and the cursors in one transaction.
+func (in *intake) write(ctx context.Context, group []*request, d *draft) error {
+	if err := fault.Point("logstore.append.before"); err != nil {
+		return err
+	}
+	if err := in.conn.exec(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	for t, seqs := range d.deletes {
+		if err := in.deleteRows(ctx, t, seqs); err != nil {
+			return err
+		}
+	}
+	done := map[*table]bool{}
+	for i := range d.entries {
+		if t := d.entries[i].table; !done[t] {
+			done[t] = true
+			if err := in.writeTable(t, d.entries[i:]); err != nil {
+				return err
+			}
+		}
+	}
+	if err := in.writeHistories(ctx, d.histories); err != nil {
+		return err
+	}
+	if err := in.writeRaws(ctx, d); err != nil {
+		return err
+	}
+	for _, r := range group {
+		if c := r.batch.Cursor; c != nil {
+			if err := in.writeCursor(ctx, c); err != nil {
+				return err
+			}
+		}
+	}
+	if err := fault.Point("logstore.commit.before"); err != nil {
+		return err
+	}
+	if err := in.conn.exec(ctx, "COMMIT"); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return fault.Point("logstore.commit.after")
+}
+
+// writeTable appends those of the entries that are of the table.
+func (in *intake) writeTable(t *table, entries []entry) error {
+	w, err := newAppender(in.conn, t, in.arena)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	for i := range entries {
+		e := &entries[i]
+		if e.table != t {
+			continue
+		}
+		if err := w.add(e); err != nil {
+			return &RecordError{t.schema.Name, e.source, e.from.Line, err}
+		}
+	}
+	return w.flush()
+}
+
+func (in *intake) deleteRows(ctx context.Context, t *table, seqs []int64) error {
+	slices.Sort(seqs)
+	var sql strings.Builder
+	fmt.Fprintf(&sql, "DELETE FROM %[1]s WHERE %[2]s BETWEEN %[3]d AND %[4]d AND %[2]s IN (", quote(t.schema.Name), seqColumn, seqs[0], seqs[len(seqs)-1])
+	for i, n := range seqs {
+		if i > 0 {
+			sql.WriteByte(',')
+		}
+		fmt.Fprint(&sql, n)
+	}
+	sql.WriteByte(')')
+	return in.conn.exec(ctx, sql.String())
+}
+
+func (in *intake) writeHistories(ctx context.Context, list []history) error {
+	if len(list) == 0 {
+		return nil
+	}
+	st, err := in.conn.prepare(`INSERT INTO _versions VALUES ($item::UUID, $tbl, $seq, $kind, $received, $source, $provenance, $digest, $record)`)
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	for i := range list {
+		h := &list[i]
+		record := ""
+		if h.cells != nil {
+			record = h.table.text(h.said)
+		}
+		rows, err := st.query(ctx, map[string]any{"item": h.id.String(), "tbl": h.table.schema.Name, "seq": h.seq, "kind": h.kind,
+			"received": h.received, "source": h.source, "provenance": string(h.provenance), "digest": h.digest, "record": record})
+		if err != nil {
+			return err
+		}
+		rows.close()
+	}
+	return nil
+}
+
+// text writes a row as one JSON object, without what is empty.
+func (t *table) text(s said) string {
+	m := map[string]any{}
+	for i, v := range s.cells {
+		name := t.schema.Columns[i].Name
+		switch v.Kind {
+		case glassward.KindBool:
+			m[name] = v.Num != 0
+		case glassward.KindLong:
+			m[name] = v.Num
+			if t.schema.Columns[i].Type == value.DateTime {
+				m[name] = value.Ticks(v.Num).String()
+			}
+		case glassward.KindReal:
+			m[name] = v.Real
+		case glassward.KindString:
+			if v.Str != "" {
+				m[name] = v.Str
+			}
+		}
+	}
+	if s.extra != "" {
+		m["_Extra"] = s.extra
+	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		return "{}"
+	}
+	return string(b)
+}
+
+func (in *intake) writeCursor(ctx context.Context, c *Cursor) error {
+	args := map[string]any{"source": c.Source, "position": slices.Concat([]byte{}, c.Position)}
+	n, err := in.conn.run(ctx, "UPDATE _cursors SET position = $position WHERE source = $source", args)
+	if err == nil && n == 0 {
+		_, err = in.conn.run(ctx, "INSERT INTO _cursors VALUES ($source, $position)", args)
+	}
+	return err
+}
+
+func (in *intake) cursor(source string) ([]byte, bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	position, ok := in.cursors[source]
+	return slices.Clone(position), ok
+}
+
+// stop lets the goroutine finish what is waiting and ends it.
+func (in *intake) stop() {
+	in.once.Do(func() { close(in.ending) })
+	<-in.done
+	in.keeper.stop()
+}
+
+// close gives the connection back.
+func (in *intake) close() {
+	in.conn.close()
+	in.arena.close()
+	in.journal.close()
+}

@@ -1,0 +1,288 @@
+package logstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	duckdb "github.com/duckdb/duckdb-go-bindings"
+	"golang.org/x/sync/semaphore"
+
+	"glassward/kql"
+)
+
+// A Class says on whose behalf a query runs. Each class has its own places, so
+// that people's queries cannot keep rules waiting, nor rules people.
+type Class uint8
+
+// The classes of queries.
+const (
+	Interactive Class = iota
+	Rules
+	classes
+)
+
+// Limits bound one query. A zero field means its default.
+type Limits struct {
+	Class Class
+	// Timeout counts from when the query gets its place; default one minute.
+	Timeout time.Duration
+	// MaxRows and MaxBytes cut the result, which then says Truncated. Defaults
+	// are 500,000 rows and 64 MiB, as in Kusto.
+	MaxRows  int
+	MaxBytes int64
+	// Memory is how much of the queries' common memory the query reserves while
+	// it runs; it waits until that much is free. Default a quarter of it.
+	Memory int64
+}
+
+func (l *Limits) fill(o *Options) {
+	if l.Timeout <= 0 {
+		l.Timeout = time.Minute
+	}
+	if l.MaxRows <= 0 {
+		l.MaxRows = 500_000
+	}
+	if l.MaxBytes <= 0 {
+		l.MaxBytes = 64 << 20
+	}
+	share := o.Memory / 4 * 3
+	if l.Memory <= 0 {
+		l.Memory = share / 4
+	}
+	l.Memory = min(l.Memory, share)
+}
+
+// A TimeoutError says that a query ran longer than its limit.
+type TimeoutError struct{ Limit time.Duration }
+
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("the query ran longer than its limit of %v: narrow its time range, or filter before it joins or aggregates", e.Limit)
+}
+
+// Unwrap makes errors.Is(err, context.DeadlineExceeded) true.
+func (e *TimeoutError) Unwrap() error { return context.DeadlineExceeded }
+
+// A MemoryError says that a query wanted more memory than the store may use.
+type MemoryError struct{ Cause error }
+
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("the query needs more memory than the store may use: filter before it joins or aggregates (%v)", e.Cause)
+}
+
+// Unwrap gives the engine's own error.
+func (e *MemoryError) Unwrap() error { return e.Cause }
+
+// Run runs a compiled query over what is committed now and gives its rows, cut
+// at the limits. Cancelling ctx interrupts the engine. The error is ctx's own,
+// a *TimeoutError, a *MemoryError, ErrClosed, or what the engine or a function
+// of the query said.
+//
+// A query is planned every time. The engine plans by statistics of the data as
+// they are at that moment and does not plan a kept statement again when data
+// comes: one that was kept while no record matched goes on finding none
+// (TestKeptStatementsGoStale). What a hundred rules would pay for planning is
+// saved before it comes to a query at all, by the programs' prefilters.
+func (s *Store) Run(ctx context.Context, p *kql.Program, bind kql.Bind, limits Limits) (*kql.Result, error) {
+	args := make(map[string]any, len(p.Params)+len(p.Args))
+	for name, v := range p.Args {
+		args[name] = v
+	}
+	for _, name := range p.Params {
+		v, ok := bind.Value(name)
+		if !ok {
+			return nil, fmt.Errorf("run a query: the program asks for an unknown parameter $%s", name)
+		}
+		args[name] = v
+	}
+	leave, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	limits.fill(&s.options)
+	result := &kql.Result{Columns: p.Columns}
+	err = s.pool.with(ctx, limits, func(ctx context.Context, c *conn) error {
+		return c.fill(ctx, p, args, limits, result)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// fill runs the program's SQL and adds its rows to the result.
+func (c *conn) fill(ctx context.Context, p *kql.Program, args map[string]any, limits Limits, result *kql.Result) error {
+	st, err := c.prepare(p.SQL)
+	if err != nil {
+		return fmt.Errorf("plan the query: %w", err)
+	}
+	defer st.close()
+	if !st.selects() {
+		return errors.New("run a query: its SQL is no SELECT")
+	}
+	rows, err := st.query(ctx, args)
+	if err != nil {
+		return fmt.Errorf("run the query: %w", err)
+	}
+	defer rows.close()
+	width := len(p.Columns)
+	if p.Lineage {
+		width += 2
+	}
+	var bytes int64
+	for {
+		ch, err := rows.next()
+		if err != nil {
+			return fmt.Errorf("run the query: %w", err)
+		}
+		if ch == nil {
+			return nil
+		}
+		if len(ch.columns) != width {
+			return fmt.Errorf("run the query: the engine gives %d columns, the program has %d", len(ch.columns), width)
+		}
+		n := min(ch.size, limits.MaxRows-len(result.Rows))
+		// Bytes are counted before rows are copied out of the engine, so that a
+		// chunk of huge values does not come whole.
+		for i := range n {
+			if bytes += ch.bytes(i); bytes > limits.MaxBytes {
+				n = i
+				break
+			}
+		}
+		if result.Rows, err = ch.appendRows(result.Rows, n); err != nil {
+			return fmt.Errorf("run the query: %w", err)
+		}
+		if n < ch.size {
+			result.Truncated = true
+		}
+		if p.Lineage {
+			for i := len(result.Rows) - n; i < len(result.Rows); i++ {
+				row := result.Rows[i]
+				ids, _ := row[width-2].([]string)
+				over, _ := row[width-1].(bool)
+				result.Lineage = append(result.Lineage, ids)
+				result.LineageOverflow = append(result.LineageOverflow, over)
+				result.Rows[i] = row[: width-2 : width-2]
+			}
+		}
+		if result.Truncated {
+			return nil
+		}
+	}
+}
+
+// bytes gives roughly what a row takes in a result.
+func (c *chunk) bytes(row int) int64 {
+	var n int64
+	for j := range c.columns {
+		col := &c.columns[j]
+		switch {
+		case col.kind == duckdb.TypeVarchar || col.kind == duckdb.TypeBlob:
+			if !col.null(row) {
+				n += 16 + int64(at[text](col, row).length)
+			}
+		case col.kind == duckdb.TypeList:
+			n += 24 + 52*int64(at[[2]uint64](col, row)[1])
+		default:
+			n += 16
+		}
+	}
+	return n
+}
+
+// A pool keeps the connections of queries and lets so many of each class work
+// at once.
+type pool struct {
+	engine *engine
+	slots  [classes]*semaphore.Weighted
+	memory *semaphore.Weighted
+	halted context.Context
+	halt   context.CancelCauseFunc
+
+	mu   sync.Mutex
+	idle []*conn
+}
+
+func newPool(e *engine, o Options) *pool {
+	p := &pool{engine: e, memory: semaphore.NewWeighted(o.Memory / 4 * 3)}
+	for i := range p.slots {
+		p.slots[i] = semaphore.NewWeighted(int64(o.Queries))
+	}
+	p.halted, p.halt = context.WithCancelCause(context.Background())
+	return p
+}
+
+// with calls f with a connection of its own as soon as the class has a place
+// and the memory is free. The context that f gets ends with ctx, with the
+// limit of time and with the store.
+func (p *pool) with(ctx context.Context, limits Limits, f func(context.Context, *conn) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(p.halted, func() { cancel(ErrClosed) })()
+	slot := p.slots[limits.Class]
+	if err := slot.Acquire(ctx, 1); err != nil {
+		return context.Cause(ctx)
+	}
+	defer slot.Release(1)
+	// Rules do not queue for memory behind people's queries: their share is what
+	// those leave by the size of the whole.
+	if limits.Class != Rules {
+		if err := p.memory.Acquire(ctx, limits.Memory); err != nil {
+			return context.Cause(ctx)
+		}
+		defer p.memory.Release(limits.Memory)
+	}
+	timeout := &TimeoutError{limits.Timeout}
+	timed, stop := context.WithTimeoutCause(ctx, limits.Timeout, timeout)
+	defer stop()
+	c, err := p.take()
+	if err != nil {
+		return err
+	}
+	defer p.give(c)
+	err = f(timed, c)
+	if err == nil {
+		return nil
+	}
+	if timed.Err() != nil {
+		return context.Cause(timed)
+	}
+	var said *engineError
+	if errors.As(err, &said) && said.Kind == duckdb.ErrorTypeOutOfMemory {
+		return &MemoryError{err}
+	}
+	return err
+}
+
+func (p *pool) take() (*conn, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.idle); n > 0 {
+		c := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		return c, nil
+	}
+	return p.engine.connect()
+}
+
+func (p *pool) give(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idle = append(p.idle, c)
+}
+
+// stop interrupts what runs and refuses what comes.
+func (p *pool) stop() { p.halt(ErrClosed) }
+
+// close closes the connections; nothing may run any more.
+func (p *pool) close() {
+	p.halt(ErrClosed)
+	for _, c := range p.idle {
+		c.close()
+	}
+	p.idle = nil
+}
