@@ -15,7 +15,12 @@ func (p *parser) tabular() Expr {
 	case p.headOperator():
 		base := p.base
 		p.base = p.brackets
-		pl.Source = p.operator().(Source)
+		o := p.operator()
+		src, ok := o.(Source)
+		if !ok { // nested too deeply
+			src = &BadExpr{Base{o.Span()}}
+		}
+		pl.Source = src
 		p.base = base
 	default:
 		e := p.expr()

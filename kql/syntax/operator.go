@@ -375,7 +375,7 @@ func (p *parser) params(names ...string) (list Params) {
 		for range n + 1 {
 			p.next()
 		}
-		q := &Param{Name: lower, Value: p.paramValue()}
+		q := &Param{Name: name, Value: p.paramValue()}
 		q.At = p.from(start)
 		list = append(list, q)
 	}
@@ -418,7 +418,7 @@ func (p *parser) property(list Params) Params {
 	if p.nameAhead() {
 		id := p.ident("a property")
 		p.next()
-		q := &Param{Name: strings.ToLower(id.Name), Value: p.expr()}
+		q := &Param{Name: id.Name, Value: p.expr()}
 		q.At = p.from(start)
 		return append(list, q)
 	}

@@ -241,8 +241,11 @@ func (o *Invoke) format(p *printer) *doc { return p.expr(o.Call) }
 
 func (o *Fork) format(p *printer) *doc {
 	kids := []*doc{}
-	for _, b := range o.Branches {
-		kids = append(kids, line, p.comment(b.At.Start))
+	for i, b := range o.Branches {
+		if i > 0 {
+			kids = append(kids, line)
+		}
+		kids = append(kids, p.comment(b.At.Start))
 		if b.Name.Name != "" {
 			kids = append(kids, p.ident(b.Name), text(" = "))
 		}

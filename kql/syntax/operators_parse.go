@@ -1,10 +1,6 @@
 package syntax
 
-import (
-	"strings"
-
-	"glassward/kql/diag"
-)
+import "glassward/kql/diag"
 
 func (p *parser) where() parsedOperator {
 	o := &Where{Params: p.params()}
@@ -681,7 +677,7 @@ func (p *parser) render() parsedOperator {
 			start := p.start()
 			id := p.ident("a property")
 			p.next()
-			q := &Param{Name: strings.ToLower(id.Name), Value: p.expr()}
+			q := &Param{Name: id.Name, Value: p.expr()}
 			q.At = p.from(start)
 			o.With = append(o.With, q)
 			p.got(comma)

@@ -274,9 +274,11 @@ func (p *parser) function() Expr {
 	begin := p.start()
 	if !p.at(lbrace) {
 		p.expect(lbrace, "before the function's body")
-		f.Body.Result = &BadExpr{Base{p.place()}}
 	} else {
 		p.bracketed(func() { p.block(f.Body) })
+	}
+	if f.Body.Result == nil { // nested too deeply
+		f.Body.Result = &BadExpr{Base{p.place()}}
 	}
 	f.Body.At = p.from(begin)
 	f.At = p.from(start)

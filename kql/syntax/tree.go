@@ -8,7 +8,11 @@
 // The language is described at https://learn.microsoft.com/kusto/query/.
 package syntax
 
-import "glassward/kql/diag"
+import (
+	"strings"
+
+	"glassward/kql/diag"
+)
 
 // Node is any part of the tree.
 type Node interface {
@@ -379,7 +383,7 @@ func (n *NamedExpr) Name() string {
 // Param is an operator's `name=value`: kind=inner, hint.strategy=shuffle, withsource=Table.
 type Param struct {
 	Base
-	Name  string // lower case
+	Name  string // as written
 	Value Expr   // a bare word is a *Name
 	More  []Expr // render's ycolumns=a, b: the values after the first
 }
@@ -400,10 +404,10 @@ func (p *Param) Word() string {
 // Params are an operator's parameters in the order written.
 type Params []*Param
 
-// Get gives the last parameter of that name (lower case), or nil.
+// Get gives the last parameter of that name in whatever letters, or nil.
 func (p Params) Get(name string) *Param {
 	for i := len(p) - 1; i >= 0; i-- {
-		if p[i].Name == name {
+		if strings.EqualFold(p[i].Name, name) {
 			return p[i]
 		}
 	}
