@@ -30,8 +30,8 @@ func (tx *tx) Book(ctx context.Context, q incident.Query) (incident.State, error
 	}
 	seen := map[int64]bool{}
 	add := func(rows *sql.Rows, err error) error {
-		incidents, err := incidentsOf(tx.s.damaged, rows, err)
-		for _, inc := range incidents {
+		found, err := tx.incidents(ctx, q.Tenant, rows, err)
+		for _, inc := range found {
 			if !seen[inc.Number] {
 				seen[inc.Number] = true
 				s.Incidents = append(s.Incidents, inc)
@@ -40,11 +40,11 @@ func (tx *tx) Book(ctx context.Context, q incident.Query) (incident.State, error
 		return err
 	}
 	if q.Number != 0 {
-		if err := add(tx.QueryContext(ctx, "SELECT "+incidentColumns+" FROM incidents i WHERE tenant = ? AND number = ?", q.Tenant, q.Number)); err != nil {
+		if err := add(tx.QueryContext(ctx, "SELECT number, etag FROM incidents WHERE tenant = ? AND number = ?", q.Tenant, q.Number)); err != nil {
 			return s, err
 		}
 	}
-	const linked = "SELECT " + incidentColumns + ` FROM incident_links l JOIN incidents i ON i.tenant = l.tenant AND i.number = l.number
+	const linked = `SELECT i.number, i.etag FROM incident_links l JOIN incidents i ON i.tenant = l.tenant AND i.number = l.number
 		WHERE l.tenant = ? AND l.kind = ? AND l.value = ?`
 	if q.Alert != "" {
 		a, err := alertOf(tx.QueryRowContext(ctx, "SELECT tenant, id, body, sum FROM alerts WHERE tenant = ? AND id = ?", q.Tenant, string(q.Alert)))
@@ -83,6 +83,66 @@ func (tx *tx) Book(ctx context.Context, q incident.Query) (incident.State, error
 	}
 	slices.SortFunc(s.Incidents, func(a, b glassward.Incident) int { return int(a.Number - b.Number) })
 	return s, nil
+}
+
+// incidents gives the incidents whose numbers and etags a query gave, from
+// memory where it has them as they are. Nobody writes into them: Step does not.
+func (tx *tx) incidents(ctx context.Context, tenant string, rows *sql.Rows, err error) ([]glassward.Incident, error) {
+	if err != nil {
+		return nil, fmt.Errorf("look for incidents: %w", err)
+	}
+	type ref struct {
+		number int64
+		etag   string
+	}
+	var refs []ref
+	for rows.Next() {
+		var r ref
+		if err := rows.Scan(&r.number, &r.etag); err != nil {
+			return nil, errors.Join(fmt.Errorf("look for incidents: %w", err), rows.Close())
+		}
+		refs = append(refs, r)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil, fmt.Errorf("look for incidents: %w", err)
+	}
+	var out []glassward.Incident
+	for _, r := range refs {
+		if inc, ok := tx.s.recent[incidentKey{tenant, r.number}]; ok && inc.Etag == r.etag {
+			out = append(out, inc)
+			continue
+		}
+		rows, err := tx.QueryContext(ctx, "SELECT "+incidentColumns+" FROM incidents i WHERE tenant = ? AND number = ?", tenant, r.number)
+		list, err := incidentsOf(tx.s.damaged, rows, err)
+		if err != nil {
+			return nil, err
+		}
+		for _, inc := range list {
+			tx.s.remember(inc)
+			out = append(out, inc)
+		}
+	}
+	return out, nil
+}
+
+// An incidentKey names an incident.
+type incidentKey struct {
+	tenant string
+	number int64
+}
+
+// recentLimit bounds the incidents that are kept decoded.
+const recentLimit = 64
+
+// remember keeps an incident decoded: in a bad night the same one changes with
+// every alert, and decoding it would be most of the work. The etag tells whether
+// it is still the stored one, so a transaction that fails does no harm. Only the
+// writer comes here.
+func (s *Store) remember(inc glassward.Incident) {
+	if len(s.recent) >= recentLimit {
+		clear(s.recent)
+	}
+	s.recent[incidentKey{inc.Tenant, inc.Number}] = inc
 }
 
 // AlertsByRecords gives, for those of the records that an alert of the rule and
@@ -257,29 +317,17 @@ func (tx *tx) putIncident(ctx context.Context, inc glassward.Incident, by string
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO incidents (tenant, number, status, severity, owner, first_activity, last_activity, created, modified, etag, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	_, err = tx.ExecContext(ctx, `INSERT INTO incidents (tenant, number, status, severity, owner, first_activity, last_activity, created, modified, etag, body, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (tenant, number) DO UPDATE SET status = excluded.status, severity = excluded.severity, owner = excluded.owner, first_activity = excluded.first_activity,
-			last_activity = excluded.last_activity, modified = excluded.modified, etag = excluded.etag, body = excluded.body`,
-		inc.Tenant, inc.Number, string(inc.Status), int(inc.Severity), inc.Owner, micros(inc.FirstActivity), micros(inc.LastActivity), micros(inc.Created), micros(inc.Modified), inc.Etag, string(body))
+			last_activity = excluded.last_activity, modified = excluded.modified, etag = excluded.etag, body = excluded.body, sum = excluded.sum`,
+		inc.Tenant, inc.Number, string(inc.Status), int(inc.Severity), inc.Owner, micros(inc.FirstActivity), micros(inc.LastActivity), micros(inc.Created), micros(inc.Modified), inc.Etag, string(body), bodySum(body))
 	if err != nil {
 		return err
 	}
-	var args []any
-	link := func(kind, value string) { args = append(args, inc.Tenant, kind, value, inc.Number) }
-	for _, id := range inc.Alerts {
-		link("alert", string(id))
+	if err := tx.putLinks(ctx, inc); err != nil {
+		return fmt.Errorf("its links: %w", err)
 	}
-	for _, id := range inc.Accounts {
-		link("account", id)
-	}
-	if inc.GroupKey != "" {
-		link("key", inc.GroupKey)
-	}
-	for part := range slices.Chunk(args, 4*chunk) {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO incident_links (tenant, kind, value, number) VALUES "+tuples(len(part)/4, 4)+" ON CONFLICT DO NOTHING", part...); err != nil {
-			return fmt.Errorf("its links: %w", err)
-		}
-	}
+	tx.s.remember(inc)
 	kind := "incident"
 	if by != "" {
 		kind = "acknowledgement"
@@ -294,6 +342,46 @@ func (tx *tx) putIncident(ctx context.Context, inc glassward.Incident, by string
 		"number": inc.Number, "status": inc.Status, "severity": inc.Severity, "owner": inc.Owner, "classification": inc.Classification,
 		"reason": inc.Reason, "by": by, "etag": inc.Etag, "alerts": len(inc.Alerts), "timeline": fresh,
 	}, nil)
+}
+
+// putLinks adds what an incident can be found by. Links are only ever added.
+func (tx *tx) putLinks(ctx context.Context, inc glassward.Incident) error {
+	linked := map[string]bool{}
+	rows, err := tx.QueryContext(ctx, "SELECT kind, value FROM incident_links WHERE tenant = ? AND number = ?", inc.Tenant, inc.Number)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		var kind, value string
+		if err := rows.Scan(&kind, &value); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+		linked[kind+" "+value] = true
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	var args []any
+	link := func(kind, value string) {
+		if !linked[kind+" "+value] {
+			args = append(args, inc.Tenant, kind, value, inc.Number)
+		}
+	}
+	for _, id := range inc.Alerts {
+		link("alert", string(id))
+	}
+	for _, id := range inc.Accounts {
+		link("account", id)
+	}
+	if inc.GroupKey != "" {
+		link("key", inc.GroupKey)
+	}
+	for part := range slices.Chunk(args, 4*chunk) {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO incident_links (tenant, kind, value, number) VALUES "+tuples(len(part)/4, 4), part...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (tx *tx) putNotice(ctx context.Context, n glassward.Notice) error {

@@ -26,11 +26,9 @@ type headFile struct {
 	f    *os.File
 	slot int64
 	last Mark
-	// damaged says that there was something and none of it could be read, torn
-	// that one slot could not.
-	damaged, torn bool
-	// fresh says that there was no file.
-	fresh bool
+	// readable says that one slot or both could be read, torn that only one of two
+	// could.
+	readable, torn bool
 }
 
 const slotSize = 4096
@@ -38,13 +36,11 @@ const slotSize = 4096
 // openHead opens or makes the file. Every write to it is durable when it
 // returns.
 func openHead(name string) (*headFile, error) {
-	_, err := os.Stat(name)
-	fresh := errors.Is(err, os.ErrNotExist)
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_SYNC, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	h := &headFile{f: f, fresh: fresh}
+	h := &headFile{f: f}
 	readable, used := 0, 0
 	for slot := range int64(2) {
 		buf := make([]byte, slotSize)
@@ -63,12 +59,18 @@ func openHead(name string) (*headFile, error) {
 			}
 		}
 	}
-	h.damaged = used > 0 && readable == 0
+	h.readable = readable > 0
 	h.torn = readable > 0 && readable < used
 	return h, nil
 }
 
+// noHash stands for the hash of the zero Mark.
+const noHash = "-"
+
 func formatSlot(m Mark) []byte {
+	if m.Hash == "" {
+		m.Hash = noHash
+	}
 	line := fmt.Sprintf("glassward journal %d %s", m.Seq, m.Hash)
 	return fmt.Appendf(nil, "%s %08x\n", line, crc32.ChecksumIEEE([]byte(line)))
 }
@@ -84,6 +86,9 @@ func parseSlot(b []byte) (Mark, bool) {
 	}
 	var m Mark
 	_, err := fmt.Sscanf(string(b[:i]), "glassward journal %d %s", &m.Seq, &m.Hash)
+	if m.Hash == noHash {
+		m.Hash = ""
+	}
 	return m, err == nil
 }
 

@@ -12,14 +12,13 @@ import (
 	"time"
 
 	"glassward"
-	"glassward/incident"
 )
 
 // incidentColumns are what incidentsOf reads, of the table named i.
-const incidentColumns = "i.tenant, i.number, i.etag, i.body"
+const incidentColumns = "i.tenant, i.number, i.etag, i.body, i.sum"
 
-// incidentsOf reads incidents and checks that each is what its etag says. Those
-// that are not are told to damaged and left out.
+// incidentsOf reads incidents and checks that each is what it was. Those that
+// are not are told to damaged and left out.
 func incidentsOf(damaged func(error), rows *sql.Rows, err error) ([]glassward.Incident, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read incidents: %w", err)
@@ -27,9 +26,9 @@ func incidentsOf(damaged func(error), rows *sql.Rows, err error) ([]glassward.In
 	defer rows.Close()
 	var out []glassward.Incident
 	for rows.Next() {
-		var tenant, etag, body string
+		var tenant, etag, body, sum string
 		var number int64
-		if err := rows.Scan(&tenant, &number, &etag, &body); err != nil {
+		if err := rows.Scan(&tenant, &number, &etag, &body, &sum); err != nil {
 			return nil, fmt.Errorf("read incidents: %w", err)
 		}
 		var inc glassward.Incident
@@ -37,8 +36,8 @@ func incidentsOf(damaged func(error), rows *sql.Rows, err error) ([]glassward.In
 			damaged(fmt.Errorf("incident %d of tenant %q: %w: %w", number, tenant, ErrDamaged, err))
 			continue
 		}
-		if inc.Etag != etag || incident.Etag(inc) != etag || inc.Number != number || inc.Tenant != tenant {
-			damaged(fmt.Errorf("incident %d of tenant %q: %w: its content does not have its etag", number, tenant, ErrDamaged))
+		if bodySum([]byte(body)) != sum || inc.Etag != etag || inc.Number != number || inc.Tenant != tenant {
+			damaged(fmt.Errorf("incident %d of tenant %q: %w: its content does not have its checksum", number, tenant, ErrDamaged))
 			continue
 		}
 		out = append(out, inc)

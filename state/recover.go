@@ -42,6 +42,19 @@ func (s *Store) keepLog() (string, error) {
 	return aside, nil
 }
 
+// giveUp names the copy of a log so that nothing overwrites it: the store was
+// not whole.
+func (s *Store) giveUp(aside string, err error) error {
+	if !strings.HasSuffix(aside, ".unchecked") {
+		return err
+	}
+	name := s.asideName(dbName + "-wal")
+	if renameErr := os.Rename(aside, name); renameErr != nil {
+		return errors.Join(err, renameErr)
+	}
+	return fmt.Errorf("%w (the write-ahead log as it was found is kept as %s)", err, name)
+}
+
 // dropLog removes the copy of a log that was not needed.
 func (s *Store) dropLog(aside string) error {
 	if !strings.HasSuffix(aside, ".unchecked") {
@@ -148,10 +161,8 @@ func (s *Store) checkJournal(ctx context.Context, acceptLoss bool) error {
 	}
 	var lost string
 	switch acknowledged := s.head.last; {
-	case s.head.damaged:
-		lost = fmt.Sprintf("%s cannot be read, so nobody can tell whether the journal, which ends at entry %d, is whole", headName, mark.Seq)
-	case s.head.fresh && mark.Seq > 0:
-		lost = fmt.Sprintf("%s is missing, so nobody can tell whether the journal, which ends at entry %d, is whole", headName, mark.Seq)
+	case !s.head.readable && mark.Seq > 0:
+		lost = fmt.Sprintf("%s is missing or cannot be read, so nobody can tell whether the journal, which ends at entry %d, is whole", headName, mark.Seq)
 	case mark.Seq < acknowledged.Seq:
 		lost = fmt.Sprintf("the journal ends at entry %d, and entry %d had been acknowledged", mark.Seq, acknowledged.Seq)
 	case acknowledged.Seq > 0:
@@ -164,8 +175,8 @@ func (s *Store) checkJournal(ctx context.Context, acceptLoss bool) error {
 		}
 	}
 	if lost == "" {
-		if mark.Seq > s.head.last.Seq {
-			// A crash between the commit and its acknowledgement.
+		if mark.Seq > s.head.last.Seq || !s.head.readable {
+			// A crash between the commit and its acknowledgement, or a new store.
 			return s.head.write(mark)
 		}
 		return nil
@@ -181,8 +192,15 @@ func (s *Store) checkJournal(ctx context.Context, acceptLoss bool) error {
 	})
 }
 
-// copyFile copies a file durably.
+// copyFile copies a file durably, its name included.
 func copyFile(from, to string) error {
+	if err := copyContent(from, to); err != nil {
+		return err
+	}
+	return syncPath(filepath.Dir(to))
+}
+
+func copyContent(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err

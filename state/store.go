@@ -11,8 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"glassward"
 	"glassward/incident"
 	"glassward/internal/fault"
 	"glassward/notify"
@@ -71,7 +73,9 @@ type Store struct {
 	head    *headFile
 	lock    *os.File
 	notes   []string
+	recent  map[incidentKey]glassward.Incident // the writer's, see remember
 
+	commits     atomic.Int64
 	checkpoints chan struct{}
 	stop        context.CancelFunc
 	done        sync.WaitGroup
@@ -100,7 +104,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if o.Damaged == nil {
 		o.Damaged = func(error) {}
 	}
-	s := &Store{dir: dir, now: o.Now, damaged: o.Damaged, turn: make(chan struct{}, 1), closed: make(chan struct{}), checkpoints: make(chan struct{}, 1)}
+	s := &Store{dir: dir, now: o.Now, damaged: o.Damaged, turn: make(chan struct{}, 1), closed: make(chan struct{}), checkpoints: make(chan struct{}, 1), recent: map[incidentKey]glassward.Incident{}}
 	s.turn <- struct{}{}
 	defer func() {
 		if err != nil {
@@ -132,15 +136,19 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	if err := s.checkFile(ctx); err != nil {
-		return nil, err
+		return nil, s.giveUp(aside, err)
 	}
 	if err := s.migrate(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.checkJournal(ctx, o.AcceptLoss); err != nil {
-		return nil, err
+		return nil, s.giveUp(aside, err)
 	}
 	if err := s.dropLog(aside); err != nil {
+		return nil, err
+	}
+	// The names of new files are as durable as what will be acknowledged in them.
+	if err := syncPath(dir); err != nil {
 		return nil, err
 	}
 	background, stop := context.WithCancel(context.Background())
@@ -284,6 +292,7 @@ func (s *Store) write(ctx context.Context, f func(*tx) error) error {
 			return fmt.Errorf("write the journal's head: %w", err)
 		}
 	}
+	s.commits.Add(1)
 	select {
 	case s.checkpoints <- struct{}{}:
 	default:
@@ -291,25 +300,35 @@ func (s *Store) write(ctx context.Context, f func(*tx) error) error {
 	return nil
 }
 
-// walLimit is the size from which the write-ahead log is moved into the file.
-const walLimit = 4 << 20
+// The write-ahead log is moved into the file after this many commits, or sooner
+// when it has grown by this many bytes.
+const (
+	walCommits = 200
+	walGrowth  = 4 << 20
+)
 
 // checkpointLoop moves the write-ahead log into the file beside the writer,
 // which does not wait for it: a checkpoint flushes megabytes and would show in
-// the slowest commits.
+// the slowest commits. The log's file does not shrink; SQLite writes it from the
+// beginning again.
 func (s *Store) checkpointLoop(ctx context.Context) {
 	wal := filepath.Join(s.dir, dbName+"-wal")
+	var size, done int64
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.checkpoints:
 		}
-		if info, err := os.Stat(wal); err != nil || info.Size() < walLimit {
+		commits := s.commits.Load()
+		info, err := os.Stat(wal)
+		if err != nil || commits-done < walCommits && info.Size()-size < walGrowth {
 			continue
 		}
 		// A failure leaves a longer log, which the next round tries again.
-		_ = s.checkpoint(ctx)
+		if err := s.checkpoint(ctx); err == nil {
+			size, done = info.Size(), commits
+		}
 	}
 }
 

@@ -402,3 +402,26 @@ func TestCanonicalJSON(t *testing.T) {
 		t.Errorf("got %s, %v, want %s", got, err, want)
 	}
 }
+
+// The write-ahead log is moved into the file now and then, and begun again.
+func TestTheLogStaysShort(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir, Options{})
+	big := strings.Repeat("x", 64<<10)
+	for n := range 1000 {
+		err := s.Commit(t.Context(), func(tx incident.Tx) error {
+			return tx.Put(t.Context(), incident.Entry{Tenant: "contoso", Rule: "r", Watermark: []byte(fmt.Sprint(n, big))})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	info, err := os.Stat(filepath.Join(dir, dbName+"-wal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() > 40<<20 {
+		t.Errorf("after 64 MB of commits the log has %d MB", info.Size()>>20)
+	}
+	t.Logf("%d KB", info.Size()>>10)
+}

@@ -1,6 +1,6 @@
 -- Times are microseconds since 1970 in UTC, 0 where there is none. Bodies are
--- JSON; sum and etag are the first 128 bits of SHA-256 in hex, by which a
--- damaged body is found when it is read.
+-- JSON; sum is the first 128 bits of a body's SHA-256 in hex, by which a damaged
+-- one is found when it is read.
 
 -- +goose Up
 CREATE TABLE watermarks (
@@ -53,6 +53,7 @@ CREATE TABLE incidents (
     modified       BIGINT  NOT NULL,
     etag           TEXT    NOT NULL,
     body           TEXT    NOT NULL,
+    sum            TEXT    NOT NULL,
     PRIMARY KEY (tenant, number)
 );
 CREATE INDEX incidents_by_status ON incidents (tenant, status, number);
@@ -68,6 +69,7 @@ CREATE TABLE incident_links (
     PRIMARY KEY (tenant, kind, value, number),
     FOREIGN KEY (tenant, number) REFERENCES incidents (tenant, number)
 );
+CREATE INDEX incident_links_by_incident ON incident_links (tenant, number, kind, value);
 
 CREATE TABLE notices (
     id       TEXT    NOT NULL PRIMARY KEY,
