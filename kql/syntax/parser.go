@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"glassward/kql/diag"
 )
@@ -192,11 +193,18 @@ func (p *parser) found() string {
 	case str:
 		return "a string"
 	}
-	s := p.src[t.at.Start:t.at.End]
-	if len(s) > 40 {
-		s = s[:40] + "…"
+	return shorten(p.src[t.at.Start:t.at.End], 40)
+}
+
+// shorten cuts s to at most n bytes, between characters.
+func shorten(s string, n int) string {
+	if len(s) <= n {
+		return s
 	}
-	return s
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
 }
 
 // expect takes a token of kind k, or fails; what is what the token is there for.
