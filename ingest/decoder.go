@@ -153,6 +153,8 @@ type State struct {
 	Offset    int64 `json:"offset"`
 	Line      int   `json:"line"`
 	LineStart int64 `json:"lineStart"`
+	// Begun says that what the stream is has been decided.
+	Begun bool `json:"begun,omitempty"`
 	// Open holds the arrays and objects that are open at Offset.
 	Open []OpenContainer `json:"open,omitempty"`
 	// Header is the header of a CSV file.
@@ -168,7 +170,7 @@ type OpenContainer struct {
 // State gives how far the stream has been read. Whatever lies before it has been
 // given as a record or a reject by the last call of Next or an earlier one.
 func (d *Decoder) State() State {
-	s := State{Line: d.lineOf(d.pos), Offset: d.base + int64(d.pos), LineStart: d.lineStart}
+	s := State{Line: d.lineOf(d.pos), Offset: d.base + int64(d.pos), LineStart: d.lineStart, Begun: d.started}
 	if d.skip != nil {
 		s.Line, s.Offset, s.LineStart = d.skip.line, d.skip.offset, d.skip.offset-int64(d.skip.column-1)
 	}
@@ -190,7 +192,7 @@ func (d *Decoder) resume(s *State) {
 	d.base, d.line, d.lineStart = s.Offset, max(1, s.Line), s.LineStart
 	// The stream does not begin here, so that no mark of its beginning is sought.
 	d.opened = s.Offset > 0
-	d.started = s.Offset > 0
+	d.started = s.Begun
 	for _, c := range s.Open {
 		f := frame{kind: frameKind(c.Kind)}
 		for _, name := range c.Columns {
@@ -379,12 +381,7 @@ func (d *Decoder) count(ts TableShape) {
 // reject takes buf[from:to] as something that gives no record.
 func (d *Decoder) reject(from, to int, reason string) {
 	line := d.lineOf(from)
-	raw := d.buf[from:to:to]
-	partial := len(raw) > max(rawLimit, d.o.MaxRecordBytes)
-	if partial {
-		raw = raw[:rawLimit:rawLimit]
-	}
-	d.rejectRaw(line, int(d.base+int64(from)-d.lineStart)+1, d.base+int64(from), int64(to-from), reason, raw, partial)
+	d.rejectRaw(line, int(d.base+int64(from)-d.lineStart)+1, d.base+int64(from), int64(to-from), reason, d.buf[from:to:to], false)
 	d.pos = to
 }
 
@@ -521,43 +518,37 @@ func (d *Decoder) object(i int) progress {
 	case more && !d.final() && d.end-i <= d.o.MaxRecordBytes:
 		return hungry
 	}
+	d.e.header = nil
 	end := d.e.scanRecord(i)
 	if end < 0 {
 		return d.broken(i)
 	}
 	if end-i > d.o.MaxRecordBytes {
-		d.reject(i, end, d.tooLong(int64(end-i)))
-		return advanced
+		return d.beginSkip(i, untilClosed)
 	}
 	d.pos = end
 	d.emit(i, end)
 	return advanced
 }
 
-func (d *Decoder) tooLong(n int64) string {
-	return fmt.Sprintf("the record has %d bytes and the limit is %d; raise the limit to take it", n, d.o.MaxRecordBytes)
-}
-
 // broken takes a record at i that is no valid JSON.
 func (d *Decoder) broken(i int) progress {
 	failure := d.e.err
+	if failure.at-i > d.o.MaxRecordBytes {
+		return d.beginSkip(i, untilClosed)
+	}
 	if failure.more && !d.final() {
-		if d.end-i <= d.o.MaxRecordBytes {
-			return hungry
-		}
-		d.beginSkip(i, false)
-		return advanced
+		return hungry
 	}
 	to, ok := d.resync(i)
 	if !ok {
-		if !d.final() {
-			if d.end-i <= d.o.MaxRecordBytes {
-				return hungry
-			}
-			d.beginSkip(i, false)
-			return advanced
+		if !d.final() && d.end-i <= d.o.MaxRecordBytes {
+			return hungry
 		}
 		to = d.end
+	}
+	if to-i > d.o.MaxRecordBytes {
+		return d.beginSkip(i, untilClosed)
 	}
 	reason := "the record is cut off: " + failure.msg
 	if !failure.more {
@@ -573,39 +564,16 @@ func (d *Decoder) broken(i int) progress {
 }
 
 // resync finds where reading can go on after a broken record at i: where its
-// brackets close, or at the next line that begins with a bracket, whichever
-// comes first.
+// brackets close, where a line ends inside a string, or at the next line that
+// begins with a bracket, whichever comes first.
 func (d *Decoder) resync(i int) (int, bool) {
-	to := -1
-	b := d.buf
-	for at := i; ; {
-		n := bytes.IndexByte(b[at:d.end], '\n')
-		if n < 0 {
-			break
-		}
-		at += n + 1
-		if at >= d.end {
-			break
-		}
-		if b[at] == '{' || b[at] == '[' {
-			to = at
-			break
+	s := skipper{until: untilClosed}
+	for k := i; k < d.end; k++ {
+		if to, ok := s.ends(d.buf[k], k); ok {
+			return to, true
 		}
 	}
-	limit := d.end
-	if to >= 0 {
-		limit = to
-	}
-	s := skipper{}
-	for k := i; k < limit; k++ {
-		if s.closes(b[k]) {
-			return k + 1, true
-		}
-		if s.inString && b[k] == '\n' {
-			break
-		}
-	}
-	return to, to >= 0
+	return 0, false
 }
 
 // garbage takes what is no JSON at all: the line, or if records stand before it
@@ -614,22 +582,25 @@ func (d *Decoder) garbage(i int) progress {
 	d.lineOf(i)
 	start := max(0, int(d.lineStart-d.base))
 	alone := d.lineStart >= d.base && len(bytes.Trim(d.buf[start:i], " \t\r\x00\ufeff")) == 0
-	to := bytes.IndexByte(d.buf[i:d.end], '\n')
-	if !alone {
-		if at := bytes.IndexByte(d.buf[i+1:d.end], '{') + 1; at > 0 && (to < 0 || at < to) {
-			to = at
+	until := untilBrace
+	if alone {
+		until = untilLine
+	}
+	to := -1
+	k := skipper{until: until}
+	for at := i; at < d.end && to < 0; at++ {
+		if end, ok := k.ends(d.buf[at], at); ok {
+			to = end
 		}
 	}
-	switch {
-	case to >= 0:
-		to += i
-	case d.final():
+	if to < 0 {
+		if !d.final() && d.end-i <= d.o.MaxRecordBytes {
+			return hungry
+		}
 		to = d.end
-	case d.end-i > d.o.MaxRecordBytes:
-		d.beginSkip(i, true)
-		return advanced
-	default:
-		return hungry
+	}
+	if to-i > d.o.MaxRecordBytes {
+		return d.beginSkip(i, until)
 	}
 	d.reject(i, to, "not JSON and not CSV with a known header: "+strconv.Quote(shorten(string(d.buf[i:min(to, i+48)]), 40)))
 	return advanced
@@ -642,6 +613,7 @@ func (d *Decoder) garbage(i int) progress {
 func (d *Decoder) wrapper(i int) (kind frameKind, at int, more bool) {
 	s := &d.e.scanner
 	b := d.buf
+	begin := i
 	i = s.space(i + 1)
 	// Nearly every record begins with another letter.
 	for b[i] == '"' {
@@ -669,6 +641,9 @@ func (d *Decoder) wrapper(i int) (kind frameKind, at int, more bool) {
 		}
 		if kind != 0 {
 			if b[i] != '[' {
+				return 0, 0, false
+			}
+			if i-begin > d.o.MaxRecordBytes {
 				return 0, 0, false
 			}
 			return kind, i + 1, false
@@ -730,6 +705,9 @@ func (d *Decoder) wrapperMember(i int, top *frame) progress {
 	if to < 0 {
 		return d.broken(i)
 	}
+	if to-i > d.o.MaxRecordBytes {
+		return d.beginSkip(i, untilClosed)
+	}
 	if top.kind == inTable && k == kArray && strings.EqualFold(key, "columns") {
 		eachElement(str(d.buf[v:to]), func(raw string) {
 			name, ok := member(raw, "name")
@@ -750,17 +728,15 @@ func (d *Decoder) wrapperMember(i int, top *frame) progress {
 // row takes one row of a query's answer.
 func (d *Decoder) row(i int, columns []column) progress {
 	s := &d.e.scanner
-	end, k, _ := s.value(i)
+	end, _, _ := s.value(i)
 	if end < 0 {
 		return d.broken(i)
 	}
-	_ = k
 	if end-i > d.o.MaxRecordBytes {
-		d.reject(i, end, d.tooLong(int64(end-i)))
-		return advanced
+		return d.beginSkip(i, untilClosed)
 	}
 	d.e.begin()
-	d.current = d.lineOf(i)
+	d.e.header = columns
 	n := 0
 	eachElement(str(d.buf[i:end]), func(raw string) {
 		if n < len(columns) {
@@ -825,85 +801,103 @@ func (e *engine) object() []byte {
 	return append(out, '}')
 }
 
-// A skipper passes over a record that is too long to be kept.
+// until says where what is passed over ends.
+type until uint8
+
+const (
+	untilClosed until = iota // where its brackets close, or as resync has it
+	untilLine                // at the end of the line
+	untilBrace               // at the end of the line or the next brace
+)
+
+// A skipper finds the end of what is not taken, byte by byte, so that it need
+// not be kept.
 type skipper struct {
+	until    until
 	depth    int
 	inString bool
 	escaped  bool
+	newline  bool
+	begun    bool
 
 	line, column int
 	offset       int64
+	length       int64
 	raw          []byte
-	lineOnly     bool
-	newline      bool
 }
 
-func (d *Decoder) beginSkip(i int, lineOnly bool) {
-	line := d.lineOf(i)
-	d.skip = &skipper{
-		line: line, column: int(d.base+int64(i)-d.lineStart) + 1, offset: d.base + int64(i),
-		raw: bytes.Clone(d.buf[i:min(d.end, i+min(rawLimit, d.o.MaxRecordBytes))]), lineOnly: lineOnly,
+// ends takes the byte at i and reports whether what is passed over ends, and
+// where: before or after this byte.
+func (s *skipper) ends(c byte, i int) (int, bool) {
+	first := !s.begun
+	s.begun = true
+	if s.until != untilClosed {
+		return i, c == '\n' || s.until == untilBrace && c == '{' && !first
 	}
-	d.pos = i
-}
-
-// closes takes one byte and reports whether it closes the outermost bracket.
-func (s *skipper) closes(c byte) bool {
+	if s.newline && (c == '{' || c == '[') {
+		return i, true
+	}
+	s.newline = c == '\n'
 	switch {
+	case c == '\n' && s.inString:
+		return i, true
 	case s.escaped:
 		s.escaped = false
 	case s.inString:
-		switch c {
-		case '\\':
-			s.escaped = true
-		case '"':
-			s.inString = false
-		}
+		s.escaped = c == '\\'
+		s.inString = c != '"'
 	case c == '"':
 		s.inString = true
 	case c == '{' || c == '[':
 		s.depth++
 	case c == '}' || c == ']':
 		s.depth--
-		return s.depth <= 0
+		return i + 1, s.depth <= 0
 	}
-	return false
+	return 0, false
+}
+
+// keepLimit bounds what is kept of something too long so that it can be tried
+// again with a higher limit; of something longer still rawLimit bytes are kept.
+func (d *Decoder) keepLimit() int { return 4 * d.o.MaxRecordBytes }
+
+// beginSkip begins to pass over what stands at i, which is too long.
+func (d *Decoder) beginSkip(i int, u until) progress {
+	line := d.lineOf(i)
+	d.skip = &skipper{until: u, line: line, column: int(d.base+int64(i)-d.lineStart) + 1, offset: d.base + int64(i)}
+	d.pos = i
+	return advanced
 }
 
 func (d *Decoder) skipStep() progress {
 	s := d.skip
-	for i := d.pos; i < d.end; i++ {
-		c := d.buf[i]
-		switch {
-		case s.newline && (c == '{' || c == '['), c == '\n' && (s.lineOnly || s.inString):
-			d.endSkip(i)
-			return advanced
-		case !s.lineOnly && s.closes(c):
-			d.endSkip(i + 1)
-			return advanced
+	from, to, done := d.pos, d.end, false
+	for i := from; i < d.end; i++ {
+		if to, done = s.ends(d.buf[i], i); done {
+			break
 		}
-		s.newline = c == '\n'
+		to = d.end
 	}
-	d.lineOf(d.end)
-	d.pos = d.end
-	if d.final() {
-		d.endSkip(d.end)
-		return advanced
+	if room := d.keepLimit() + 1 - len(s.raw); room > 0 {
+		s.raw = append(s.raw, d.buf[from:min(to, from+room)]...)
 	}
-	return hungry
-}
-
-func (d *Decoder) endSkip(to int) {
-	s := d.skip
-	d.skip = nil
+	s.length += int64(to - from)
 	d.lineOf(to)
 	d.pos = to
-	n := d.base + int64(to) - s.offset
-	reason := d.tooLong(n)
-	if s.lineOnly {
-		reason = fmt.Sprintf("%d bytes that are not JSON", n)
+	if !done && !d.final() {
+		return hungry
 	}
-	d.rejectRaw(s.line, s.column, s.offset, n, reason, s.raw, n > int64(len(s.raw)))
+	d.skip = nil
+	reason := fmt.Sprintf("longer than the limit of %d bytes; raise the limit to take it", d.o.MaxRecordBytes)
+	if s.until != untilClosed && d.csv == nil {
+		reason = "not JSON, and longer than the limit"
+	}
+	raw, partial := s.raw, false
+	if len(raw) > d.keepLimit() {
+		raw, partial = raw[:min(rawLimit, d.keepLimit())], true
+	}
+	d.rejectRaw(s.line, s.column, s.offset, s.length, reason, raw, partial)
+	return advanced
 }
 
 // A csvHeader holds the columns of a CSV file.
@@ -978,16 +972,18 @@ func (d *Decoder) csvStep() progress {
 	}
 	from := d.pos
 	end, p := d.csvRow(from)
+	if p != advanced && !d.final() && d.end-from <= d.o.MaxRecordBytes {
+		return hungry
+	}
 	if p != advanced {
-		if p == hungry && d.end-from <= d.o.MaxRecordBytes {
-			return hungry
-		}
+		end = d.end
+	}
+	if end-from > d.o.MaxRecordBytes {
+		return d.beginSkip(from, untilLine)
+	}
+	if p != advanced {
 		n := bytes.IndexByte(b[from:d.end], '\n')
 		if n < 0 {
-			if !d.final() {
-				d.beginSkip(from, true)
-				return advanced
-			}
 			n = d.end - from
 		}
 		d.reject(from, from+n, "a quoted cell is not closed")
@@ -1009,12 +1005,8 @@ func (d *Decoder) csvStep() progress {
 		d.pos = end
 		return advanced
 	}
-	if to-from > d.o.MaxRecordBytes {
-		d.reject(from, to, d.tooLong(int64(to-from)))
-		d.pos = end
-		return advanced
-	}
 	d.e.begin()
+	d.e.header = h.columns
 	d.current = d.lineOf(from)
 	for k, text := range cells {
 		if text == "" {

@@ -186,12 +186,14 @@ type engine struct {
 	tape    []entry
 	present [2]uint64
 	known2  [2][wellKnownCount]int32
-	dups    bool
-	props   int // index of the flattened "properties" entry, or -1
+	odd     []oddity // met while scanning, told when the record is complete
+	header  []column // of the table of which the record is a row, or nil
+	props   int      // index of the flattened "properties" entry, or -1
 
 	bound   map[*tableMap]*binding
 	last    *binding
 	guesses map[uint64]*schema.Table
+	names   []string
 
 	ranks   []uint8
 	sources []int32
@@ -199,6 +201,12 @@ type engine struct {
 	warn    func(WarningKind, string, string)
 	hashBuf []byte
 	cells   []string
+}
+
+// oddity is a warning to be.
+type oddity struct {
+	kind       WarningKind
+	name, text string
 }
 
 // binding holds the targets of a table's map by the ids of keys.
@@ -246,7 +254,7 @@ func (e *engine) key(text string) int32 {
 func (e *engine) begin() {
 	e.tape = e.tape[:0]
 	e.present = [2]uint64{}
-	e.dups = false
+	e.odd = e.odd[:0]
 	e.props = -1
 	e.seq++
 }
@@ -258,8 +266,7 @@ func (e *engine) add(en entry) {
 		p := &e.places[en.level][en.id]
 		if p.seq == e.seq {
 			e.tape[p.at].dead = true
-			e.dups = true
-			e.warn(DuplicateKey, en.key, "the property comes twice; the last value was taken")
+			e.odd = append(e.odd, oddity{DuplicateKey, en.key, "the property comes twice; the last value was taken"})
 		}
 		*p = place{e.seq, at}
 		if wk := e.keys[en.id].wk; wk != notKnown {
@@ -340,7 +347,7 @@ func (e *engine) members(i int, level uint8) int {
 			if f&(fEscape|fControl|fHigh) != 0 {
 				var damaged bool
 				if text, damaged = e.decodeString(text, f); damaged {
-					e.warn(BadText, text, "the property's name was damaged")
+					e.odd = append(e.odd, oddity{BadText, text, "bytes in the property's name were replaced by U+FFFD"})
 				}
 			}
 			en.key = text
@@ -551,21 +558,28 @@ func (e *engine) columnsTable() *schema.Table {
 }
 
 // guess finds the table that has most of the record's properties as columns, if
-// that is at least half of them and three. The answer is remembered for the same
-// properties in the same order.
+// that is at least half of them and three. Of a row the header counts, not the
+// cells that hold something. The answer is remembered for the same properties in
+// the same order.
 func (e *engine) guess() *schema.Table {
-	h := uint64(14695981039346656037)
-	total := 0
-	for i := range e.tape {
-		if en := &e.tape[i]; en.level == 0 {
-			total++
-			h = (h ^ uint64(en.id+1)) * 1099511628211
-			if en.id < 0 {
-				for _, c := range []byte(en.key) {
-					h = (h ^ uint64(c)) * 1099511628211
-				}
+	names := e.names[:0]
+	for _, c := range e.header {
+		names = append(names, c.name)
+	}
+	if e.header == nil {
+		for i := range e.tape {
+			if en := &e.tape[i]; en.level == 0 {
+				names = append(names, en.key)
 			}
 		}
+	}
+	e.names = names
+	h := uint64(14695981039346656037)
+	for _, name := range names {
+		for i := range len(name) {
+			h = (h ^ uint64(name[i])) * 1099511628211
+		}
+		h = (h ^ 0xff) * 1099511628211
 	}
 	if t, ok := e.guesses[h]; ok {
 		return t
@@ -574,18 +588,16 @@ func (e *engine) guess() *schema.Table {
 	bestCount := 0
 	for _, t := range e.m.set.Tables() {
 		n := 0
-		for i := range e.tape {
-			if en := &e.tape[i]; en.level == 0 {
-				if _, ok := t.Index(en.key); ok {
-					n++
-				}
+		for _, name := range names {
+			if _, ok := t.Index(name); ok {
+				n++
 			}
 		}
 		if n > bestCount {
 			best, bestCount = t, n
 		}
 	}
-	if bestCount < 3 || bestCount*2 < total {
+	if bestCount < 3 || bestCount*2 < len(names) {
 		best = nil
 	}
 	if len(e.guesses) < 1024 {
@@ -692,6 +704,9 @@ func (e *engine) record(batch *Batch) (rec glassward.Record, shape Shape, reason
 	}
 	e.extras = e.extras[:0]
 	flat := shape == Diagnostic && !b.whole
+	for _, o := range e.odd {
+		e.warn(o.kind, o.name, o.text)
+	}
 
 	for i := range e.tape {
 		en := &e.tape[i]
