@@ -30,18 +30,25 @@ func rows(a glassward.Alert) []row {
 	for i, c := range a.Columns {
 		columns[strings.ToLower(c)] = i
 	}
-	out := make([]row, len(a.Rows))
-	for i, cells := range a.Rows {
-		out[i] = row{columns, cells}
+	out := make([]row, min(len(a.Rows), maxRowsRead))
+	for i := range out {
+		out[i] = row{columns, a.Rows[i]}
 	}
 	return out
 }
+
+// Bounds of what is read of an alert: its rows, which the rule bounds too, and
+// the bytes of one cell, which nobody does.
+const (
+	maxRowsRead = 150
+	maxCell     = 64 << 10
+)
 
 // get gives the first of the columns that the row has a value in.
 func (r row) get(columns ...string) string {
 	for _, c := range columns {
 		if i, ok := r.columns[strings.ToLower(c)]; ok && i < len(r.cells) && r.cells[i] != "" && r.cells[i] != "null" {
-			return r.cells[i]
+			return r.cells[i][:min(len(r.cells[i]), maxCell)]
 		}
 	}
 	return ""
