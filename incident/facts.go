@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"glassward"
@@ -24,6 +25,7 @@ import (
 //	object   a thing acted upon: a policy, a group, an application, a user
 //	act      operation, result and objects of one row, or of the details
 //	rule     the rule that fired
+//	episode  when a fault of our own began
 //	volume   a power of two that the number of rows has passed, where there are
 //	         more rows than an alert keeps and so some that nobody can look at
 //
@@ -98,6 +100,9 @@ func alertFacts(p Policy, a glassward.Alert) []string {
 		for _, operation := range detailed["operation"] {
 			f.act(operation, strings.Join(union(detailed["result"], nil), " "), detailed["object"])
 		}
+	}
+	if a.RuleID == HealthRule {
+		f.add("episode", a.Start.UTC().Format(time.RFC3339Nano))
 	}
 	if a.RowCount > len(a.Rows) || a.RowCount > maxRows {
 		f.add("volume", fmt.Sprint(1<<(bits.Len(uint(a.RowCount))-1)))

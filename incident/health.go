@@ -25,13 +25,14 @@ type Health struct {
 	Detail   string
 	Severity glassward.Severity
 	// Since is when it began. The same fault since the same time is the same
-	// alert, told once.
+	// alert, told once; since another time it is told again.
 	Since time.Time
 	// Groups are the action groups to tell; the tenant's own if empty.
 	Groups []string
 	// Records are the ids of the records concerned, if it is about records.
 	Records []glassward.RecordID
-	// Over says that the fault is gone. The incident stays open and says so.
+	// Over says that the fault is gone. The incident stays open and says so. Since
+	// need not be known any more.
 	Over bool
 }
 

@@ -90,6 +90,8 @@ func (st *step) say(facts []string) string {
 			words = append(words, "severity raised to "+value)
 		case "volume":
 			words = append(words, "more than "+value+" rows")
+		case "episode":
+			words = append(words, "again since "+value)
 		case "act":
 			words = append(words, "new act "+value)
 		default:

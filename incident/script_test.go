@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,7 +31,9 @@ var update = flag.Bool("update", false, "write what the scripts give into them")
 //	alert NAME key=value…           an alert; keys: rule, severity, start, end, received, records, account,
 //	                                user, ip, app, group, rows, and detail.NAME; flags late, noincident
 //	withdraw NAME                   later data took the alert's result away
-//	health CAUSE SUBJECT [over]     a fault of our own, since the time that it is
+//	health CAUSE SUBJECT [over [forgotten]]
+//	                                a fault of our own, since the time that it is; over, and nobody
+//	                                knows any more since when
 //	ack|assign|comment|close N …    commands; by=, etag=
 //	show N                          prints the incident
 func TestScripts(t *testing.T) {
@@ -153,6 +157,9 @@ func (s *script) run(words []string) error {
 			h = incident.Health{Cause: plain[0], Subject: plain[1], Title: plain[0] + ": " + plain[1], Severity: glassward.Medium, Since: s.now}
 		}
 		h.Over = len(plain) > 2 && plain[2] == "over"
+		if len(plain) > 3 && plain[3] == "forgotten" {
+			h.Since, h.Title = s.now, plain[0]+" works again"
+		}
 		s.faults[key] = h
 		return s.step(h.Change("contoso", s.now))
 	case "ack":
@@ -182,8 +189,9 @@ func (s *script) alert(name string, args map[string]string, flags []string) (gla
 	}
 	a.Judged, a.Received = s.now, s.now
 	a.Entities, a.Details = nil, map[string][]string{}
-	for k, v := range args {
+	for _, k := range slices.Sorted(maps.Keys(args)) {
 		var err error
+		v := args[k]
 		switch k {
 		case "rule":
 			a.RuleID, a.RuleName = v, v

@@ -150,8 +150,14 @@ type step struct {
 
 func (st *step) judge(e AlertChange) {
 	prev, known := st.state.Alerts[e.Alert.ID]
-	if e.Withdrawn {
-		if known && !prev.Unconfirmed {
+	switch {
+	case e.Withdrawn && known && prev.Unconfirmed:
+		return
+	case e.Withdrawn && e.Alert.RuleID == HealthRule:
+		st.over(e.Alert, prev, known)
+		return
+	case e.Withdrawn:
+		if known {
 			st.withdraw(prev)
 		}
 		return
@@ -287,14 +293,54 @@ func (st *step) withdraw(a glassward.Alert) {
 		return
 	}
 	home := homes[len(homes)-1]
-	e := glassward.TimelineEntry{Time: a.End, Kind: "unconfirmed", Text: a.Title + ": not confirmed by later data", Alert: a.ID}
-	if a.RuleID == HealthRule {
-		// The fault is over; when it comes back, that is news.
-		e.Time, e.Text = st.now, a.Title+": over"
-		home.Seen = missing(home.Seen, alertFacts(st.policy, a))
-	}
-	st.note(&home, e)
+	st.note(&home, glassward.TimelineEntry{Time: a.End, Kind: "unconfirmed", Text: a.Title + ": not confirmed by later data", Alert: a.ID})
 	st.put(home)
+}
+
+// over notes that a fault of our own is gone: in the incident that holds its
+// alert, or, where the caller cannot say any more when it began, in the open one
+// of the same cause and subject.
+func (st *step) over(a, prev glassward.Alert, known bool) {
+	var home glassward.Incident
+	text := a.Title
+	if known {
+		prev.Unconfirmed, prev.Records = true, nil
+		st.changes.Alerts = append(st.changes.Alerts, prev)
+		if homes := st.homes(a.ID); len(homes) > 0 {
+			home = homes[len(homes)-1]
+		}
+		if a.Title == prev.Title {
+			text += ": over"
+		}
+	} else {
+		key := groupKey(tidy(a))
+		for _, inc := range st.state.Incidents {
+			if inc.GroupKey == key && inc.Status != glassward.StatusClosed && inc.Number > home.Number {
+				home = inc
+			}
+		}
+	}
+	if home.Number == 0 {
+		return
+	}
+	if !known && isOver(home) {
+		return
+	}
+	st.note(&home, glassward.TimelineEntry{Time: st.now, Kind: "unconfirmed", Text: text, Alert: prev.ID})
+	st.put(home)
+}
+
+// isOver says whether the last that was heard of a fault is that it is gone.
+func isOver(inc glassward.Incident) bool {
+	for _, e := range slices.Backward(inc.Timeline) {
+		switch e.Kind {
+		case "unconfirmed":
+			return true
+		case "alert", "grown":
+			return false
+		}
+	}
+	return false
 }
 
 // match gives the incident that an alert belongs to: an open one with room if

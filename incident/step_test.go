@@ -195,6 +195,8 @@ func checkChange(t *rapid.T, before incident.State, inc glassward.Incident, c in
 	}
 	owed := slices.ContainsFunc(c.Notices, func(n glassward.Notice) bool { return n.Incident == inc.Number })
 	switch {
+	case len(inc.Seen) > len(old.Seen) && old.Number != 0 && inc.Status == glassward.StatusClosed:
+		t.Fatalf("closed incident %d saw something new and stayed closed", inc.Number)
 	case len(inc.Seen) > len(old.Seen) && !owed:
 		t.Fatalf("incident %d saw something new and owes no notice: %v → %v", inc.Number, old.Seen, inc.Seen)
 	case inc.Severity > old.Severity && !owed:

@@ -188,6 +188,60 @@ func alertsByRecords(ctx context.Context, q querier, tenant, rule, group string,
 	return out, nil
 }
 
+// A Holding is what an alert holds.
+type Holding struct {
+	RuleID  string
+	Group   string
+	Records []glassward.RecordID // sorted
+}
+
+// AlertsHolding gives the alerts, of whatever rule and group, that hold one of
+// the records, each with all the records that it holds.
+func (s *Store) AlertsHolding(ctx context.Context, tenant string, records []glassward.RecordID) (map[glassward.AlertID]Holding, error) {
+	wrap := func(err error) error { return fmt.Errorf("look for the alerts that hold records: %w", err) }
+	var alerts []string
+	for part := range slices.Chunk(records, chunk) {
+		args := []any{tenant}
+		for _, id := range part {
+			args = append(args, id.String())
+		}
+		found, err := stringsOf(s.readers.QueryContext(ctx, "SELECT DISTINCT alert FROM alert_records WHERE tenant = ? AND record IN ("+places(len(part))+")", args...))
+		if err != nil {
+			return nil, wrap(err)
+		}
+		alerts = append(alerts, found...)
+	}
+	slices.Sort(alerts)
+	out := map[glassward.AlertID]Holding{}
+	for part := range slices.Chunk(slices.Compact(alerts), chunk) {
+		args := []any{tenant}
+		for _, id := range part {
+			args = append(args, id)
+		}
+		rows, err := s.readers.QueryContext(ctx, "SELECT alert, rule, grp, record FROM alert_records WHERE tenant = ? AND alert IN ("+places(len(part))+") ORDER BY alert, record", args...)
+		if err != nil {
+			return nil, wrap(err)
+		}
+		for rows.Next() {
+			var h Holding
+			var alert, text string
+			if err := rows.Scan(&alert, &h.RuleID, &h.Group, &text); err != nil {
+				return nil, errors.Join(wrap(err), rows.Close())
+			}
+			id, err := parseRecordID(text)
+			if err != nil {
+				return nil, errors.Join(wrap(err), rows.Close())
+			}
+			h.Records = append(out[glassward.AlertID(alert)].Records, id)
+			out[glassward.AlertID(alert)] = h
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, wrap(err)
+		}
+	}
+	return out, nil
+}
+
 // recordsHeld gives those of the records that the alert holds.
 func recordsHeld(ctx context.Context, q querier, tenant string, alert glassward.AlertID, records []glassward.RecordID) ([]glassward.RecordID, error) {
 	var out []glassward.RecordID

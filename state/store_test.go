@@ -177,6 +177,13 @@ func TestARecordThatIsKnownExtendsItsAlert(t *testing.T) {
 	if d := cmp.Diff(map[glassward.RecordID]glassward.AlertID{record(2): first}, owners); d != "" || err != nil {
 		t.Errorf("owners %v:\n%s", err, d)
 	}
+	held, err := s.AlertsHolding(t.Context(), "contoso", []glassward.RecordID{record(2), record(3)})
+	if d := cmp.Diff(map[glassward.AlertID]Holding{first: {RuleID: "ea-signin", Records: []glassward.RecordID{record(1), record(2)}}}, held); d != "" || err != nil {
+		t.Errorf("holding %v:\n%s", err, d)
+	}
+	if held, err := s.AlertsHolding(t.Context(), "fabrikam", []glassward.RecordID{record(2)}); err != nil || len(held) != 0 {
+		t.Errorf("another tenant holds %v, %v", held, err)
+	}
 	for name, args := range map[string][3]string{"another tenant": {"fabrikam", "ea-signin", ""}, "another rule": {"contoso", "other", ""}, "another group": {"contoso", "ea-signin", "g"}} {
 		if owners, err := s.AlertsByRecords(t.Context(), args[0], args[1], args[2], []glassward.RecordID{record(1)}); err != nil || len(owners) != 0 {
 			t.Errorf("%s owns %v, %v", name, owners, err)

@@ -40,6 +40,7 @@ CREATE TABLE alert_records (
     FOREIGN KEY (tenant, alert) REFERENCES alerts (tenant, id)
 );
 CREATE INDEX alert_records_by_alert ON alert_records (tenant, alert, record);
+CREATE INDEX alert_records_by_record ON alert_records (tenant, record, alert);
 
 CREATE TABLE incidents (
     tenant         TEXT    NOT NULL,
