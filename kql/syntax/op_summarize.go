@@ -7,9 +7,12 @@ func (p *parser) summarize() parsedOperator {
 		o.Aggs = p.namedList(by)
 	}
 	if p.gotWord("by") {
-		first := len(o.Aggs) == 0
-		o.By = p.namedList(func() bool { return first && p.at(word) && p.peek(1).kind == lparen })
-		if first && p.at(word) && p.peek(1).kind == lparen && !p.tok().nl {
+		// `by a count()` is a mistake in the order, not a missing comma.
+		late := func() bool {
+			return len(o.Aggs) == 0 && p.tokens[p.i-1].kind != comma && p.at(word) && p.peek(1).kind == lparen && !p.tok().nl
+		}
+		o.By = p.namedList(late)
+		if late() {
 			p.fail(MissingClause, "write summarize "+p.found()+"(…) by …", "aggregates stand before by")
 		}
 	} else if len(o.Aggs) == 0 {
