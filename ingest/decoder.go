@@ -45,7 +45,9 @@ type DecoderOptions struct {
 const (
 	defaultMaxRecord = 1 << 20
 	defaultBatch     = 1024
-	chunkBytes       = 1 << 20
+	// Buffers begin small, so that a small body costs little, and double.
+	firstChunk = 64 << 10
+	chunkBytes = 1 << 20
 	// rawLimit bounds what is kept of a record that was too long.
 	rawLimit = 64 << 10
 )
@@ -67,6 +69,7 @@ type Decoder struct {
 	buf      []byte
 	pos, end int
 	base     int64
+	chunk    int // size of the last buffer
 
 	// line is the number of the line in which buf[lineAt] stands; lineStart is
 	// the offset at which that line begins.
@@ -206,8 +209,9 @@ func (d *Decoder) resume(s *State) {
 	}
 }
 
-// final reports whether no more bytes will come and what is there is to be judged.
-func (d *Decoder) final() bool { return d.eof && !d.o.Growing }
+// final reports whether no more bytes will come and what is there is to be
+// judged. It is not where the reader failed: the error tells that.
+func (d *Decoder) final() bool { return d.eof && !d.o.Growing && d.err == nil }
 
 // Summary counts what has been read so far.
 func (d *Decoder) Summary() Summary {
@@ -287,7 +291,8 @@ func (d *Decoder) fill() {
 	if cap(d.buf)-slack-d.end < least {
 		d.lineOf(d.pos)
 		rest := d.buf[d.pos:d.end]
-		buf := make([]byte, max(chunkBytes, 2*len(rest))+slack)
+		d.chunk = min(max(firstChunk, 2*d.chunk), chunkBytes)
+		buf := make([]byte, max(d.chunk, 2*len(rest))+slack)
 		copy(buf, rest)
 		d.base += int64(d.pos)
 		d.lineAt -= d.pos
