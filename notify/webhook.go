@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -104,7 +105,11 @@ func (r *webhookReceiver) target() (*url.URL, error) {
 func (r *webhookReceiver) call(req *http.Request, target *url.URL, timeout time.Duration) Outcome {
 	client := &http.Client{
 		Transport: &http.Transport{
-			DialContext:            r.guard.DialContext,
+			// The transport dials apart from the request, with no deadline; ours ends
+			// with it.
+			DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
+				return r.guard.DialContext(req.Context(), network, address)
+			},
 			TLSClientConfig:        &tls.Config{RootCAs: r.roots, MinVersion: tls.VersionTLS12},
 			DisableKeepAlives:      true,
 			DisableCompression:     true,

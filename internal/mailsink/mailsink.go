@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/mail"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -66,7 +67,8 @@ type Sink struct {
 	total int           // mails ever received
 	more  chan struct{} // closed when a mail arrives
 	work  sync.WaitGroup
-	addr  string
+
+	listeners []net.Listener
 }
 
 // maxMail bounds a mail.
@@ -102,7 +104,9 @@ func Listen(address string, o Options) (*Sink, error) {
 
 // Serve takes connections from a listener until Close; it returns at once.
 func (s *Sink) Serve(l net.Listener) {
-	s.addr = l.Addr().String()
+	s.mu.Lock()
+	s.listeners = append(s.listeners, l)
+	s.mu.Unlock()
 	s.work.Go(func() {
 		// It ends with an error whenever the listener is closed; that is Close's
 		// doing.
@@ -110,21 +114,38 @@ func (s *Sink) Serve(l net.Listener) {
 	})
 }
 
-// Addr gives the address of the last listener.
-func (s *Sink) Addr() string { return s.addr }
+// Addr gives the address of the last listener, empty if there is none.
+func (s *Sink) Addr() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.listeners) == 0 {
+		return ""
+	}
+	return s.listeners[len(s.listeners)-1].Addr().String()
+}
 
 // Port gives the port of Addr, 0 if it has none.
 func (s *Sink) Port() int {
-	a, err := net.ResolveTCPAddr("tcp", s.addr)
+	_, port, err := net.SplitHostPort(s.Addr())
 	if err != nil {
 		return 0
 	}
-	return a.Port
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // Close ends the sink and its connections. The mails stay.
 func (s *Sink) Close() error {
 	err := s.server.Close()
+	// The server may not have seen a listener yet that it was just given.
+	s.mu.Lock()
+	for _, l := range s.listeners {
+		_ = l.Close() // closed twice is closed
+	}
+	s.mu.Unlock()
 	s.work.Wait()
 	if errors.Is(err, net.ErrClosed) || errors.Is(err, smtp.ErrServerClosed) {
 		return nil
