@@ -202,6 +202,7 @@ func TestReceiverDownForAnHour(t *testing.T) {
 				bad.Serve(ill)
 				var calls sync.Map
 				hook := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					_, _ = io.Copy(io.Discard, r.Body)
 					calls.Store(r.Header.Get("webhook-id"), time.Now())
 				})}
 				go hook.Serve(hooks)

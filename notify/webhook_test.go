@@ -387,7 +387,7 @@ func TestWebhookForbidden(t *testing.T) {
 func TestDeadAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pipe := mailsink.NewPipe()
-		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {})}
+		server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })}
 		go server.Serve(pipe)
 		r, err := newWebhookReceiver(WebhookReceiver{ServiceURI: "http://two.example/"}, func(ctx context.Context, network, address string) (net.Conn, error) {
 			if address == "8.8.8.8:80" {
