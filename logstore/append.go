@@ -82,20 +82,29 @@ func (e *RecordError) Unwrap() error { return e.Cause }
 // stood. An error of the commit itself leaves that open, as a crash would:
 // append the batch again.
 func (s *Store) Append(ctx context.Context, b Batch) (Committed, error) {
-	if err := s.DiskLow(); err != nil {
+	if err := s.check(b); err != nil {
 		return Committed{}, err
+	}
+	return s.intake.send(ctx, &request{batch: b})
+}
+
+// check says whether a batch can be taken in: before anything is written, so
+// that nothing has to be undone for it.
+func (s *Store) check(b Batch) error {
+	if err := s.DiskLow(); err != nil {
+		return err
 	}
 	for i := range b.Records {
 		r := &b.Records[i]
 		t := s.tables[r.Table]
-		switch {
-		case t == nil:
-			return Committed{}, &RecordError{r.Table, r.Source, r.Line, errors.New("there is no such table")}
-		case len(r.Values) != len(t.schema.Columns):
-			return Committed{}, &RecordError{r.Table, r.Source, r.Line, fmt.Errorf("it has %d cells, the table %d columns", len(r.Values), len(t.schema.Columns))}
+		if t == nil {
+			return &RecordError{r.Table, r.Source, r.Line, errors.New("there is no such table")}
+		}
+		if err := t.check(r.Values); err != nil {
+			return &RecordError{r.Table, r.Source, r.Line, err}
 		}
 	}
-	return s.intake.submit(ctx, b)
+	return nil
 }
 
 // Cursor gives the position up to which a source has been read, false if it was
@@ -166,6 +175,7 @@ const (
 // between two commits.
 type request struct {
 	batch  Batch
+	load   bool // answered when stored, not when durable
 	job    func(*conn) error
 	answer chan answer
 
@@ -185,6 +195,9 @@ func (r *request) finish(entries []entry) {
 	}
 	r.out.FirstSeq = entries[0].seq
 	r.out.LastSeq = entries[len(entries)-1].seq
+	if r.load {
+		return
+	}
 	r.out.Records = make([]glassward.Record, len(entries))
 	for i := range entries {
 		e := &entries[i]

@@ -24,6 +24,9 @@ func (s *Store) Compact(ctx context.Context) (before, after int64, err error) {
 	if s.closed {
 		return 0, 0, ErrClosed
 	}
+	if err := s.intake.seal(); err != nil {
+		return 0, 0, fmt.Errorf("compact: %w", err)
+	}
 	if err := s.intake.checkpoint(ctx); err != nil {
 		return 0, 0, fmt.Errorf("compact: %w", err)
 	}
@@ -34,7 +37,7 @@ func (s *Store) Compact(ctx context.Context) (before, after int64, err error) {
 	}
 	seq := s.intake.seq
 	s.pool.close()
-	s.intake.conn.close()
+	s.intake.detach()
 	s.engine.close()
 	// Whatever happens from here on, the engine is opened again on the file that
 	// is in place.

@@ -25,17 +25,23 @@ type appender struct {
 	types   []duckdb.LogicalType
 	columns []column // by the engine's order
 	rows    int
+	flushed bool
 	room    int
-	arena   *arena
+	arena   arena
 	cells   []glassward.Value
 }
 
-// newAppender begins to append to the table on the connection.
-func newAppender(c *conn, t *table, a *arena) (*appender, error) {
-	w := &appender{table: t, arena: a, room: int(duckdb.VectorSize())}
+// newAppender makes an appender to the table, for whatever transaction is open
+// on the connection when it is used.
+func newAppender(c *conn, t *table) (*appender, error) {
+	w := &appender{table: t, room: int(duckdb.VectorSize())}
+	if err := w.arena.enlarge(arenaSize); err != nil {
+		return nil, err
+	}
 	if duckdb.AppenderCreateExt(c.c, "", "main", t.schema.Name, &w.ap) == duckdb.StateError {
 		err := appenderError(w.ap)
 		duckdb.AppenderDestroy(&w.ap)
+		w.arena.close()
 		return nil, fmt.Errorf("append to %s: %w", t.schema.Name, err)
 	}
 	w.columns = make([]column, len(t.layout))
@@ -96,9 +102,7 @@ func (w *appender) add(r *entry) error {
 		col := &w.columns[i]
 		switch {
 		case k < len(t.schema.Columns):
-			if err := w.cell(col, t.columns[k].typ, r.cells[k]); err != nil {
-				return fmt.Errorf("column %s: %w", t.columns[k].name, err)
-			}
+			w.cell(col, t.columns[k].typ, r.cells[k])
 		case k == t.received:
 			*at[int64](col, w.rows) = int64(value.FromTime(r.received))
 		case k == t.item:
@@ -116,14 +120,13 @@ func (w *appender) add(r *entry) error {
 		case k == t.seq:
 			*at[int64](col, w.rows) = r.seq
 		case k >= t.shadows && k < t.shadows+len(t.schema.Shadows):
-			if err := w.cell(col, t.columns[k].typ, w.cells[k-t.shadows]); err != nil {
-				return fmt.Errorf("column %s: %w", t.columns[k].name, err)
-			}
+			w.cell(col, t.columns[k].typ, w.cells[k-t.shadows])
 		default:
 			w.null(col)
 		}
 	}
 	w.rows++
+	w.flushed = false
 	return nil
 }
 
@@ -136,65 +139,72 @@ func (w *appender) null(c *column) {
 	}
 }
 
-// cell writes one cell of a record.
-func (w *appender) cell(c *column, typ value.Type, v glassward.Value) error {
-	switch v.Kind {
-	case glassward.KindNull:
-		if typ == value.String {
-			*at[text](c, w.rows) = text{}
-		} else {
-			w.null(c)
-		}
-		return nil
-	case glassward.KindString:
-		switch {
-		case typ == value.String:
-			w.text(c, v.Str)
-			return nil
-		case typ == value.Dynamic:
-			if v.Str == "" {
-				w.null(c)
-			} else {
-				w.text(c, v.Str)
-			}
-			return nil
-		case typ == value.GUID:
-			id, err := parseUUID(v.Str)
-			if err != nil {
-				w.null(c)
-				return nil
-			}
-			*at[hugeint](c, w.rows) = hugeintOf(id)
-			return nil
-		}
-	case glassward.KindBool:
-		if typ == value.Bool {
-			*at[bool](c, w.rows) = v.Num != 0
-			return nil
-		}
-	case glassward.KindLong:
-		switch typ {
-		case value.Long, value.DateTime, value.TimeSpan:
-			*at[int64](c, w.rows) = v.Num
-			return nil
-		case value.Int:
-			if v.Num < math.MinInt32 || v.Num > math.MaxInt32 {
-				w.null(c)
-				return nil
-			}
-			*at[int32](c, w.rows) = int32(v.Num)
-			return nil
-		case value.Real:
-			*at[float64](c, w.rows) = float64(v.Num)
-			return nil
-		}
-	case glassward.KindReal:
-		if typ == value.Real {
-			*at[float64](c, w.rows) = v.Real
-			return nil
+// check says whether a record's cells fit the table's columns.
+func (t *table) check(cells []glassward.Value) error {
+	if len(cells) != len(t.schema.Columns) {
+		return fmt.Errorf("it has %d cells, the table %d columns", len(cells), len(t.schema.Columns))
+	}
+	for i := range cells {
+		if !holds(t.columns[i].typ, cells[i].Kind) {
+			return fmt.Errorf("column %s: a value of kind %d cannot stand in a column of type %v", t.columns[i].name, cells[i].Kind, t.columns[i].typ)
 		}
 	}
-	return fmt.Errorf("a value of kind %d cannot stand in a column of type %v", v.Kind, typ)
+	return nil
+}
+
+// holds says whether values of a kind can stand in a column of a type.
+func holds(typ value.Type, kind glassward.Kind) bool {
+	switch kind {
+	case glassward.KindNull:
+		return true
+	case glassward.KindString:
+		return typ == value.String || typ == value.Dynamic || typ == value.GUID
+	case glassward.KindBool:
+		return typ == value.Bool
+	case glassward.KindLong:
+		return typ == value.Long || typ == value.DateTime || typ == value.TimeSpan || typ == value.Int || typ == value.Real
+	case glassward.KindReal:
+		return typ == value.Real
+	}
+	return false
+}
+
+// cell writes one cell of a record, which check has passed. What the type has
+// no value for, a number beyond 32 bits or a text that is no GUID, is NULL.
+func (w *appender) cell(c *column, typ value.Type, v glassward.Value) {
+	switch {
+	case typ == value.String:
+		w.text(c, v.Str)
+	case v.Kind == glassward.KindNull:
+		w.null(c)
+	case typ == value.Dynamic:
+		if v.Str == "" {
+			w.null(c)
+		} else {
+			w.text(c, v.Str)
+		}
+	case typ == value.GUID:
+		id, err := parseUUID(v.Str)
+		if err != nil {
+			w.null(c)
+			return
+		}
+		*at[hugeint](c, w.rows) = hugeintOf(id)
+	case typ == value.Bool:
+		*at[bool](c, w.rows) = v.Num != 0
+	case typ == value.Int:
+		if v.Num < math.MinInt32 || v.Num > math.MaxInt32 {
+			w.null(c)
+			return
+		}
+		*at[int32](c, w.rows) = int32(v.Num)
+	case typ == value.Real && v.Kind == glassward.KindReal:
+		*at[float64](c, w.rows) = v.Real
+	case typ == value.Real:
+		*at[float64](c, w.rows) = float64(v.Num)
+	default:
+		*at[int64](c, w.rows) = v.Num
+	}
 }
 
 // text writes a text. Bytes that are no UTF-8 become a question mark, which
@@ -230,18 +240,30 @@ func (w *appender) hand() error {
 
 // flush hands over what is left and makes it part of the transaction.
 func (w *appender) flush() error {
+	if w.flushed {
+		return nil
+	}
 	if err := w.hand(); err != nil {
 		return err
 	}
+	w.flushed = true
 	if duckdb.AppenderFlush(w.ap) == duckdb.StateError {
 		return fmt.Errorf("append to %s: %w", w.table.schema.Name, appenderError(w.ap))
 	}
 	return nil
 }
 
-// close drops what was not flushed.
-func (w *appender) close() {
+// drop forgets what was not flushed.
+func (w *appender) drop() {
 	duckdb.AppenderClear(w.ap)
+	w.reset()
+	w.flushed = true
+}
+
+// close drops what was not flushed and gives the memory back.
+func (w *appender) close() {
+	w.drop()
+	w.arena.close()
 	duckdb.AppenderDestroy(&w.ap)
 	duckdb.DestroyDataChunk(&w.data)
 	for i := range w.types {
@@ -255,12 +277,8 @@ type arena struct {
 	used   int
 }
 
-const arenaSize = 16 << 20
-
-func newArena() (*arena, error) {
-	a := new(arena)
-	return a, a.enlarge(arenaSize)
-}
+// arenaSize is enough for the texts of a chunk of ordinary records.
+const arenaSize = 4 << 20
 
 func (a *arena) fits(n int) bool { return a.used+n <= len(a.memory) }
 

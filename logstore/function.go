@@ -43,7 +43,7 @@ func physical(t value.Type) duckdb.Type {
 		return duckdb.TypeInteger
 	case value.Long, value.DateTime, value.TimeSpan:
 		return duckdb.TypeBigInt
-	case value.Real:
+	case value.Real, value.Decimal:
 		return duckdb.TypeDouble
 	case value.GUID:
 		return duckdb.TypeUUID

@@ -21,17 +21,27 @@ import (
 type intake struct {
 	store *Store
 	conn  *conn
-	arena *arena
 	queue chan *request
 
 	// Of the goroutine alone. stale says that a commit ended in an error, so that
 	// what is remembered may not be what is stored.
-	stale   bool
-	index   *index
-	seq     int64 // the last sequence number given
-	pending map[glassward.RecordID]int
-	journal *journal
-	keeper  *keeper
+	stale bool
+	// open says that a transaction is open with batches that are stored and not
+	// yet committed: those of loads, see Load. openRows counts their rows,
+	// openCursors are their cursors, lost is what a load has to be told.
+	open        bool
+	openRows    int
+	openCursors []*Cursor
+	lost        error
+
+	// appenders are kept from one commit to the next: making one costs as much
+	// as appending hundreds of records.
+	appenders map[*table]*appender
+	index     *index
+	seq       int64 // the last sequence number given
+	pending   map[glassward.RecordID]int
+	journal   *journal
+	keeper    *keeper
 
 	mu      sync.Mutex
 	cursors map[string][]byte
@@ -48,11 +58,7 @@ const groupRows = 32 << 10
 // number.
 func newIntake(ctx context.Context, s *Store, c *conn) (*intake, error) {
 	in := &intake{store: s, conn: c, queue: make(chan *request, 256), ending: make(chan struct{}), done: make(chan struct{}),
-		pending: map[glassward.RecordID]int{}, cursors: map[string][]byte{}}
-	var err error
-	if in.arena, err = newArena(); err != nil {
-		return nil, err
-	}
+		pending: map[glassward.RecordID]int{}, appenders: map[*table]*appender{}, cursors: map[string][]byte{}}
 	rows, err := c.all(ctx, "SELECT source, position FROM _cursors", nil)
 	if err != nil {
 		return nil, err
@@ -85,6 +91,9 @@ func (in *intake) learn(ctx context.Context) error {
 		return err
 	}
 	in.seq = got[0][1].(int64)
+	if in.journal != nil {
+		in.seq = max(in.seq, in.journal.last)
+	}
 	in.index = newIndex(int(got[0][0].(int64)))
 	for name := range in.store.tables {
 		if err := in.learnTable(ctx, name); err != nil {
@@ -118,11 +127,7 @@ func (in *intake) learnTable(ctx context.Context, name string) error {
 
 func (in *intake) start() { go in.work() }
 
-// submit hands a batch over and waits until it is durable.
-func (in *intake) submit(ctx context.Context, b Batch) (Committed, error) {
-	return in.send(ctx, &request{batch: b})
-}
-
+// send hands a request over and waits for its answer.
 func (in *intake) send(ctx context.Context, r *request) (Committed, error) {
 	r.answer = make(chan answer, 1)
 	if err := ctx.Err(); err != nil {
@@ -169,17 +174,24 @@ func (in *intake) do(ctx context.Context, f func(context.Context, *conn) error) 
 // work takes batches until the store closes.
 func (in *intake) work() {
 	defer close(in.done)
+	idle := time.NewTimer(loadIdle)
+	defer idle.Stop()
 	for {
 		r := in.poll()
 		if r == nil {
+			idle.Reset(loadIdle)
 			select {
 			case r = <-in.queue:
+			case <-idle.C:
+				in.finishLoad()
+				continue
 			case <-in.ending:
+				in.finishLoad()
 				return
 			}
 		}
 		var group []*request
-		for n := 0; r != nil && r.job == nil; r = in.poll() {
+		for n := 0; r != nil && r.job == nil && (len(group) == 0 || r.load == group[0].load); r = in.poll() {
 			group = append(group, r)
 			if n += len(r.batch.Records); n >= groupRows {
 				r = nil
@@ -188,10 +200,14 @@ func (in *intake) work() {
 		}
 		if len(group) > 0 {
 			in.serve(group)
-			in.keeper.wake()
 		}
-		if r != nil {
+		if r == nil {
+			continue
+		}
+		if r.job != nil {
 			in.run(r)
+		} else {
+			in.serve([]*request{r})
 		}
 	}
 }
@@ -214,31 +230,56 @@ func (in *intake) run(r *request) {
 		r.answer <- answer{err: ErrClosed}
 		return
 	}
+	if err := in.seal(); err != nil {
+		in.lost = err
+	}
 	r.answer <- answer{err: r.job(in.conn)}
 }
 
-// serve commits a group and answers its callers. When a group of several fails
-// for a record of one, each batch is tried alone, so that nobody suffers for
-// another's record.
+// finishLoad commits what a load has left open.
+func (in *intake) finishLoad() {
+	in.store.gate.RLock()
+	defer in.store.gate.RUnlock()
+	if in.store.closed || !in.open {
+		return
+	}
+	if err := in.seal(); err != nil {
+		in.lost = err
+	}
+}
+
+// serve stores a group and answers its callers, who are either all loads or all
+// not. Others than loads are answered when their batches are durable.
 func (in *intake) serve(group []*request) {
 	in.store.gate.RLock()
 	defer in.store.gate.RUnlock()
-	if in.store.closed {
-		in.reply(group, ErrClosed)
-		return
-	}
-	err := in.commit(group)
-	var wrong *RecordError
-	if errors.As(err, &wrong) && len(group) > 1 {
-		for _, r := range group {
-			in.reply([]*request{r}, in.commit([]*request{r}))
+	load := group[0].load
+	var err error
+	switch {
+	case in.store.closed:
+		err = ErrClosed
+	case load && in.lost != nil:
+		err, in.lost = &LoadError{in.lost}, nil
+	default:
+		wasOpen := in.open
+		err = in.stage(group)
+		if errors.Is(err, errAgain) {
+			// Nothing was written yet: the batches go in one after the other.
+			for _, r := range group {
+				if err = in.stage([]*request{r}); err != nil {
+					break
+				}
+			}
 		}
-		return
+		if err == nil && (!load || in.openRows >= loadRows) {
+			err = in.seal()
+		}
+		if err != nil && load {
+			err = &LoadError{err}
+		} else if err != nil && wasOpen {
+			in.lost = err
+		}
 	}
-	in.reply(group, err)
-}
-
-func (in *intake) reply(group []*request, err error) {
 	for _, r := range group {
 		if err != nil {
 			r.answer <- answer{err: err}
@@ -262,13 +303,14 @@ type draft struct {
 	now     time.Time
 }
 
-func newDraft() *draft {
-	return &draft{deletes: map[*table][]int64{}, seen: map[glassward.RecordID]*storedRow{}, asked: map[glassward.RecordID]bool{}}
+func newDraft(now time.Time) *draft {
+	return &draft{now: now, deletes: map[*table][]int64{}, seen: map[glassward.RecordID]*storedRow{}, asked: map[glassward.RecordID]bool{}}
 }
 
-// commit decides what becomes of every record of the group and writes it in one
-// transaction.
-func (in *intake) commit(group []*request) (err error) {
+// stage decides what becomes of every record of the group and writes it, and
+// leaves the transaction open. After an error of the engine nothing of the
+// transaction is left.
+func (in *intake) stage(group []*request) (err error) {
 	ctx := context.Background()
 	if in.stale {
 		if err := in.learn(ctx); err != nil {
@@ -276,8 +318,7 @@ func (in *intake) commit(group []*request) (err error) {
 		}
 		in.stale = false
 	}
-	d := newDraft()
-	d.now = in.store.options.Now()
+	d := newDraft(in.store.options.Now())
 	clear(in.pending)
 	total := 0
 	for _, r := range group {
@@ -286,30 +327,28 @@ func (in *intake) commit(group []*request) (err error) {
 	}
 	d.entries = make([]entry, 0, total)
 	if err := in.lookUp(ctx, group, d); err != nil {
-		return err
+		return in.fail(err)
 	}
 	for _, r := range group {
 		r.first = len(d.entries)
 		for i := range r.batch.Records {
 			if err := in.decide(ctx, r, &r.batch.Records[i], d); err != nil {
-				return err
+				if errors.Is(err, errAgain) {
+					return err
+				}
+				return in.fail(err)
 			}
 		}
 		r.last = len(d.entries)
 	}
-	seq := in.seq
 	for i := range d.entries {
-		seq++
-		d.entries[i].seq = seq
+		d.entries[i].seq = in.seq + int64(i) + 1
 	}
-	if err := in.write(ctx, group, d); err != nil {
-		// A transaction that failed before its commit is gone; what became of one
-		// whose commit failed only the file knows. ROLLBACK fails where there is
-		// nothing to roll back.
-		_ = in.conn.exec(ctx, "ROLLBACK")
-		in.stale = true
-		return err
+	if err := in.write(ctx, d); err != nil {
+		return in.fail(err)
 	}
+	in.seq += int64(len(d.entries))
+	in.openRows += len(d.entries)
 	for i := range d.entries {
 		e := &d.entries[i]
 		if e.replaces != nil && e.replaces.seq != 0 {
@@ -318,22 +357,81 @@ func (in *intake) commit(group []*request) (err error) {
 			in.index.add(e.id, e.seq)
 		}
 	}
-	in.seq = seq
-	in.mu.Lock()
 	for _, r := range group {
 		if c := r.batch.Cursor; c != nil {
-			in.cursors[c.Source] = slices.Clone(c.Position)
+			// A load's caller uses its memory again before the commit.
+			in.openCursors = append(in.openCursors, &Cursor{c.Source, slices.Concat([]byte{}, c.Position)})
 		}
-	}
-	in.mu.Unlock()
-	if in.journal != nil && len(d.entries) > 0 {
-		if err := in.journal.note(seq); err != nil {
-			return err
-		}
-	}
-	for _, r := range group {
 		r.finish(d.entries[r.first:r.last])
 	}
+	return nil
+}
+
+// fail undoes the open transaction. What was remembered of it is learned anew
+// before the next one.
+func (in *intake) fail(err error) error {
+	for _, w := range in.appenders {
+		w.drop()
+	}
+	if in.open {
+		// ROLLBACK fails where a commit has ended the transaction already.
+		_ = in.conn.exec(context.Background(), "ROLLBACK")
+	}
+	in.open, in.openRows, in.openCursors, in.stale = false, 0, nil, true
+	return err
+}
+
+// begin opens the transaction if it is not open.
+func (in *intake) begin(ctx context.Context) error {
+	if in.open {
+		return nil
+	}
+	if err := in.conn.exec(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	in.open = true
+	return nil
+}
+
+// seal writes the cursors and commits, and notes in the journal what is now
+// durable. An error of the commit itself leaves open whether it happened.
+func (in *intake) seal() error {
+	ctx := context.Background()
+	if !in.open && len(in.openCursors) == 0 {
+		return nil
+	}
+	if err := in.begin(ctx); err != nil {
+		return in.fail(err)
+	}
+	if err := in.flush(); err != nil {
+		return in.fail(err)
+	}
+	for _, c := range in.openCursors {
+		if err := in.writeCursor(ctx, c); err != nil {
+			return in.fail(err)
+		}
+	}
+	if err := fault.Point("logstore.commit.before"); err != nil {
+		return in.fail(err)
+	}
+	if err := in.conn.exec(ctx, "COMMIT"); err != nil {
+		return in.fail(fmt.Errorf("commit: %w", err))
+	}
+	if err := fault.Point("logstore.commit.after"); err != nil {
+		return in.fail(err)
+	}
+	if in.journal != nil && in.openRows > 0 {
+		if err := in.journal.note(in.seq); err != nil {
+			return in.fail(err)
+		}
+	}
+	in.mu.Lock()
+	for _, c := range in.openCursors {
+		in.cursors[c.Source] = c.Position
+	}
+	in.mu.Unlock()
+	in.open, in.openRows, in.openCursors = false, 0, nil
+	in.keeper.wake()
 	return nil
 }
 
@@ -397,7 +495,7 @@ func (in *intake) decide(ctx context.Context, r *request, rec *glassward.Record,
 				return nil
 			}
 			if at >= 0 {
-				return fmt.Errorf("store a record of %s: %w", rec.Table, errAgain)
+				return errAgain
 			}
 			d.deletes[t] = append(d.deletes[t], stored.seq)
 			in.pending[id] = len(d.entries)
@@ -423,8 +521,8 @@ func (in *intake) decide(ctx context.Context, r *request, rec *glassward.Record,
 }
 
 // errAgain says that a record of one batch is a new version of one that another
-// batch of the same commit brings; the batches are then committed one by one.
-var errAgain = &RecordError{Cause: errors.New("it belongs to another batch of the same commit")}
+// batch of the same group brings.
+var errAgain = errors.New("its record is of another batch of the same commit")
 
 // known gives the row of an id, as stored or as it stands in the draft (at is
 // then its place there, else -1); nil if there is none.
@@ -447,67 +545,62 @@ func (in *intake) known(ctx context.Context, t *table, id glassward.RecordID, d 
 	return d.seen[id], -1, nil
 }
 
-// write writes the draft and the cursors in one transaction.
-func (in *intake) write(ctx context.Context, group []*request, d *draft) error {
+// write writes the draft into the transaction.
+func (in *intake) write(ctx context.Context, d *draft) error {
+	if len(d.entries) == 0 && len(d.histories) == 0 {
+		return nil
+	}
 	if err := fault.Point("logstore.append.before"); err != nil {
 		return err
 	}
-	if err := in.conn.exec(ctx, "BEGIN"); err != nil {
+	if err := in.begin(ctx); err != nil {
 		return err
+	}
+	if len(d.deletes) > 0 {
+		if err := in.flush(); err != nil {
+			return err
+		}
 	}
 	for t, seqs := range d.deletes {
 		if err := in.deleteRows(ctx, t, seqs); err != nil {
 			return err
 		}
 	}
-	done := map[*table]bool{}
 	for i := range d.entries {
-		if t := d.entries[i].table; !done[t] {
-			done[t] = true
-			if err := in.writeTable(t, d.entries[i:]); err != nil {
-				return err
-			}
+		if err := in.writeEntry(&d.entries[i]); err != nil {
+			return err
 		}
 	}
 	if err := in.writeHistories(ctx, d.histories); err != nil {
 		return err
 	}
-	if err := in.writeRaws(ctx, d); err != nil {
-		return err
-	}
-	for _, r := range group {
-		if c := r.batch.Cursor; c != nil {
-			if err := in.writeCursor(ctx, c); err != nil {
-				return err
-			}
-		}
-	}
-	if err := fault.Point("logstore.commit.before"); err != nil {
-		return err
-	}
-	if err := in.conn.exec(ctx, "COMMIT"); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return fault.Point("logstore.commit.after")
+	return in.writeRaws(ctx, d)
 }
 
-// writeTable appends those of the entries that are of the table.
-func (in *intake) writeTable(t *table, entries []entry) error {
-	w, err := newAppender(in.conn, t, in.arena)
-	if err != nil {
-		return err
-	}
-	defer w.close()
-	for i := range entries {
-		e := &entries[i]
-		if e.table != t {
-			continue
+// writeEntry hands an entry to its table's appender.
+func (in *intake) writeEntry(e *entry) (err error) {
+	w := in.appenders[e.table]
+	if w == nil {
+		if w, err = newAppender(in.conn, e.table); err != nil {
+			return err
 		}
-		if err := w.add(e); err != nil {
-			return &RecordError{t.schema.Name, e.source, e.from.Line, err}
+		in.appenders[e.table] = w
+	}
+	if err := w.add(e); err != nil {
+		return fmt.Errorf("store a record of %s (%s, line %d): %w", e.table.schema.Name, e.source, e.from.Line, err)
+	}
+	return nil
+}
+
+// flush makes what the appenders hold part of the transaction, so that
+// statements of the transaction see it.
+func (in *intake) flush() error {
+	for _, w := range in.appenders {
+		if err := w.flush(); err != nil {
+			return err
 		}
 	}
-	return w.flush()
+	return nil
 }
 
 func (in *intake) deleteRows(ctx context.Context, t *table, seqs []int64) error {
@@ -581,7 +674,7 @@ func (t *table) text(s said) string {
 }
 
 func (in *intake) writeCursor(ctx context.Context, c *Cursor) error {
-	args := map[string]any{"source": c.Source, "position": slices.Concat([]byte{}, c.Position)}
+	args := map[string]any{"source": c.Source, "position": c.Position}
 	n, err := in.conn.run(ctx, "UPDATE _cursors SET position = $position WHERE source = $source", args)
 	if err == nil && n == 0 {
 		_, err = in.conn.run(ctx, "INSERT INTO _cursors VALUES ($source, $position)", args)
@@ -605,7 +698,15 @@ func (in *intake) stop() {
 
 // close gives the connection back.
 func (in *intake) close() {
-	in.conn.close()
-	in.arena.close()
+	in.detach()
 	in.journal.close()
+}
+
+// detach gives the connection back, and what hangs on it.
+func (in *intake) detach() {
+	for t, w := range in.appenders {
+		w.close()
+		delete(in.appenders, t)
+	}
+	in.conn.close()
 }

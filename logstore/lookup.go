@@ -104,6 +104,9 @@ func (in *intake) fetch(ctx context.Context, t *table, list []wanted, d *draft) 
 	for _, w := range list {
 		d.asked[w.id] = true
 	}
+	if err := in.flush(); err != nil {
+		return err
+	}
 	for _, s := range spans(list) {
 		first, _ := blockRange(s.first)
 		_, last := blockRange(s.last)

@@ -64,8 +64,10 @@ func (s *Store) Raw(ctx context.Context, ids []glassward.RecordID) ([]Raw, error
 	return out, err
 }
 
-// keepWatched is the default of Options.KeepRaw.
-func keepWatched(watch []string) func(*glassward.Record) bool {
+// KeepWatched gives the default of Options.KeepRaw for the texts of
+// Options.Watch: it keeps the bytes of AuditLogs, and of every record that holds
+// one of the texts, letters in either case.
+func KeepWatched(watch []string) func(*glassward.Record) bool {
 	var texts [][]byte
 	for _, w := range watch {
 		if w != "" {

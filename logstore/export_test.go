@@ -1,0 +1,34 @@
+package logstore
+
+import "context"
+
+// A Bare is an engine without a store around it, for reference SQL.
+type Bare struct {
+	engine *engine
+	conn   *conn
+}
+
+// OpenBare opens a database file with the engine's own defaults.
+func OpenBare(path string) (*Bare, error) {
+	e, err := openEngine(path, nil)
+	if err != nil {
+		return nil, err
+	}
+	c, err := e.connect()
+	if err != nil {
+		return nil, err
+	}
+	return &Bare{e, c}, nil
+}
+
+// Exec runs statements.
+func (b *Bare) Exec(sql string) error { return b.conn.exec(context.Background(), sql) }
+
+// Query gives all rows.
+func (b *Bare) Query(sql string) ([][]any, error) { return b.conn.all(context.Background(), sql, nil) }
+
+// Close closes the database.
+func (b *Bare) Close() {
+	b.conn.close()
+	b.engine.close()
+}

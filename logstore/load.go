@@ -1,0 +1,61 @@
+package logstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// A Loader takes in much at once: files with a year's records. Append makes
+// each batch durable before it returns, which writes every record to the log
+// and again to the file; a load is committed by whole blocks of the file, which
+// the engine writes once, packed, and not to the log at all.
+//
+// Batches of other callers may come meanwhile; what the load has stored so far
+// is then committed with them. A Loader is used by one goroutine at a time.
+type Loader struct{ store *Store }
+
+const (
+	// loadRows is how many records of a load share a commit: one row group of
+	// the engine, which it packs and writes as a whole.
+	loadRows = 122_880
+	// loadIdle is how long a load may pause before what it has stored is
+	// committed.
+	loadIdle = 500 * time.Millisecond
+)
+
+// A LoadError says that what a load added since its last commit is not stored.
+// Begin again from the cursor that the store has.
+type LoadError struct{ Cause error }
+
+func (e *LoadError) Error() string {
+	return fmt.Sprintf("the load was interrupted and goes on from the last cursor: %v", e.Cause)
+}
+
+// Unwrap gives what interrupted the load.
+func (e *LoadError) Unwrap() error { return e.Cause }
+
+// Load begins a load.
+func (s *Store) Load() *Loader { return &Loader{s} }
+
+// Add stores a batch, which becomes durable with a later commit: see Flush. The
+// batch may be changed as soon as Add returns. Committed is without Records;
+// what is new has the sequence numbers FirstSeq to LastSeq, updated records
+// among them. The errors are those of Append, and *LoadError.
+func (l *Loader) Add(ctx context.Context, b Batch) (Committed, error) {
+	if err := l.store.check(b); err != nil {
+		return Committed{}, err
+	}
+	return l.store.intake.send(ctx, &request{batch: b, load: true})
+}
+
+// Flush returns when all that was added is durable, its cursors with it.
+func (l *Loader) Flush(ctx context.Context) error {
+	return l.store.intake.do(ctx, func(context.Context, *conn) error {
+		if err := l.store.intake.lost; err != nil {
+			l.store.intake.lost = nil
+			return &LoadError{err}
+		}
+		return nil
+	})
+}
