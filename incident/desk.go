@@ -271,12 +271,22 @@ func (d *Desk) Report(ctx context.Context, tenant string, faults ...Health) (Cha
 	return d.Take(ctx, Outcome{Tenant: tenant, Health: faults})
 }
 
-// recordsOf gives the ids of the records that an outcome's alerts name.
+// recordsOf gives the ids of the records whose bytes an outcome adds to the
+// evidence: the new ones, or, where the same records came again with other
+// content, all of them.
 func recordsOf(o Outcome) []glassward.RecordID {
 	var ids []glassward.RecordID
 	for _, e := range o.Alerts {
-		ids = append(ids, e.Alert.Records...)
-		ids = append(ids, e.NewRecords...)
+		switch {
+		case e.Withdrawn:
+		case len(e.NewRecords) > 0:
+			ids = append(ids, e.NewRecords...)
+		default:
+			ids = append(ids, e.Alert.Records...)
+		}
+	}
+	for _, h := range o.Health {
+		ids = append(ids, h.Records...)
 	}
 	return unionRecords(ids, nil)
 }

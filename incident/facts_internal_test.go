@@ -63,3 +63,35 @@ func TestLongFactsStayApart(t *testing.T) {
 		}
 	}
 }
+
+// What attackers write into names and addresses becomes facts, and neither
+// panics nor grows without bound nor depends on the order of a map.
+func FuzzFacts(f *testing.F) {
+	f.Add("InitiatedBy", `{"user":{"id":"u"},"app":null}`)
+	f.Add("TargetResources", `[{"id":"a"},null,{"displayName":"\u0000"}]`)
+	f.Add("IPAddress", "fe80::1%eth0")
+	f.Add("SessionId", strings.Repeat("\xff", 400))
+	f.Add("OperationName", "Update policy")
+	f.Fuzz(func(t *testing.T, column, value string) {
+		a := glassward.Alert{
+			RuleID: "r", Columns: []string{column, "TargetId"}, Rows: [][]string{{value, value}, {value}},
+			Details:  map[string][]string{column: {value}, "Target": {value}},
+			Entities: []glassward.Entity{{Type: column, Identifiers: map[string]string{"Name": value}}, {Type: "IP", Identifiers: map[string]string{"Address": value}}},
+		}
+		policy := Policy{Accounts: map[string]string{ea1: "EA-01"}}
+		facts := alertFacts(policy, a)
+		if d := cmp.Diff(facts, alertFacts(policy, a)); d != "" {
+			t.Fatalf("facts change:\n%s", d)
+		}
+		for _, fact := range facts {
+			if len(fact) > 250 {
+				t.Errorf("fact of %d bytes", len(fact))
+			}
+		}
+		// The entities and rows merge with themselves.
+		once := tidy(a)
+		if !sameAlert(once, merge(once, a, false)) {
+			t.Errorf("merging the same again changes the alert")
+		}
+	})
+}

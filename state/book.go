@@ -167,7 +167,7 @@ func alertsByRecords(ctx context.Context, q querier, tenant, rule, group string,
 			byText[text] = id
 			args = append(args, text)
 		}
-		rows, err := q.QueryContext(ctx, "SELECT record, alert FROM alert_records WHERE tenant = ? AND rule = ? AND grp = ? AND record IN ("+places(len(part))+") ORDER BY record, added, alert", args...)
+		rows, err := q.QueryContext(ctx, "SELECT record, alert FROM alert_records WHERE tenant = ? AND rule = ? AND grp = ? AND record IN ("+places(len(part))+") ORDER BY record, entry", args...)
 		if err != nil {
 			return nil, fmt.Errorf("look for the alerts of records: %w", err)
 		}
@@ -327,13 +327,24 @@ func (tx *tx) putAlert(ctx context.Context, a glassward.Alert, raw map[glassward
 	}
 	fresh := slices.DeleteFunc(slices.Clone(a.Records), func(id glassward.RecordID) bool { return have[id] })
 	names := make([]string, 0, len(fresh))
-	for part := range slices.Chunk(fresh, chunk) {
+	for _, id := range fresh {
+		names = append(names, id.String())
+	}
+	err = tx.journal(ctx, "alert", a.Tenant, map[string]any{
+		"id": a.ID, "rule": a.RuleID, "ruleVersion": a.RuleVersion, "queryHash": a.QueryHash, "group": a.Group, "severity": a.Severity,
+		"title": a.Title, "start": a.Start, "end": a.End, "late": a.Late, "unconfirmed": a.Unconfirmed,
+		"newRecords": names, "body": bodySum(body),
+	}, nil)
+	if err != nil {
+		return err
+	}
+	entry := tx.mark.Seq
+	for part := range slices.Chunk(names, chunk) {
 		args := make([]any, 0, 6*len(part))
-		for _, id := range part {
-			names = append(names, id.String())
-			args = append(args, a.Tenant, a.RuleID, a.Group, id.String(), string(a.ID), micros(tx.now))
+		for _, name := range part {
+			args = append(args, a.Tenant, a.RuleID, a.Group, name, string(a.ID), entry)
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO alert_records (tenant, rule, grp, record, alert, added) VALUES "+tuples(len(part), 6), args...); err != nil {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO alert_records (tenant, rule, grp, record, alert, entry) VALUES "+tuples(len(part), 6), args...); err != nil {
 			return fmt.Errorf("its records: %w", err)
 		}
 	}
@@ -344,11 +355,7 @@ func (tx *tx) putAlert(ctx context.Context, a glassward.Alert, raw map[glassward
 			}
 		}
 	}
-	return tx.journal(ctx, "alert", a.Tenant, map[string]any{
-		"id": a.ID, "rule": a.RuleID, "ruleVersion": a.RuleVersion, "queryHash": a.QueryHash, "group": a.Group, "severity": a.Severity,
-		"title": a.Title, "start": a.Start, "end": a.End, "late": a.Late, "unconfirmed": a.Unconfirmed,
-		"newRecords": names, "body": bodySum(body),
-	}, nil)
+	return nil
 }
 
 // putEvidence keeps a record's bytes once for each version of it.

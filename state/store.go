@@ -20,7 +20,7 @@ import (
 	"glassward/notify"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // and its driver "sqlite"
 )
 
 //go:embed migrations
@@ -41,6 +41,9 @@ var (
 	ErrDamaged = errors.New("the control store is damaged")
 	// ErrLost: the store opens, but entries that had been acknowledged are gone.
 	ErrLost = errors.New("the control store has lost acknowledged entries")
+	// ErrFull: the disk is full. Nothing of the transaction was kept, and it can be
+	// done again.
+	ErrFull = errors.New("the disk is full")
 	// ErrNotFound: there is no such thing.
 	ErrNotFound = errors.New("not found")
 
@@ -267,6 +270,19 @@ func (s *Store) write(ctx context.Context, f func(*tx) error) error {
 	case <-s.turn:
 	}
 	defer func() { s.turn <- struct{}{} }()
+	return full(s.transact(ctx, f))
+}
+
+// full makes SQLite's word for a full disk ours.
+func full(err error) error {
+	const sqliteFull = 13 // https://sqlite.org/rescode.html#full
+	if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code()&0xff == sqliteFull {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
+}
+
+func (s *Store) transact(ctx context.Context, f func(*tx) error) error {
 	t, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -431,4 +432,76 @@ func TestTheLogStaysShort(t *testing.T) {
 		t.Errorf("after 64 MB of commits the log has %d MB", info.Size()>>20)
 	}
 	t.Logf("%d KB", info.Size()>>10)
+}
+
+// A full disk keeps nothing and loses nothing: what was not committed can be done
+// again.
+func TestTheDiskIsFull(t *testing.T) {
+	s := openStore(t, t.TempDir(), Options{})
+	d := newDesk(t, s, rawRecords{}, func() time.Time { return night })
+	secret, err := s.CreateToken(t.Context(), Token{Name: "t", Tenant: AllTenants, Scopes: []Scope{ScopeOperate}, Expires: time.Now().Add(time.Hour)}, "nora")
+	if err != nil {
+		t.Fatal(err)
+	}
+	take(t, d, outcome(1))
+	limit := func(pages int) {
+		t.Helper()
+		if _, err := s.writer.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(1) // which is to say: no more than there are
+	var failed int
+	for n := 2; n < 60 && failed == 0; n++ {
+		if _, err := d.Take(t.Context(), outcome(n)); err != nil {
+			if !errors.Is(err, ErrFull) {
+				t.Fatalf("got %v, want ErrFull", err)
+			}
+			failed = n
+		}
+	}
+	if failed == 0 {
+		t.Fatal("the disk never filled up")
+	}
+	if mark, err := s.Watermark(t.Context(), "contoso", "ea-signin"); err != nil || string(mark) != fmt.Sprint("mark ", failed-1) {
+		t.Errorf("watermark %q after the failure at %d, %v", mark, failed, err)
+	}
+	if _, err := s.CheckToken(t.Context(), secret); err != nil {
+		t.Errorf("nobody can come to help: %v", err)
+	}
+	limit(1 << 30)
+	if c := take(t, d, outcome(failed)); len(c.Alerts) != 1 || len(c.Notices) != 1 {
+		t.Errorf("done again: %+v", c)
+	}
+	if _, err := s.Verify(t.Context(), Mark{}, 10000); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestANewerSchemaIsRefused(t *testing.T) {
+	dir := filled(t)
+	tamper(t, dir, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)")
+	if s, err := Open(t.Context(), dir, Options{}); err == nil || !strings.Contains(err.Error(), "newer Glassward") {
+		s.Close()
+		t.Errorf("got %v", err)
+	}
+}
+
+// What a kill cannot show: that commits are flushed to the disk, the head with
+// them.
+func TestEveryConnectionFlushes(t *testing.T) {
+	s := openStore(t, t.TempDir(), Options{})
+	for name, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "wal_autocheckpoint": "0", "busy_timeout": "10000"} {
+		var got string
+		if err := s.writer.QueryRowContext(t.Context(), "PRAGMA "+name).Scan(&got); err != nil || got != want {
+			t.Errorf("%s is %s, want %s (%v)", name, got, want, err)
+		}
+	}
+	if _, err := s.readers.ExecContext(t.Context(), "DELETE FROM watermarks"); err == nil {
+		t.Error("a reader's connection writes")
+	}
+	flags, _, errno := syscall.Syscall(syscall.SYS_FCNTL, s.head.f.Fd(), syscall.F_GETFL, 0)
+	if errno != 0 || flags&syscall.O_SYNC != syscall.O_SYNC {
+		t.Errorf("state.head is open with flags %o, want O_SYNC among them (%v)", flags, errno)
+	}
 }

@@ -164,10 +164,11 @@ func (s *Store) CheckToken(ctx context.Context, secret string) (Token, error) {
 		_, err := tx.ExecContext(ctx, "UPDATE tokens SET last_used = ? WHERE name = ? AND last_used < ?", micros(now), t.Name, micros(now))
 		return err
 	})
-	if err != nil {
-		return Token{}, fmt.Errorf("note the use of token %s: %w", t.Name, err)
+	if err == nil {
+		t.LastUsed = now.Truncate(time.Microsecond)
 	}
-	t.LastUsed = now.Truncate(time.Microsecond)
+	// A disk that is full must not lock out who comes to help: the token holds all
+	// the same, and its next use is noted instead.
 	return t, nil
 }
 

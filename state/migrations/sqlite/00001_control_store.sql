@@ -28,14 +28,14 @@ CREATE INDEX alerts_by_time ON alerts (tenant, started, id);
 CREATE INDEX alerts_by_rule ON alerts (tenant, rule, started, id);
 
 -- A record may be named by several alerts of a rule and group; the one that had
--- it first owns it.
+-- it first, by the number of the journal's entry, owns it.
 CREATE TABLE alert_records (
     tenant TEXT   NOT NULL,
     rule   TEXT   NOT NULL,
     grp    TEXT   NOT NULL,
     record TEXT   NOT NULL,
     alert  TEXT   NOT NULL,
-    added  BIGINT NOT NULL,
+    entry  BIGINT NOT NULL,
     PRIMARY KEY (tenant, rule, grp, record, alert),
     FOREIGN KEY (tenant, alert) REFERENCES alerts (tenant, id)
 );
