@@ -28,8 +28,10 @@ type DecoderOptions struct {
 	Tenant string
 	// MaxRecordBytes bounds one record, 1 MiB if 0. A longer one is rejected.
 	MaxRecordBytes int
-	// BatchRecords bounds the records of a batch, 1024 if 0.
+	// BatchRecords bounds the records of a batch, 1024 if 0. Fill says that a batch
+	// is to be filled though more bytes must be read for it, as suits files.
 	BatchRecords int
+	Fill         bool
 	// Growing says that the stream is a file that may still be written: what is
 	// incomplete at its end is left for later, not rejected. State says where to
 	// go on.
@@ -47,7 +49,7 @@ const (
 	defaultBatch     = 1024
 	// Buffers begin small, so that a small body costs little, and double.
 	firstChunk = 64 << 10
-	chunkBytes = 1 << 20
+	chunkBytes = 256 << 10
 	// rawLimit bounds what is kept of a record that was too long.
 	rawLimit = 64 << 10
 )
@@ -229,7 +231,7 @@ func (d *Decoder) Offset() int64 { return d.base + int64(d.pos) }
 func (d *Decoder) Line() int { return d.lineOf(d.pos) }
 
 // Next empties the batch and fills it with the next records. It gives what is
-// there rather than wait for more. At the end it returns io.EOF with an empty
+// there rather than wait for more, unless the options say Fill. At the end it returns io.EOF with an empty
 // batch; an error of the reader comes after everything that was read before it.
 func (d *Decoder) Next(batch *Batch) error {
 	batch.Reset()
@@ -239,15 +241,13 @@ func (d *Decoder) Next(batch *Batch) error {
 		switch d.step() {
 		case advanced:
 		case hungry:
-			if len(batch.Records)+len(batch.Rejects) > 0 {
-				return nil
-			}
-			if d.eof {
+			has := len(batch.Records)+len(batch.Rejects) > 0
+			switch {
+			case d.eof && !has && len(batch.Warnings) == 0:
 				// A growing stream has no more for now.
-				if len(batch.Warnings) > 0 {
-					return nil
-				}
 				return d.ending()
+			case d.eof || has && !d.o.Fill:
+				return nil
 			}
 			d.fill()
 		case finished:
@@ -804,349 +804,4 @@ func (e *engine) object() []byte {
 		out = e.appendValue(out, en)
 	}
 	return append(out, '}')
-}
-
-// until says where what is passed over ends.
-type until uint8
-
-const (
-	untilClosed until = iota // where its brackets close, or as resync has it
-	untilLine                // at the end of the line
-	untilBrace               // at the end of the line or the next brace
-)
-
-// A skipper finds the end of what is not taken, byte by byte, so that it need
-// not be kept.
-type skipper struct {
-	until    until
-	depth    int
-	inString bool
-	escaped  bool
-	newline  bool
-	begun    bool
-
-	line, column int
-	offset       int64
-	length       int64
-	raw          []byte
-}
-
-// ends takes the byte at i and reports whether what is passed over ends, and
-// where: before or after this byte.
-func (s *skipper) ends(c byte, i int) (int, bool) {
-	first := !s.begun
-	s.begun = true
-	if s.until != untilClosed {
-		return i, c == '\n' || s.until == untilBrace && c == '{' && !first
-	}
-	if s.newline && (c == '{' || c == '[') {
-		return i, true
-	}
-	s.newline = c == '\n'
-	switch {
-	case c == '\n' && s.inString:
-		return i, true
-	case s.escaped:
-		s.escaped = false
-	case s.inString:
-		s.escaped = c == '\\'
-		s.inString = c != '"'
-	case c == '"':
-		s.inString = true
-	case c == '{' || c == '[':
-		s.depth++
-	case c == '}' || c == ']':
-		s.depth--
-		return i + 1, s.depth <= 0
-	}
-	return 0, false
-}
-
-// keepLimit bounds what is kept of something too long so that it can be tried
-// again with a higher limit; of something longer still rawLimit bytes are kept.
-func (d *Decoder) keepLimit() int { return 4 * d.o.MaxRecordBytes }
-
-// beginSkip begins to pass over what stands at i, which is too long.
-func (d *Decoder) beginSkip(i int, u until) progress {
-	line := d.lineOf(i)
-	d.skip = &skipper{until: u, line: line, column: int(d.base+int64(i)-d.lineStart) + 1, offset: d.base + int64(i)}
-	d.pos = i
-	return advanced
-}
-
-func (d *Decoder) skipStep() progress {
-	s := d.skip
-	from, to, done := d.pos, d.end, false
-	for i := from; i < d.end; i++ {
-		if to, done = s.ends(d.buf[i], i); done {
-			break
-		}
-		to = d.end
-	}
-	if room := d.keepLimit() + 1 - len(s.raw); room > 0 {
-		s.raw = append(s.raw, d.buf[from:min(to, from+room)]...)
-	}
-	s.length += int64(to - from)
-	d.lineOf(to)
-	d.pos = to
-	if !done && !d.final() {
-		return hungry
-	}
-	d.skip = nil
-	reason := fmt.Sprintf("longer than the limit of %d bytes; raise the limit to take it", d.o.MaxRecordBytes)
-	if s.until != untilClosed && d.csv == nil {
-		reason = "not JSON, and longer than the limit"
-	}
-	raw, partial := s.raw, false
-	if len(raw) > d.keepLimit() {
-		raw, partial = raw[:min(rawLimit, d.keepLimit())], true
-	}
-	d.rejectRaw(s.line, s.column, s.offset, s.length, reason, raw, partial)
-	return advanced
-}
-
-// A csvHeader holds the columns of a CSV file.
-type csvHeader struct {
-	columns []column
-	cells   []string
-	found   []string
-}
-
-// csvBegin takes the header of a CSV file off the beginning; finished says that
-// it is none.
-func (d *Decoder) csvBegin() progress {
-	end, p := d.csvRow(d.pos)
-	if p == hungry && d.end-d.pos <= d.o.MaxRecordBytes {
-		return hungry
-	}
-	if p != advanced {
-		return finished
-	}
-	h, known := d.csvColumns()
-	if known < 2 && (d.e.table == nil || known < 1) {
-		return finished
-	}
-	d.csv = h
-	d.pos = end
-	return advanced
-}
-
-// csvColumns makes columns of the cells of a header and counts those that some
-// table has.
-func (d *Decoder) csvColumns() (*csvHeader, int) {
-	h := &csvHeader{}
-	known := 0
-	for _, name := range d.e.cells {
-		h.cells = append(h.cells, strings.Clone(name))
-		name = strings.TrimSpace(name)
-		base, zone, bracket := strings.Cut(strings.TrimSuffix(name, "]"), "[")
-		if bracket {
-			name = strings.TrimSpace(base)
-			if !strings.EqualFold(strings.TrimSpace(zone), "UTC") {
-				d.current = d.line
-				d.warn(UnknownZone, name, "the column says ["+shorten(zone, 30)+"]; its times are read as UTC")
-			}
-		}
-		name = strings.Clone(name)
-		for _, t := range d.e.m.set.Tables() {
-			if _, ok := t.Index(name); ok {
-				known++
-				break
-			}
-		}
-		h.columns = append(h.columns, column{name, d.e.key(name)})
-	}
-	return h, known
-}
-
-// csvStep takes one row of a CSV file.
-func (d *Decoder) csvStep() progress {
-	b := d.buf
-	for d.pos < d.end && (b[d.pos] == '\n' || b[d.pos] == '\r' || b[d.pos] == 0) {
-		if b[d.pos] == 0 {
-			d.nuls++
-		}
-		d.pos++
-	}
-	if d.pos >= d.end {
-		if !d.final() {
-			return hungry
-		}
-		d.finish()
-		return finished
-	}
-	from := d.pos
-	end, p := d.csvRow(from)
-	if p != advanced && !d.final() && d.end-from <= d.o.MaxRecordBytes {
-		return hungry
-	}
-	if p != advanced {
-		end = d.end
-	}
-	if end-from > d.o.MaxRecordBytes {
-		return d.beginSkip(from, untilLine)
-	}
-	if p != advanced {
-		n := bytes.IndexByte(b[from:d.end], '\n')
-		if n < 0 {
-			n = d.end - from
-		}
-		d.reject(from, from+n, "a quoted cell is not closed")
-		return advanced
-	}
-	to := end
-	for to > from && (b[to-1] == '\n' || b[to-1] == '\r') {
-		to--
-	}
-	h := d.csv
-	cells := d.e.cells
-	if len(cells) != len(h.columns) {
-		d.reject(from, to, fmt.Sprintf("the row has %d cells and the header %d", len(cells), len(h.columns)))
-		d.pos = end
-		return advanced
-	}
-	if cellsEqual(cells, h.cells) {
-		// The header comes again where files were put together.
-		d.pos = end
-		return advanced
-	}
-	d.e.begin()
-	d.e.header = h.columns
-	d.current = d.lineOf(from)
-	for k, text := range cells {
-		if text == "" {
-			continue
-		}
-		text, damaged := cleanText(text)
-		if damaged {
-			d.warn(BadText, h.columns[k].name, "bytes that are no text were replaced by U+FFFD")
-		}
-		d.e.add(entry{key: h.columns[k].name, id: h.columns[k].id, val: text, kind: kText})
-	}
-	d.pos = end
-	d.emit(from, to)
-	return advanced
-}
-
-func cellsEqual(a, b []string) bool {
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// csvRow cuts the row at i into cells, as RFC 4180 has them. finished says that
-// the input ends inside quotes.
-func (d *Decoder) csvRow(i int) (end int, p progress) {
-	b := d.buf
-	d.e.cells = d.e.cells[:0]
-	for {
-		if i < d.end && b[i] == '"' {
-			start := i + 1
-			quotes := 0
-			k := start
-			for {
-				n := bytes.IndexByte(b[k:d.end], '"')
-				if n < 0 || k+n+1 >= d.end && !d.final() {
-					if d.final() {
-						return 0, finished
-					}
-					return 0, hungry
-				}
-				k += n
-				if k+1 < d.end && b[k+1] == '"' {
-					quotes++
-					k += 2
-					continue
-				}
-				break
-			}
-			cell := str(b[start:k])
-			if quotes > 0 {
-				out := d.e.open(len(cell))
-				for rest := cell; ; {
-					n := strings.Index(rest, `""`)
-					if n < 0 {
-						out = append(out, rest...)
-						break
-					}
-					out = append(out, rest[:n+1]...)
-					rest = rest[n+2:]
-				}
-				cell = d.e.keep(out)
-			}
-			d.e.cells = append(d.e.cells, cell)
-			i = k + 1
-		} else {
-			start := i
-			for i < d.end && b[i] != ',' && b[i] != '\n' && b[i] != '\r' {
-				i++
-			}
-			d.e.cells = append(d.e.cells, str(b[start:i]))
-		}
-		for i < d.end && b[i] != ',' && b[i] != '\n' && b[i] != '\r' {
-			i++ // text after a closing quote
-		}
-		switch {
-		case i >= d.end:
-			if !d.final() {
-				return 0, hungry
-			}
-			return i, advanced
-		case b[i] == ',':
-			i++
-		case b[i] == '\r' && i+1 >= d.end && !d.final():
-			return 0, hungry
-		case b[i] == '\r' && b[i+1] == '\n':
-			return i + 2, advanced
-		default:
-			return i + 1, advanced
-		}
-	}
-}
-
-// A utf16Reader gives UTF-16 text, as Windows PowerShell writes it, as UTF-8.
-type utf16Reader struct {
-	r    io.Reader
-	big  bool
-	in   [4096]byte
-	left int // bytes at the beginning of in that are not yet read
-	out  []byte
-	high rune // first half of a surrogate pair
-	err  error
-}
-
-// Read gives UTF-8.
-func (u *utf16Reader) Read(p []byte) (int, error) {
-	for len(u.out) == 0 {
-		if u.err != nil {
-			return 0, u.err
-		}
-		n, err := u.r.Read(u.in[u.left:])
-		u.err = err
-		n += u.left
-		u.out = u.out[:0]
-		i := 0
-		for ; i+1 < n; i += 2 {
-			r := rune(u.in[i]) | rune(u.in[i+1])<<8
-			if u.big {
-				r = rune(u.in[i])<<8 | rune(u.in[i+1])
-			}
-			switch {
-			case 0xd800 <= r && r < 0xdc00:
-				u.high = r
-				continue
-			case 0xdc00 <= r && r < 0xe000 && u.high != 0:
-				r = (u.high-0xd800)<<10 | (r - 0xdc00) + 0x10000
-			}
-			u.high = 0
-			u.out = append(u.out, string(r)...)
-		}
-		u.left = copy(u.in[:], u.in[i:n])
-	}
-	n := copy(p, u.out)
-	u.out = u.out[n:]
-	return n, nil
 }

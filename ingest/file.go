@@ -127,6 +127,9 @@ type filePosition struct {
 
 const maxHead = 1024
 
+// fileBatch is the size of a file's batches: each costs a commit.
+const fileBatch = 4096
+
 // fileReader reads one file from where it was left.
 type fileReader struct {
 	key, path string
@@ -202,6 +205,10 @@ func (f *fileReader) read(ctx context.Context, growing bool, emit Emit) (Summary
 	var r io.Reader = file
 	o := f.o
 	o.Growing = growing && !packed
+	o.Fill = true
+	if o.BatchRecords == 0 {
+		o.BatchRecords = fileBatch
+	}
 	if p.State.Offset > 0 {
 		state := p.State
 		o.Resume = &state

@@ -278,6 +278,8 @@ type tableMap struct {
 	// fallbacks are tried in order where a column got nothing directly.
 	fallbacks  []fallback
 	transforms []transform
+	// plain marks the columns that take a text as it is.
+	plain []bool
 	// whole says that "properties" is a column's and its members are not taken
 	// one by one.
 	whole bool
@@ -430,6 +432,10 @@ func (m *mapping) compile(shape Shape, t *schema.Table) *tableMap {
 	}
 	for _, s := range drop {
 		tm.direct[s.level][s.key] = target{column: toNowhere}
+	}
+	tm.plain = make([]bool, len(t.Columns))
+	for i, c := range t.Columns {
+		tm.plain[i] = c.Type == value.String && !c.JSON && tm.transforms[i] == asIs
 	}
 	for _, names := range m.identities[t.Name] {
 		var parts []int
