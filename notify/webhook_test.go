@@ -234,6 +234,7 @@ func TestWebhookFaults(t *testing.T) {
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.ReplaceAll(strings.TrimPrefix(r.URL.Path, "/a-long-token-in-the-path/"), "-", " ")
+		_, _ = io.Copy(io.Discard, r.Body)
 		handlers[name](w, r)
 	}))
 	defer server.Close()

@@ -334,10 +334,7 @@ func body(r io.Reader, encoding string) string {
 	if strings.EqualFold(encoding, "quoted-printable") {
 		r = quotedprintable.NewReader(r)
 	}
-	b, err := io.ReadAll(io.LimitReader(r, maxMail))
-	if err != nil {
-		return ""
-	}
+	b, _ := io.ReadAll(io.LimitReader(r, maxMail)) // what could be decoded of a part is shown
 	return strings.ReplaceAll(string(b), "\r\n", "\n")
 }
 
