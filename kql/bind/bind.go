@@ -1,0 +1,407 @@
+// Package bind gives a tree of syntax its meaning: it finds tables, columns and functions by name,
+// checks types, names results as Kusto does, and builds the relational tree.
+//
+// An operator is one file, op_NAME.go. Every mistake in a query is reported with its place; what could
+// not be understood has the type Unknown, about which nothing further is said.
+package bind
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"glassward/kql/builtin"
+	"glassward/kql/diag"
+	"glassward/kql/rel"
+	"glassward/kql/syntax"
+	"glassward/kql/value"
+)
+
+// The codes of the binder's diagnostics.
+const (
+	UnknownColumn    diag.Code = "KQL0201"
+	UnknownTable     diag.Code = "KQL0202"
+	UnknownFunction  diag.Code = "KQL0203"
+	WrongArguments   diag.Code = "KQL0204"
+	WrongType        diag.Code = "KQL0205"
+	Unsupported      diag.Code = "KQL0206"
+	MisplacedCall    diag.Code = "KQL0207"
+	NotConstant      diag.Code = "KQL0208"
+	UnknownName      diag.Code = "KQL0209"
+	UnknownWatchlist diag.Code = "KQL0210"
+	MissingValue     diag.Code = "KQL0211"
+	TooLarge         diag.Code = "KQL0212"
+	BadLiteral       diag.Code = "KQL0213"
+	BadJoin          diag.Code = "KQL0214"
+	NotTable         diag.Code = "KQL0215"
+	NotScalar        diag.Code = "KQL0216"
+	NoQuery          diag.Code = "KQL0217"
+	SkippedTable     diag.Code = "KQL0218"
+	DuplicateColumn  diag.Code = "KQL0219"
+)
+
+// Catalog gives the stored tables.
+type Catalog interface {
+	Table(name string) (*rel.Table, bool)
+	TableNames() []string
+}
+
+// Options are what names in a query may stand for.
+type Options struct {
+	Catalog      Catalog
+	Watchlists   map[string]*rel.Values // with all their columns, SearchKey included
+	Placeholders map[string]any
+}
+
+// Result is a bound query.
+type Result struct {
+	Rel    rel.Rel
+	Places map[rel.Rel]diag.Span // where the operators stand that nodes were made of
+}
+
+// Bind gives the relational tree of a query. The result is nil if the diagnostics hold an error.
+func Bind(file *syntax.File, o Options) (*Result, diag.List) {
+	b := &binder{o: o, places: map[rel.Rel]diag.Span{}}
+	sc := newScope(nil)
+	var last *table
+	for _, s := range file.Stmts {
+		if t := b.statement(s, sc); t != nil {
+			last = t
+		}
+	}
+	if last == nil && !b.diags.HasErrors() {
+		b.diags.Errorf(NoQuery, file.Span(), "end with a table or an expression, for example: SigninLogs | take 10", "the text holds no query, only definitions")
+	}
+	if b.diags.HasErrors() || last == nil {
+		return nil, b.diags
+	}
+	return &Result{last.rel, b.places}, b.diags
+}
+
+type binder struct {
+	o      Options
+	diags  diag.List
+	places map[rel.Rel]diag.Span
+	calls  int // user functions expanded so far
+	hidden int // hidden columns named so far
+}
+
+// Bounds on what a text may expand to.
+const (
+	maxCalls    = 2000
+	maxDepth    = 60
+	maxExprSize = 20000
+)
+
+// table is a bound tabular expression.
+type table struct {
+	rel  rel.Rel
+	open bool   // something in it could not be resolved: unknown columns are no further mistake
+	name string // for union withsource: a stored table's or an `as` name
+}
+
+func (t *table) cols() []rel.Column { return t.rel.Columns() }
+
+// with gives the table after an operator.
+func (t *table) with(r rel.Rel) *table { return &table{rel: r, open: t.open} }
+
+// binding is what a let statement or a parameter gave a name.
+type binding struct {
+	scalar rel.Expr
+	table  *table
+	fn     *syntax.FuncLit
+	scope  *scope // of fn
+	at     diag.Span
+}
+
+type scope struct {
+	parent *scope
+	names  map[string]*binding
+	depth  int
+}
+
+func newScope(parent *scope) *scope {
+	s := &scope{parent: parent, names: map[string]*binding{}}
+	if parent != nil {
+		s.depth = parent.depth
+	}
+	return s
+}
+
+func (s *scope) find(name string) *binding {
+	for ; s != nil; s = s.parent {
+		if b, ok := s.names[name]; ok {
+			return b
+		}
+	}
+	return nil
+}
+
+func (s *scope) all() []string {
+	var out []string
+	for ; s != nil; s = s.parent {
+		out = slices.AppendSeq(out, maps.Keys(s.names))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (b *binder) errorf(code diag.Code, at syntax.Node, hint, format string, args ...any) {
+	b.diags.Errorf(code, at.Span(), hint, format, args...)
+}
+
+func (b *binder) unsupported(at syntax.Node, why string) {
+	msg, hint, _ := strings.Cut(why, "; ")
+	b.errorf(Unsupported, at, hint, "%s", lowerFirst(msg))
+}
+
+func lowerFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}
+
+func (b *binder) hiddenName(what string) string {
+	b.hidden++
+	return fmt.Sprintf("$%s%d", what, b.hidden)
+}
+
+// statement binds a statement and gives the table of a query.
+func (b *binder) statement(s syntax.Stmt, sc *scope) *table {
+	switch s := s.(type) {
+	case *syntax.Let:
+		b.let(s, sc)
+	case *syntax.QueryParams:
+		for _, p := range s.Params {
+			b.queryParam(p, sc)
+		}
+	case *syntax.Query:
+		if s.Body == nil {
+			return nil
+		}
+		// A last statement that is a scalar gives one row of it.
+		if len(s.Body.Ops) == 0 {
+			if e, ok := s.Body.Source.(syntax.Expr); ok {
+				if bind := b.letValue(e, sc); bind != nil {
+					if bind.table != nil {
+						return bind.table
+					}
+					if bind.scalar != nil {
+						return &table{rel: &rel.Values{Cols: []rel.Column{{Name: "print_0", Type: bind.scalar.Type()}}, Rows: [][]rel.Expr{{bind.scalar}}}}
+					}
+				}
+				return nil
+			}
+		}
+		return b.pipeline(s.Body, nil, sc)
+	}
+	return nil
+}
+
+func (b *binder) queryParam(p *syntax.Parameter, sc *scope) {
+	if v, ok := b.o.Placeholders[p.Name.Name]; ok {
+		sc.names[p.Name.Name] = &binding{scalar: b.placeholder(p, v), at: p.Span()}
+		return
+	}
+	if p.Default == nil {
+		b.errorf(MissingValue, p, "give it a default: "+p.Name.Name+":"+p.Type+" = …", "the query parameter %s has no value", p.Name.Name)
+		sc.names[p.Name.Name] = &binding{scalar: unknown(), at: p.Span()}
+		return
+	}
+	e := b.expr(p.Default, &env{sc: sc})
+	if t, ok := value.ParseType(p.Type); ok {
+		e = b.assign(e, t, p.Default, "the query parameter "+p.Name.Name)
+	}
+	sc.names[p.Name.Name] = &binding{scalar: e, at: p.Span()}
+}
+
+func (b *binder) let(s *syntax.Let, sc *scope) {
+	if s.Value == nil {
+		return
+	}
+	bind := b.letValue(s.Value, sc)
+	if bind == nil {
+		bind = &binding{scalar: unknown()}
+	}
+	if bind.scalar != nil && exprSize(bind.scalar) > maxExprSize {
+		b.errorf(TooLarge, s.Value, "", "the expression %s grows beyond what can be compiled", s.Name.Name)
+		bind.scalar = unknown()
+	}
+	if bind.table != nil {
+		c := *bind.table
+		c.name = ""
+		if m, ok := c.rel.(*rel.Shared); ok && m.Name == "" {
+			c.rel = &rel.Shared{Name: s.Name.Name, In: m.In}
+		}
+		bind = &binding{table: &c}
+	}
+	bind.at = s.Name.Span()
+	sc.names[s.Name.Name] = bind
+}
+
+// letValue binds what may be a scalar, a table or a function.
+func (b *binder) letValue(e syntax.Expr, sc *scope) *binding {
+	switch e := e.(type) {
+	case *syntax.Paren:
+		return b.letValue(e.X, sc)
+	case *syntax.FuncLit:
+		return &binding{fn: e, scope: sc}
+	case *syntax.Name:
+		if f := sc.find(e.Name); f != nil {
+			if f.fn != nil && len(f.fn.Params) == 0 && f.fn.View {
+				return b.callUser(f, e.Name, nil, &env{sc: sc}, e)
+			}
+			return f
+		}
+		if t, ok := b.storedTable(e.Name); ok {
+			return &binding{table: t}
+		}
+		b.unknownTable(e, e.Name, sc)
+		return &binding{table: openTable()}
+	case *syntax.Pipeline:
+		if len(e.Ops) == 0 {
+			if x, ok := e.Source.(syntax.Expr); ok {
+				return b.letValue(x, sc)
+			}
+		}
+		return &binding{table: b.pipeline(e, nil, sc)}
+	case *syntax.Call:
+		return b.anyCall(e, &env{sc: sc})
+	case *syntax.Datatable, *syntax.ExternalData:
+		return &binding{table: b.tableExpr(e, sc)}
+	}
+	return &binding{scalar: b.expr(e, &env{sc: sc})}
+}
+
+func exprSize(e rel.Expr) int {
+	n := 0
+	rel.WalkExpr(e, func(rel.Expr) { n++ })
+	return n
+}
+
+func openTable() *table {
+	return &table{rel: &rel.Values{}, open: true}
+}
+
+func (b *binder) storedTable(name string) (*table, bool) {
+	if b.o.Catalog == nil {
+		return nil, false
+	}
+	t, ok := b.o.Catalog.Table(name)
+	if !ok {
+		return nil, false
+	}
+	return &table{rel: rel.NewScan(t), name: name}, true
+}
+
+func (b *binder) unknownTable(at syntax.Node, name string, sc *scope) {
+	var names []string
+	if b.o.Catalog != nil {
+		names = b.o.Catalog.TableNames()
+	}
+	names = append(slices.Clone(names), sc.all()...)
+	hint := ""
+	if near := builtin.Nearest(name, names); near != "" {
+		hint = "did you mean " + near + "?"
+		if strings.EqualFold(near, name) {
+			hint = "names regard case: write " + near
+		}
+	}
+	b.errorf(UnknownTable, at, hint, "there is no table %s", name)
+}
+
+// tableExpr binds an expression that must be a table.
+func (b *binder) tableExpr(e syntax.Expr, sc *scope) *table {
+	switch e := e.(type) {
+	case *syntax.Paren:
+		return b.tableExpr(e.X, sc)
+	case *syntax.Pipeline:
+		return b.pipeline(e, nil, sc)
+	case *syntax.BadExpr:
+		return openTable()
+	}
+	if s, ok := e.(syntax.Source); ok {
+		return b.source(s, nil, sc)
+	}
+	b.errorf(NotTable, e, "", "a table is needed here")
+	return openTable()
+}
+
+// source binds what stands at the head of a pipeline.
+func (b *binder) source(s syntax.Source, in *table, sc *scope) *table {
+	switch s := s.(type) {
+	case *syntax.Name:
+		bind := b.letValue(s, sc)
+		return b.mustTable(bind, s, s.Name)
+	case *syntax.Paren:
+		return b.tableExpr(s.X, sc)
+	case *syntax.Call:
+		return b.mustTable(b.anyCall(s, &env{sc: sc}), s, "the call")
+	case *syntax.Datatable:
+		return b.datatable(s, sc)
+	case *syntax.ExternalData:
+		f, _ := builtin.Lookup(builtin.Table, "externaldata")
+		b.unsupported(s, f.Unsupported)
+		return &table{rel: &rel.Values{Cols: b.declared(s.Columns)}}
+	case *syntax.Member:
+		b.unsupported(s, "Other databases, workspaces and clusters cannot be read")
+		return openTable()
+	case *syntax.Placeholder:
+		b.errorf(NotTable, s, "", "a placeholder gives a value, and a table is needed here")
+		return openTable()
+	case *syntax.Wildcard:
+		return b.union(&syntax.Union{Tables: []syntax.Expr{s}}, nil, sc)
+	case *syntax.BadExpr:
+		return openTable()
+	}
+	if o, ok := s.(syntax.Operator); ok {
+		return b.operator(o, in, sc)
+	}
+	b.errorf(NotTable, s, "", "a table is needed here")
+	return openTable()
+}
+
+func (b *binder) mustTable(bind *binding, at syntax.Node, what string) *table {
+	switch {
+	case bind == nil:
+		return openTable()
+	case bind.table != nil:
+		return bind.table
+	case bind.fn != nil:
+		if len(bind.fn.Params) == 0 {
+			if r := b.callUser(bind, what, nil, &env{sc: bind.scope}, at); r != nil && r.table != nil {
+				return r.table
+			}
+		}
+		b.errorf(NotTable, at, "call it: "+what+"(…)", "%s is a function, and a table is needed here", what)
+	case bind.scalar.Type() != value.Unknown:
+		b.errorf(NotTable, at, "", "%s is a value of type %s, and a table is needed here", what, bind.scalar.Type())
+	}
+	return openTable()
+}
+
+// pipeline binds a source and the operators after it; in is what a pipeline without source reads.
+func (b *binder) pipeline(p *syntax.Pipeline, in *table, sc *scope) *table {
+	t := in
+	if sc.depth > maxDepth {
+		b.errorf(TooLarge, p, "", "tables are nested too deeply")
+		return openTable()
+	}
+	sc = newScope(sc)
+	sc.depth++
+	if p.Source != nil {
+		t = b.source(p.Source, in, sc)
+	}
+	if t == nil {
+		t = openTable()
+	}
+	for _, op := range p.Ops {
+		t = b.operator(op, t, sc)
+		if _, ok := b.places[t.rel]; !ok {
+			b.places[t.rel] = op.Span()
+		}
+	}
+	return t
+}

@@ -1,0 +1,777 @@
+package bind
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"glassward/kql/builtin"
+	"glassward/kql/rel"
+	"glassward/kql/syntax"
+	"glassward/kql/value"
+)
+
+// anyCall binds a call of a user's function, a builtin function or a table function.
+func (b *binder) anyCall(e *syntax.Call, en *env) *binding {
+	n, ok := e.Func.(*syntax.Name)
+	if !ok {
+		if m, ok := e.Func.(*syntax.Member); ok {
+			b.unsupported(m, "Other databases, workspaces and clusters cannot be read")
+		}
+		return &binding{table: openTable(), scalar: nil}
+	}
+	if f := en.sc.find(n.Name); f != nil {
+		if f.fn != nil {
+			return b.callUser(f, n.Name, e.Args, en, e)
+		}
+		b.errorf(UnknownFunction, n, "leave out the parentheses", "%s is no function", n.Name)
+		return &binding{scalar: unknown()}
+	}
+	if en.aggs != nil || en.inAgg {
+		if f, ok := builtin.Lookup(builtin.Aggregate, n.Name); ok {
+			if en.inAgg {
+				b.errorf(MisplacedCall, e, "compute it in a summarize before", "the aggregate %s stands within another", n.Name)
+				return &binding{scalar: unknown()}
+			}
+			return &binding{scalar: b.aggregate(f, e, en)}
+		}
+	}
+	if f, ok := builtin.Lookup(builtin.Scalar, n.Name); ok {
+		return &binding{scalar: b.scalarCall(f, e, en)}
+	}
+	if f, ok := builtin.Lookup(builtin.Window, n.Name); ok {
+		return &binding{scalar: b.windowCall(f, e, en)}
+	}
+	if f, ok := builtin.Lookup(builtin.Table, n.Name); ok {
+		return b.tableCall(f, e, en)
+	}
+	switch n.Name {
+	case "columnifexists", "column_ifexists":
+		return &binding{scalar: b.columnIfExists(e, en)}
+	}
+	if f, ok := builtin.Lookup(builtin.Aggregate, n.Name); ok {
+		b.errorf(MisplacedCall, e, "use it in summarize", "%s is an aggregate and stands in summarize only", f.Name)
+		return &binding{scalar: unknown()}
+	}
+	if _, ok := builtin.Lookup(builtin.Plugin, n.Name); ok {
+		b.errorf(MisplacedCall, e, "write: | evaluate "+n.Name+"(…)", "%s is a plugin", n.Name)
+		return &binding{scalar: unknown()}
+	}
+	hint := ""
+	if near := builtin.Nearest(n.Name, append(builtin.Names(builtin.Scalar, builtin.Aggregate, builtin.Window, builtin.Table), en.sc.all()...)); near != "" {
+		hint = "did you mean " + near + "?"
+		if strings.EqualFold(near, n.Name) {
+			hint = "names regard case: write " + near
+		}
+	}
+	b.errorf(UnknownFunction, n, hint, "there is no function %s", n.Name)
+	for _, a := range e.Args {
+		if _, isStar := a.Value.(*syntax.Star); !isStar && a.Value != nil && en.cols != nil {
+			b.quiet(func() { b.expr(a.Value, en) })
+		}
+	}
+	return &binding{scalar: unknown(), table: nil}
+}
+
+// quiet does something without keeping its diagnostics.
+func (b *binder) quiet(f func()) {
+	save := slices.Clone(b.diags)
+	f()
+	b.diags = save
+}
+
+// callUser expands a user's function: its body is bound with the parameters' values.
+func (b *binder) callUser(f *binding, name string, args []*syntax.NamedExpr, en *env, at syntax.Node) *binding {
+	b.calls++
+	if b.calls > maxCalls || en.sc.depth > maxDepth {
+		if b.calls == maxCalls+1 || en.sc.depth > maxDepth {
+			b.errorf(TooLarge, at, "", "the query calls functions more than %d times", maxCalls)
+		}
+		return &binding{scalar: unknown()}
+	}
+	sc := newScope(f.scope)
+	sc.depth = en.sc.depth + 1
+	given := make([]*syntax.NamedExpr, len(f.fn.Params))
+	position := 0
+	for _, a := range args {
+		i := position
+		if a.Name() != "" {
+			i = slices.IndexFunc(f.fn.Params, func(p *syntax.Parameter) bool { return p.Name.Name == a.Name() })
+			if i < 0 {
+				b.errorf(WrongArguments, a, "", "%s has no parameter %s", name, a.Name())
+				continue
+			}
+		} else {
+			position++
+		}
+		if i >= len(given) {
+			b.errorf(WrongArguments, a, "", "%s takes %d arguments", name, len(given))
+			break
+		}
+		given[i] = a
+	}
+	for i, p := range f.fn.Params {
+		switch {
+		case p.Table:
+			if given[i] == nil {
+				b.errorf(WrongArguments, at, "", "%s needs a table for %s", name, p.Name.Name)
+				sc.names[p.Name.Name] = &binding{table: openTable()}
+				continue
+			}
+			sc.names[p.Name.Name] = &binding{table: b.checkColumns(b.tableExpr(given[i].Value, en.sc), p, given[i])}
+		default:
+			b.scalarParam(p, given[i], name, sc, f.scope, en, at)
+		}
+	}
+	return b.body(f.fn.Body, sc, at)
+}
+
+// checkColumns holds a table argument against the parameter's columns.
+func (b *binder) checkColumns(t *table, p *syntax.Parameter, at syntax.Node) *table {
+	for _, c := range p.Columns {
+		i := rel.Index(t.cols(), c.Name.Name)
+		ty, _ := value.ParseType(c.Type)
+		switch {
+		case t.open:
+		case i < 0:
+			b.errorf(WrongArguments, at, "", "the table for %s has no column %s", p.Name.Name, c.Name.Name)
+		case c.Type != "" && t.cols()[i].Type != ty:
+			b.errorf(WrongType, at, "", "the column %s of the table for %s is of type %s, %s is needed", c.Name.Name, p.Name.Name, t.cols()[i].Type, ty)
+		}
+	}
+	return t
+}
+
+func (b *binder) scalarParam(p *syntax.Parameter, arg *syntax.NamedExpr, name string, sc, def *scope, en *env, at syntax.Node) {
+	var e rel.Expr
+	switch {
+	case arg != nil:
+		e = b.expr(arg.Value, en)
+	case p.Default != nil:
+		e = b.expr(p.Default, &env{sc: def})
+	default:
+		b.errorf(WrongArguments, at, "", "%s needs a value for %s", name, p.Name.Name)
+		e = unknown()
+	}
+	if t, ok := value.ParseType(p.Type); ok {
+		var node syntax.Node = at
+		if arg != nil {
+			node = arg
+		}
+		e = b.assign(e, t, node, "the parameter "+p.Name.Name)
+	}
+	sc.names[p.Name.Name] = &binding{scalar: e, at: p.Span()}
+}
+
+// assign gives a value to a name of a type, with the conversions that lose nothing.
+func (b *binder) assign(e rel.Expr, t value.Type, at syntax.Node, what string) rel.Expr {
+	et := e.Type()
+	switch {
+	case et == t, et == value.Unknown:
+		return e
+	case et.Numeric() && t.Numeric(), et == value.Dynamic, t == value.Dynamic:
+		return b.cast(e, t)
+	}
+	b.errorf(WrongType, at, convertHint(et, t), "found a value of type %s for %s, %s is needed", et, what, t)
+	return unknown()
+}
+
+// body binds a function's body.
+func (b *binder) body(body *syntax.Block, sc *scope, at syntax.Node) *binding {
+	if body == nil {
+		return &binding{scalar: unknown()}
+	}
+	for _, s := range body.Stmts {
+		b.statement(s, sc)
+	}
+	if body.Result == nil {
+		return &binding{scalar: unknown()}
+	}
+	r := b.letValue(body.Result, sc)
+	if r != nil && r.scalar != nil && exprSize(r.scalar) > maxExprSize {
+		b.errorf(TooLarge, at, "", "the function's value grows beyond what can be compiled")
+		return &binding{scalar: unknown()}
+	}
+	return r
+}
+
+func (b *binder) argCount(f *builtin.Function, e *syntax.Call) bool {
+	n := len(e.Args)
+	if n >= f.Least() && (f.Most() < 0 || n <= f.Most()) {
+		return true
+	}
+	need := strconv.Itoa(f.Least())
+	if f.Most() < 0 {
+		need = "at least " + need
+	} else if f.Most() > f.Least() {
+		need += " to " + strconv.Itoa(f.Most())
+	}
+	b.errorf(WrongArguments, e, "its form is "+f.Signature(), "%s takes %s arguments, not %d", f.Name, need, n)
+	return false
+}
+
+// scalarCall binds a call of a scalar function.
+func (b *binder) scalarCall(f *builtin.Function, e *syntax.Call, en *env) rel.Expr {
+	if f.Unsupported != "" {
+		b.unsupported(e, f.Unsupported)
+		return unknown()
+	}
+	switch f.Name {
+	case "pack_all":
+		return b.packAll(e, en)
+	case "bag_pack_columns":
+		return b.packColumns(e, en)
+	case "bag_pack":
+		if len(e.Args) == 1 {
+			if _, star := e.Args[0].Value.(*syntax.Star); star {
+				return b.packAll(&syntax.Call{Base: e.Base}, en)
+			}
+		}
+	}
+	if !b.argCount(f, e) {
+		return unknown()
+	}
+	args := make([]rel.Expr, 0, len(e.Args))
+	bad := false
+	for i, a := range e.Args {
+		p := f.Param(i)
+		if ty, ok := a.Value.(*syntax.TypeOf); ok && p.Name == "type" {
+			args = append(args, rel.Str(ty.Type))
+			continue
+		}
+		x := b.expr(a.Value, en)
+		if isUnknown(x) {
+			bad = true
+			continue
+		}
+		y, ok := b.coerce(x, p.Types)
+		if !ok {
+			b.errorf(WrongType, a, convertHint(x.Type(), p.Types[0]), "found a value of type %s for %s of %s, %s is needed", x.Type(), p.Name, f.Name, typeList(p.Types))
+			bad = true
+			continue
+		}
+		args = append(args, y)
+	}
+	if bad {
+		return unknown()
+	}
+	return b.finish(f, e, args)
+}
+
+func typeList(ts []value.Type) string {
+	names := make([]string, len(ts))
+	for i, t := range ts {
+		names[i] = t.String()
+	}
+	if len(names) > 1 {
+		return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+	}
+	return names[0]
+}
+
+// coerce gives an argument one of the types that a parameter takes.
+func (b *binder) coerce(x rel.Expr, types []value.Type) (rel.Expr, bool) {
+	t := x.Type()
+	if len(types) == 0 || slices.Contains(types, t) {
+		return x, true
+	}
+	if t.Numeric() {
+		for _, want := range types {
+			if want.Numeric() && wider(t, want) == want {
+				return b.cast(x, want), true
+			}
+		}
+	}
+	if t == value.Dynamic {
+		if slices.Contains(types, value.String) {
+			return b.cast(x, value.String), true
+		}
+		if slices.Contains(types, value.Real) {
+			return b.cast(x, value.Real), true
+		}
+		return b.cast(x, types[0]), true
+	}
+	if t == value.GUID && slices.Contains(types, value.String) {
+		return b.cast(x, value.String), true
+	}
+	if t == value.Bool && slices.Contains(types, value.Long) {
+		return b.cast(x, value.Long), true
+	}
+	return nil, false
+}
+
+// finish gives a call its type, after what a few functions need specially.
+func (b *binder) finish(f *builtin.Function, e *syntax.Call, args []rel.Expr) rel.Expr {
+	name := f.Name
+	switch name {
+	case "now":
+		now := rel.Expr(&rel.Param{Name: "now", T: value.DateTime})
+		if len(args) == 1 {
+			return call("+", value.DateTime, now, args[0])
+		}
+		return now
+	case "ago":
+		return call("-", value.DateTime, &rel.Param{Name: "now", T: value.DateTime}, args[0])
+	case "iff":
+		args[0] = b.condition(args[0], e.Args[0])
+		return b.choose("iff", args, []int{1, 2}, e)
+	case "case":
+		if len(args)%2 == 0 {
+			b.errorf(WrongArguments, e, "end with the value for every other case", "case takes pairs of condition and value, and one value at the end")
+			return unknown()
+		}
+		var values []int
+		for i := 0; i+1 < len(args); i += 2 {
+			args[i] = b.condition(args[i], e.Args[i])
+			values = append(values, i+1)
+		}
+		return b.choose("case", args, append(values, len(args)-1), e)
+	case "coalesce":
+		if len(args) == 1 {
+			return args[0]
+		}
+		return b.choose(name, args, all(len(args)), e)
+	case "max_of", "min_of":
+		return b.choose(name, args, all(len(args)), e)
+	case "bin", "floor", "bin_at":
+		return b.bin(name, args, e)
+	case "abs":
+		if args[0].Type() == value.Int {
+			args[0] = b.cast(args[0], value.Long)
+		}
+	case "tostring", "toint", "tolong", "toreal", "todecimal", "tobool", "todatetime", "totimespan", "toguid", "parse_json":
+		return b.convert(name, args[0])
+	case "isempty", "isnotempty", "isnull", "isnotnull":
+		if args[0].Type() == value.String && strings.HasSuffix(name, "null") {
+			return rel.Bool(name == "isnotnull")
+		}
+	case "bag_pack":
+		if len(args)%2 != 0 {
+			b.errorf(WrongArguments, e, "", "bag_pack takes pairs of name and value")
+			return unknown()
+		}
+		for i := 0; i < len(args); i += 2 {
+			args[i] = b.cast(args[i], value.String)
+		}
+	case "extract", "extract_json":
+		// The last argument names a type; the text found is converted to it.
+		want := value.String
+		max := 3
+		if name == "extract_json" {
+			max = 2
+		}
+		if len(args) > max {
+			c, ok := args[max].(*rel.Const)
+			t, known := value.ParseType(strOf(c))
+			if !ok || !known {
+				b.errorf(WrongArguments, e.Args[max], "write typeof(long)", "a type is needed here")
+				return unknown()
+			}
+			want = t
+			args = args[:max]
+		}
+		if name == "extract_json" {
+			args[1] = b.cast(args[1], value.Dynamic)
+			if args[1].Type() == value.Dynamic {
+				args[1] = call("dynamic_json", value.String, args[1])
+			}
+		}
+		if c, ok := args[0].(*rel.Const); ok && name == "extract" {
+			if msg := regexError(c.Value.(string)); msg != "" {
+				b.errorf(BadLiteral, e.Args[0], "", "the regular expression cannot be read: %s", msg)
+				return unknown()
+			}
+		}
+		x := call(name, value.String, args...)
+		if want != value.String {
+			x = b.convert(convertName(want), x)
+		}
+		return x
+	case "extract_all":
+		groups := rel.Expr(rel.Null(value.Dynamic))
+		text := args[1]
+		if len(args) == 3 {
+			groups, text = args[1], args[2]
+		}
+		if groups.Type() == value.String {
+			b.errorf(WrongType, e.Args[1], "write dynamic([1,2])", "the groups of extract_all are an array")
+			return unknown()
+		}
+		args = []rel.Expr{args[0], groups, b.cast(text, value.String)}
+	case "range":
+		return b.rangeCall(args, e)
+	case "parse_user_agent":
+		args[1] = b.cast(args[1], value.Dynamic)
+	}
+	for i := range args {
+		if rx := f.Param(i).Name == "regex"; rx {
+			if c, ok := args[i].(*rel.Const); ok && c.T == value.String {
+				if msg := regexError(c.Value.(string)); msg != "" {
+					b.errorf(BadLiteral, e.Args[i], "", "the regular expression cannot be read: %s", msg)
+					return unknown()
+				}
+			}
+		}
+	}
+	return call(name, b.resultType(f, args), args...)
+}
+
+func strOf(c *rel.Const) string {
+	if c == nil {
+		return ""
+	}
+	s, _ := c.Value.(string)
+	return s
+}
+
+func convertName(t value.Type) string {
+	switch t {
+	case value.Real:
+		return "toreal"
+	case value.Dynamic:
+		return "parse_json"
+	}
+	return "to" + t.String()
+}
+
+func all(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+func (b *binder) resultType(f *builtin.Function, args []rel.Expr) value.Type {
+	first := value.Unknown
+	if len(args) > 0 {
+		first = args[0].Type()
+	}
+	switch f.Result {
+	case "same":
+		return first
+	case "sum":
+		if first == value.Int {
+			return value.Long
+		}
+		return first
+	case "avg":
+		if first.Integer() {
+			return value.Real
+		}
+		return first
+	case "last":
+		return args[len(args)-1].Type()
+	}
+	t, _ := value.ParseType(f.Result)
+	return t
+}
+
+// choose types a function that gives one of several values: they must have a common type.
+func (b *binder) choose(name string, args []rel.Expr, values []int, e *syntax.Call) rel.Expr {
+	t := value.Unknown
+	for _, i := range values {
+		at := args[i].Type()
+		switch {
+		case t == value.Unknown:
+			t = at
+		case t == at:
+		case t.Integer() && at.Integer():
+			t = value.Long
+		case t.Numeric() && at.Numeric() && (name == "max_of" || name == "min_of"):
+			t = wider(t, at)
+		case t.Numeric() && at.Numeric() && t != value.Int && at != value.Int:
+			t = wider(t, at)
+		case t == value.Dynamic || at == value.Dynamic:
+			t = value.Dynamic
+		case isNull(args[i]):
+		default:
+			b.errorf(WrongType, e.Args[i], "convert one of them", "the values of %s are of different types, %s and %s", name, t, at)
+			return unknown()
+		}
+	}
+	for _, i := range values {
+		args[i] = b.cast(args[i], t)
+	}
+	return call(name, t, args...)
+}
+
+func isNull(e rel.Expr) bool {
+	c, ok := e.(*rel.Const)
+	return ok && c.Value == nil
+}
+
+func (b *binder) bin(name string, args []rel.Expr, e *syntax.Call) rel.Expr {
+	t := args[0].Type()
+	if len(args) == 1 {
+		if !t.Numeric() {
+			b.errorf(WrongArguments, e, "", "%s of a %s needs a step", name, t)
+			return unknown()
+		}
+		args = append(args, rel.Long(1))
+		if name == "floor" && t == value.Int {
+			t = value.Long
+		}
+	}
+	st := args[1].Type()
+	switch {
+	case t.Numeric() && st.Numeric():
+		w := wider(t, st)
+		if t == value.Int && st.Integer() {
+			if w = value.Long; t == value.Int && st != value.Real {
+				w = value.Long
+			}
+		}
+		for i := range args {
+			args[i] = b.cast(args[i], w)
+		}
+		if t == value.Int && w == value.Long {
+			return b.cast(call(name, w, args...), value.Int)
+		}
+		return call(name, w, args...)
+	case (t == value.DateTime || t == value.TimeSpan) && st == value.TimeSpan:
+		if len(args) == 3 && args[2].Type() != t {
+			b.errorf(WrongType, e.Args[2], "", "found a value of type %s for at of %s, %s is needed", args[2].Type(), name, t)
+			return unknown()
+		}
+		return call(name, t, args...)
+	case (t == value.DateTime || t == value.TimeSpan) && st.Numeric():
+		// A bare number counts days.
+		args[1] = call("*", value.TimeSpan, &rel.Const{Value: int64(value.Day), T: value.TimeSpan}, b.cast(args[1], value.Real))
+		return call(name, t, args...)
+	}
+	b.errorf(WrongType, e, "", "found %s with a step of %s", t, st)
+	return unknown()
+}
+
+// convert binds the functions that change a value's type.
+func (b *binder) convert(name string, x rel.Expr) rel.Expr {
+	t := value.Dynamic
+	if name != "parse_json" {
+		t, _ = value.ParseType(strings.TrimPrefix(name, "to"))
+	}
+	if x.Type() == t {
+		return x
+	}
+	if c, ok := x.(*rel.Const); ok && c.Value != nil {
+		if s, isText := c.Value.(string); isText && c.T == value.String {
+			switch t {
+			case value.DateTime:
+				if d, ok := value.ParseDateTime(s); ok {
+					return &rel.Const{Value: int64(d), T: t}
+				}
+				return rel.Null(t)
+			case value.TimeSpan:
+				if d, ok := value.ParseTimeSpan(s); ok {
+					return &rel.Const{Value: int64(d), T: t}
+				}
+				return rel.Null(t)
+			case value.GUID:
+				if g, ok := value.ParseGUID(s); ok {
+					return &rel.Const{Value: g, T: t}
+				}
+				return rel.Null(t)
+			case value.Dynamic:
+				return ParseJSONConst(s)
+			}
+		}
+		if t == value.String && c.T == value.Dynamic {
+			return b.cast(x, t)
+		}
+	}
+	if c, ok := x.(*rel.Const); ok && c.Value == nil {
+		return rel.Null(t)
+	}
+	return call(name, t, x)
+}
+
+// ParseJSONConst gives the dynamic constant that parse_json makes of a text.
+func ParseJSONConst(s string) rel.Expr {
+	if strings.TrimSpace(s) == "" {
+		return rel.Null(value.Dynamic)
+	}
+	v, ok := value.ParseJSON(s)
+	if !ok {
+		v = s
+	}
+	if v == nil {
+		return rel.Null(value.Dynamic)
+	}
+	return &rel.Const{Value: value.JSON(v), T: value.Dynamic}
+}
+
+func (b *binder) rangeCall(args []rel.Expr, e *syntax.Call) rel.Expr {
+	t := args[0].Type()
+	if len(args) == 2 {
+		switch {
+		case t.Numeric():
+			args = append(args, rel.Long(1))
+		default:
+			args = append(args, &rel.Const{Value: int64(value.Hour), T: value.TimeSpan})
+		}
+	}
+	if t.Numeric() {
+		w := value.Long
+		for _, a := range args {
+			if !a.Type().Numeric() {
+				b.errorf(WrongType, e, "", "the values of range are of different types, %s and %s", t, a.Type())
+				return unknown()
+			}
+			w = wider(w, a.Type())
+		}
+		for i := range args {
+			args[i] = b.cast(args[i], w)
+		}
+		return call("range", value.Dynamic, args...)
+	}
+	if args[1].Type() != t || args[2].Type() != value.TimeSpan {
+		b.errorf(WrongType, e, "", "the values of range are of different types")
+		return unknown()
+	}
+	return call("range", value.Dynamic, args...)
+}
+
+func (b *binder) packAll(e *syntax.Call, en *env) rel.Expr {
+	skip := rel.Expr(rel.Bool(false))
+	if len(e.Args) == 1 {
+		skip = b.condition(b.expr(e.Args[0].Value, en), e.Args[0])
+	}
+	var args []rel.Expr
+	for _, c := range en.cols {
+		args = append(args, rel.Str(c.Name), &rel.Col{Name: c.Name, T: c.Type})
+	}
+	bag := call("bag_pack", value.Dynamic, args...)
+	if c, ok := skip.(*rel.Const); ok && c.Value == false {
+		return bag
+	}
+	return call("bag_without_empty", value.Dynamic, bag, skip)
+}
+
+func (b *binder) packColumns(e *syntax.Call, en *env) rel.Expr {
+	var args []rel.Expr
+	for _, a := range e.Args {
+		x := b.expr(a.Value, en)
+		if isUnknown(x) {
+			return x
+		}
+		args = append(args, rel.Str(nameOf(a.Value)), x)
+	}
+	return call("bag_pack", value.Dynamic, args...)
+}
+
+func (b *binder) columnIfExists(e *syntax.Call, en *env) rel.Expr {
+	if len(e.Args) != 2 {
+		b.errorf(WrongArguments, e, "its form is column_ifexists(\"Name\", default)", "column_ifexists takes 2 arguments, not %d", len(e.Args))
+		return unknown()
+	}
+	c, ok := b.expr(e.Args[0].Value, &env{sc: en.sc}).(*rel.Const)
+	if !ok || c.T != value.String {
+		b.errorf(NotConstant, e.Args[0], "", "the name of the column must be a literal text")
+		return unknown()
+	}
+	if rel.Index(en.cols, c.Value.(string)) >= 0 {
+		return b.name(&syntax.Name{Base: e.Base, Name: c.Value.(string)}, en)
+	}
+	return b.expr(e.Args[1].Value, en)
+}
+
+func (b *binder) windowCall(f *builtin.Function, e *syntax.Call, en *env) rel.Expr {
+	if !en.windows {
+		b.errorf(MisplacedCall, e, "use it in extend, project or where over a sorted table", "%s reads other rows and cannot stand here", f.Name)
+		return unknown()
+	}
+	if !b.argCount(f, e) {
+		return unknown()
+	}
+	args := make([]rel.Expr, 0, len(e.Args))
+	for i, a := range e.Args {
+		x := b.expr(a.Value, en)
+		if isUnknown(x) {
+			return x
+		}
+		y, ok := b.coerce(x, f.Param(i).Types)
+		if !ok {
+			b.errorf(WrongType, a, "", "found a value of type %s for %s of %s, %s is needed", x.Type(), f.Param(i).Name, f.Name, typeList(f.Param(i).Types))
+			return unknown()
+		}
+		args = append(args, y)
+	}
+	if (f.Name == "prev" || f.Name == "next") && len(args) == 3 {
+		args[2] = b.cast(args[2], args[0].Type())
+	}
+	return call(f.Name, b.resultType(f, args), args...)
+}
+
+// tableCall binds the functions that give a table or take one.
+func (b *binder) tableCall(f *builtin.Function, e *syntax.Call, en *env) *binding {
+	if f.Unsupported != "" {
+		b.unsupported(e, f.Unsupported)
+		return &binding{table: openTable()}
+	}
+	if !b.argCount(f, e) {
+		return &binding{table: openTable()}
+	}
+	arg := e.Args[0].Value
+	switch f.Name {
+	case "toscalar":
+		var t *table
+		if bind := b.letValue(arg, en.sc); bind != nil {
+			if bind.scalar != nil {
+				return &binding{scalar: bind.scalar}
+			}
+			t = b.mustTable(bind, arg, "the argument")
+		}
+		if t == nil || t.open {
+			return &binding{scalar: unknown()}
+		}
+		if len(t.cols()) == 0 {
+			b.errorf(WrongArguments, arg, "", "the table has no columns")
+			return &binding{scalar: unknown()}
+		}
+		return &binding{scalar: &rel.Scalar{Rel: t.rel, T: t.cols()[0].Type}}
+	case "materialize":
+		if bind := b.letValue(arg, en.sc); bind != nil && bind.scalar != nil {
+			return bind
+		} else if bind != nil {
+			t := b.mustTable(bind, arg, "the argument")
+			return &binding{table: t.with(&rel.Shared{In: t.rel})}
+		}
+		return &binding{table: openTable()}
+	}
+	c, ok := b.expr(arg, &env{sc: en.sc}).(*rel.Const)
+	if !ok || c.T != value.String {
+		if ok && c.T == value.Unknown {
+			return &binding{table: openTable()}
+		}
+		b.errorf(NotConstant, arg, "write the name as a literal text", "the name given to %s is not known when the query is compiled", f.Name)
+		return &binding{table: openTable()}
+	}
+	name := c.Value.(string)
+	if f.Name == "table" {
+		if t, ok := b.storedTable(name); ok {
+			return &binding{table: t}
+		}
+		if l := en.sc.find(name); l != nil && l.table != nil {
+			return &binding{table: l.table}
+		}
+		b.unknownTable(arg, name, en.sc)
+		return &binding{table: openTable()}
+	}
+	w, ok := b.o.Watchlists[name]
+	if !ok {
+		var names []string
+		for n := range b.o.Watchlists {
+			names = append(names, n)
+		}
+		slices.Sort(names)
+		hint := "no watchlists are declared"
+		if near := builtin.Nearest(name, names); near != "" {
+			hint = "did you mean " + near + "?"
+		} else if len(names) > 0 {
+			hint = "there are: " + strings.Join(names, ", ")
+		}
+		b.errorf(UnknownWatchlist, arg, hint, "there is no watchlist %s", name)
+		return &binding{table: openTable()}
+	}
+	return &binding{table: &table{rel: w}}
+}

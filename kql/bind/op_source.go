@@ -1,0 +1,334 @@
+package bind
+
+import (
+	"strconv"
+
+	"glassward/kql/builtin"
+	"glassward/kql/rel"
+	"glassward/kql/syntax"
+	"glassward/kql/value"
+)
+
+func (b *binder) datatable(d *syntax.Datatable, sc *scope) *table {
+	cols := b.declared(d.Columns)
+	if len(cols) == 0 || len(cols) != len(d.Columns) {
+		return openTable()
+	}
+	if len(d.Values)%len(cols) != 0 {
+		b.errorf(WrongArguments, d, "", "the datatable has %d columns, and %d values do not fill its rows", len(cols), len(d.Values))
+	}
+	v := &rel.Values{Cols: cols}
+	for i := 0; i+len(cols) <= len(d.Values); i += len(cols) {
+		row := make([]rel.Expr, len(cols))
+		for j, c := range cols {
+			at := d.Values[i+j]
+			x := b.expr(at, &env{sc: sc})
+			switch {
+			case c.Type == value.Unknown || isUnknown(x):
+				x = rel.Null(c.Type)
+			case !isConstant(x):
+				b.errorf(NotConstant, at, "compute it with extend", "a datatable holds literals only")
+				x = rel.Null(c.Type)
+			default:
+				x = b.cell(x, c, at)
+			}
+			row[j] = x
+		}
+		v.Rows = append(v.Rows, row)
+	}
+	return &table{rel: v}
+}
+
+func isConstant(e rel.Expr) bool {
+	switch e := e.(type) {
+	case *rel.Const, *rel.Param:
+		return true
+	case *rel.Call:
+		// now() and ago() stand for a moment, and some conversions of literals are left to the engine.
+		for _, a := range e.Args {
+			if !isConstant(a) {
+				return false
+			}
+		}
+		return e.T == value.DateTime || e.T == value.Dynamic
+	}
+	return false
+}
+
+// cell gives a literal the type of its column.
+func (b *binder) cell(x rel.Expr, c rel.Column, at syntax.Node) rel.Expr {
+	t := x.Type()
+	if t == c.Type {
+		return x
+	}
+	if k, ok := x.(*rel.Const); ok && k.Value == nil {
+		return rel.Null(c.Type)
+	}
+	switch {
+	case t.Numeric() && c.Type.Numeric():
+		if k, ok := x.(*rel.Const); ok {
+			if f, isReal := k.Value.(float64); isReal && c.Type.Integer() {
+				return &rel.Const{Value: int64(f), T: c.Type}
+			}
+		}
+		return b.cast(x, c.Type)
+	case c.Type == value.Dynamic:
+		if k, ok := x.(*rel.Const); ok {
+			switch v := k.Value.(type) {
+			case string:
+				if t == value.String {
+					return ParseJSONConst(v)
+				}
+				return &rel.Const{Value: value.JSON(v), T: value.Dynamic}
+			case bool, float64:
+				return &rel.Const{Value: value.JSON(v), T: value.Dynamic}
+			case int64:
+				switch t {
+				case value.DateTime:
+					return &rel.Const{Value: value.JSON(value.Ticks(v)), T: value.Dynamic}
+				case value.TimeSpan:
+					return &rel.Const{Value: value.JSON(value.Span(v)), T: value.Dynamic}
+				}
+				return &rel.Const{Value: value.JSON(v), T: value.Dynamic}
+			}
+		}
+	case t == value.String:
+		y := b.convert(convertName(c.Type), x)
+		if _, ok := y.(*rel.Const); !ok {
+			k := x.(*rel.Const)
+			switch c.Type {
+			case value.Int, value.Long:
+				if n, err := strconv.ParseInt(k.Value.(string), 0, 64); err == nil {
+					return &rel.Const{Value: n, T: c.Type}
+				}
+			case value.Real, value.Decimal:
+				if f, ok := parseReal(k.Value.(string)); ok {
+					return &rel.Const{Value: f, T: c.Type}
+				}
+			case value.Bool:
+				if v, err := strconv.ParseBool(k.Value.(string)); err == nil {
+					return rel.Bool(v)
+				}
+			}
+			return rel.Null(c.Type)
+		}
+		return y
+	case c.Type == value.String:
+		if k, ok := x.(*rel.Const); ok && t == value.GUID {
+			return rel.Str(k.Value.(string))
+		}
+		return call("tostring", value.String, x)
+	case t == value.Bool && c.Type.Numeric(), t.Numeric() && c.Type == value.Bool:
+		return b.cast(x, c.Type)
+	}
+	b.errorf(WrongType, at, "", "found a value of type %s for the column %s, %s is needed", t, c.Name, c.Type)
+	return rel.Null(c.Type)
+}
+
+func (b *binder) print(o *syntax.Print, sc *scope) *table {
+	v := &rel.Values{Rows: [][]rel.Expr{nil}}
+	n := newNames(nil)
+	for i, it := range o.Items {
+		e := &env{sc: sc}
+		if len(it.Names) == 0 {
+			x := b.expr(it.Value, e)
+			name := nameOf(it.Value)
+			if _, ok := it.Value.(*syntax.Name); !ok || name == "" {
+				name = "print_" + strconv.Itoa(i)
+			}
+			name = n.fresh(name)
+			v.Cols = append(v.Cols, rel.Column{Name: name, Type: x.Type()})
+			v.Rows[0] = append(v.Rows[0], x)
+			continue
+		}
+		for _, x := range b.items(it, e, n, true) {
+			v.Cols = append(v.Cols, rel.Column{Name: x.Name, Type: x.Expr.Type()})
+			v.Rows[0] = append(v.Rows[0], x.Expr)
+		}
+	}
+	open := false
+	for _, c := range v.Cols {
+		open = open || c.Type == value.Unknown
+	}
+	return &table{rel: v, open: open}
+}
+
+func (b *binder) rangeOp(o *syntax.Range, sc *scope) *table {
+	e := &env{sc: sc}
+	from, to, step := b.expr(o.From, e), b.expr(o.To, e), b.expr(o.Step, e)
+	if isUnknown(from) || isUnknown(to) || isUnknown(step) {
+		return openTable()
+	}
+	t := from.Type()
+	switch {
+	case t.Numeric() && to.Type().Numeric() && step.Type().Numeric():
+		t = wider(wider(t, to.Type()), step.Type())
+		if t == value.Decimal {
+			t = value.Real
+		}
+		from, to, step = b.cast(from, t), b.cast(to, t), b.cast(step, t)
+	case (t == value.DateTime || t == value.TimeSpan) && to.Type() == t && step.Type() == value.TimeSpan:
+	default:
+		b.errorf(WrongType, o, "", "range takes numbers, or times and a timespan, not %s, %s and %s", t, to.Type(), step.Type())
+		return openTable()
+	}
+	return &table{rel: &rel.Series{Name: o.Name.Name, T: t, From: from, To: to, Step: step}}
+}
+
+func (b *binder) getSchema(in *table) *table {
+	str, long := value.String, value.Long
+	v := &rel.Values{Cols: []rel.Column{{Name: "ColumnName", Type: str}, {Name: "ColumnOrdinal", Type: long}, {Name: "DataType", Type: str}, {Name: "ColumnType", Type: str}}}
+	for i, c := range in.cols() {
+		v.Rows = append(v.Rows, []rel.Expr{rel.Str(c.Name), rel.Long(int64(i)), rel.Str(c.Type.DotNet()), rel.Str(c.Type.String())})
+	}
+	return &table{rel: v, open: in.open}
+}
+
+// invoke calls a function with the table before it as its first argument.
+func (b *binder) invoke(o *syntax.Invoke, in *table, sc *scope) *table {
+	if o.Call == nil {
+		return openTable()
+	}
+	n, ok := o.Call.Func.(*syntax.Name)
+	if !ok {
+		return openTable()
+	}
+	f := sc.find(n.Name)
+	if f == nil || f.fn == nil {
+		b.errorf(UnknownFunction, n, "", "there is no function %s", n.Name)
+		return openTable()
+	}
+	if len(f.fn.Params) == 0 || !f.fn.Params[0].Table {
+		b.errorf(WrongArguments, o.Call, "its first parameter must be a table: T:(*)", "%s cannot be invoked", n.Name)
+		return openTable()
+	}
+	inner := newScope(sc)
+	hidden := b.hiddenName("invoked")
+	inner.names[hidden] = &binding{table: in}
+	args := append([]*syntax.NamedExpr{{Base: o.Base, Value: &syntax.Name{Base: o.Base, Name: hidden}}}, o.Call.Args...)
+	r := b.callUser(f, n.Name, args, &env{sc: inner}, o.Call)
+	return b.mustTable(r, o.Call, n.Name)
+}
+
+// evaluate applies a plugin.
+func (b *binder) evaluate(o *syntax.Evaluate, in *table, sc *scope) *table {
+	if o.Call == nil {
+		return openTable()
+	}
+	n, ok := o.Call.Func.(*syntax.Name)
+	if !ok {
+		return openTable()
+	}
+	f, ok := builtin.Lookup(builtin.Plugin, n.Name)
+	if !ok {
+		hint := ""
+		if near := builtin.Nearest(n.Name, builtin.Names(builtin.Plugin)); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		b.errorf(UnknownFunction, n, hint, "there is no plugin %s", n.Name)
+		return openTable()
+	}
+	if f.Unsupported != "" {
+		b.unsupported(o.Call, f.Unsupported)
+		return openTable()
+	}
+	return b.bagUnpack(o, in, sc)
+}
+
+func (b *binder) bagUnpack(o *syntax.Evaluate, in *table, sc *scope) *table {
+	if len(o.Call.Args) == 0 {
+		b.errorf(WrongArguments, o.Call, "", "bag_unpack needs the column to unpack")
+		return openTable()
+	}
+	c, ok := b.columnRef(o.Call.Args[0].Value, in)
+	if !ok {
+		return openTable()
+	}
+	if c.Type != value.Dynamic {
+		b.errorf(WrongType, o.Call.Args[0], "read a text with parse_json() first", "found a column of type %s to unpack, dynamic is needed", c.Type)
+		return openTable()
+	}
+	prefix := ""
+	if len(o.Call.Args) > 1 {
+		if k, ok := b.expr(o.Call.Args[1].Value, &env{sc: sc}).(*rel.Const); ok && k.T == value.String {
+			prefix = k.Value.(string)
+		}
+	}
+	if o.Schema == nil {
+		if cols, ok := constantKeys(in.rel, c.Name, prefix); ok {
+			return b.unpacked(in, c, cols, prefix)
+		}
+		b.errorf(Unsupported, o.Call, "name the columns: evaluate bag_unpack("+c.Name+") : (*, Name:string, …)", "the columns of bag_unpack depend on the data")
+		return openTable()
+	}
+	cols := b.declared(o.Schema.Columns)
+	if !o.Schema.Star {
+		var out []rel.Item
+		all := b.unpacked(in, c, cols, prefix)
+		for _, k := range cols {
+			out = append(out, rel.Item{Name: k.Name, Expr: &rel.Col{Name: k.Name, T: k.Type}})
+		}
+		return all.with(&rel.Project{In: all.rel, Items: out})
+	}
+	return b.unpacked(in, c, cols, prefix)
+}
+
+// constantKeys gives the properties of the bags in a column of a table of constants, with types.
+func constantKeys(r rel.Rel, name, prefix string) ([]rel.Column, bool) {
+	v, ok := r.(*rel.Values)
+	if !ok {
+		return nil, false
+	}
+	at := rel.Index(v.Cols, name)
+	var cols []rel.Column
+	for _, row := range v.Rows {
+		c, ok := row[at].(*rel.Const)
+		if !ok {
+			return nil, false
+		}
+		d, _ := value.ParseJSON(strOf(c))
+		o, ok := d.(*value.Object)
+		if !ok {
+			continue
+		}
+		for _, m := range o.Members {
+			t := value.Dynamic
+			if k, ok := constOf(m.Value).(*rel.Const); ok && k.Value != nil {
+				t = k.T
+				if s, isText := k.Value.(string); isText && t == value.String {
+					if _, isTime := value.ParseDateTime(s); isTime && len(s) > 10 {
+						t = value.DateTime
+					}
+				}
+			}
+			if i := rel.Index(cols, prefix+m.Key); i < 0 {
+				cols = append(cols, rel.Column{Name: prefix + m.Key, Type: t})
+			} else if cols[i].Type != t {
+				cols[i].Type = value.Dynamic
+			}
+		}
+	}
+	return cols, true
+}
+
+func (b *binder) unpacked(in *table, bag rel.Column, cols []rel.Column, prefix string) *table {
+	var items []rel.Item
+	ref := &rel.Col{Name: bag.Name, T: bag.Type}
+	for _, c := range in.cols() {
+		if c.Name != bag.Name && rel.Index(cols, c.Name) < 0 {
+			items = append(items, rel.Item{Name: c.Name, Expr: &rel.Col{Name: c.Name, T: c.Type}})
+		}
+	}
+	for _, c := range cols {
+		key := c.Name
+		if len(prefix) < len(key) && key[:len(prefix)] == prefix {
+			key = key[len(prefix):]
+		} else if rel.Index(in.cols(), c.Name) >= 0 {
+			items = append(items, rel.Item{Name: c.Name, Expr: &rel.Col{Name: c.Name, T: c.Type}})
+			continue
+		}
+		x := b.cast(&rel.Path{X: ref, Steps: []rel.Step{rel.Field(key)}}, c.Type)
+		items = append(items, rel.Item{Name: c.Name, Expr: x})
+	}
+	return in.with(&rel.Project{In: in.rel, Items: items})
+}

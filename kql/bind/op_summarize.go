@@ -1,0 +1,431 @@
+package bind
+
+import (
+	"strconv"
+
+	"glassward/kql/builtin"
+	"glassward/kql/rel"
+	"glassward/kql/syntax"
+	"glassward/kql/value"
+)
+
+// aggregates collects the aggregates of a summarize as columns of its Aggregate.
+type aggregates struct {
+	keys  []rel.Item
+	items []rel.Item
+}
+
+// isKey says whether a column is a group key passed through under its name.
+func (a *aggregates) isKey(name string) bool {
+	for _, k := range a.keys {
+		if c, ok := k.Expr.(*rel.Col); ok && c.Name == name && k.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func countCall() rel.Expr { return call("count", value.Long) }
+
+func (b *binder) summarize(o *syntax.Summarize, in *table, sc *scope) *table {
+	n := newNames(nil)
+	keys := b.groupKeys(o.By, in, sc, n)
+	aggs := &aggregates{keys: keys}
+	out := rel.Refs(itemCols(keys))
+	simple := true
+	for _, it := range o.Aggs {
+		items := b.aggregateItem(it, in, sc, aggs, n)
+		for _, x := range items {
+			if _, ok := x.Expr.(*rel.Col); !ok {
+				simple = false
+			}
+			out = append(out, x)
+		}
+	}
+	agg := &rel.Aggregate{In: in.rel, Keys: keys, Aggs: aggs.items}
+	if simple && len(out) == len(keys)+len(aggs.items) {
+		// Every item is one aggregate: they take their names at once.
+		final := make([]rel.Item, len(aggs.items))
+		for i, x := range out[len(keys):] {
+			c := x.Expr.(*rel.Col)
+			if c.Name != aggs.items[i].Name {
+				simple = false
+				break
+			}
+			final[i] = rel.Item{Name: x.Name, Expr: aggs.items[i].Expr}
+		}
+		if simple {
+			agg.Aggs = final
+			return in.with(agg)
+		}
+	}
+	return in.with(&rel.Project{In: agg, Items: out})
+}
+
+func itemCols(items []rel.Item) []rel.Column {
+	cols := make([]rel.Column, len(items))
+	for i, it := range items {
+		cols[i] = rel.Column{Name: it.Name, Type: it.Expr.Type()}
+	}
+	return cols
+}
+
+func (b *binder) groupKeys(by []*syntax.NamedExpr, in *table, sc *scope, n *names) []rel.Item {
+	e := &env{sc: sc, cols: in.cols(), open: in.open}
+	var keys []rel.Item
+	for _, it := range by {
+		if cols, ok := b.pattern(it.Value, in); ok {
+			for _, c := range cols {
+				n.add(c.Name)
+				keys = append(keys, rel.Item{Name: c.Name, Expr: &rel.Col{Name: c.Name, T: c.Type}})
+			}
+			continue
+		}
+		for _, x := range b.items(it, e, n, true) {
+			if x.Expr.Type() == value.Dynamic {
+				b.errorf(WrongType, it, "convert it, for example with tostring()", "rows cannot be grouped by a value of type dynamic")
+				x.Expr = unknown()
+			}
+			keys = append(keys, x)
+		}
+	}
+	return keys
+}
+
+// aggregateItem binds one item of summarize. arg_max(x, *), take_any(*) and percentiles give several
+// columns.
+func (b *binder) aggregateItem(it *syntax.NamedExpr, in *table, sc *scope, aggs *aggregates, n *names) []rel.Item {
+	if it.Value == nil {
+		return nil
+	}
+	inner := &env{sc: sc, cols: in.cols(), open: in.open, inAgg: true}
+	if c, ok := it.Value.(*syntax.Call); ok {
+		if fn, ok := c.Func.(*syntax.Name); ok && sc.find(fn.Name) == nil {
+			if f, ok := builtin.Lookup(builtin.Aggregate, fn.Name); ok && f.Unsupported == "" {
+				switch f.Name {
+				case "arg_max", "arg_min":
+					return b.argExtreme(f, it, c, in, inner, aggs, n)
+				case "take_any", "any":
+					if len(c.Args) > 1 || len(c.Args) == 1 && isStar(c.Args[0].Value) {
+						return b.takeAny(f, it, c, in, inner, aggs, n)
+					}
+				case "percentiles":
+					return b.percentiles(it, c, inner, aggs, n)
+				}
+			}
+		}
+	}
+	x := b.expr(it.Value, &env{sc: sc, cols: in.cols(), open: in.open, aggs: aggs})
+	if len(it.Names) > 1 {
+		var out []rel.Item
+		for i, name := range it.Names {
+			n.add(name.Name)
+			out = append(out, rel.Item{Name: name.Name, Expr: b.index(x, rel.Long(int64(i)), it.Value)})
+		}
+		return out
+	}
+	name := it.Name()
+	switch {
+	case name != "":
+		if n.used[name] {
+			name = n.fresh(name)
+		}
+		n.add(name)
+	default:
+		if name = nameOf(it.Value); name == "" {
+			name = n.column()
+		} else {
+			name = n.fresh(name)
+		}
+	}
+	return []rel.Item{{Name: name, Expr: x}}
+}
+
+func isStar(e syntax.Expr) bool {
+	_, ok := e.(*syntax.Star)
+	return ok
+}
+
+// collect adds an aggregate and gives the reference to its column.
+func (b *binder) collect(aggs *aggregates, x rel.Expr) rel.Expr {
+	name := b.hiddenName("agg")
+	aggs.items = append(aggs.items, rel.Item{Name: name, Expr: x})
+	return &rel.Col{Name: name, T: x.Type()}
+}
+
+// aggregate binds a call of an aggregate that gives one value.
+func (b *binder) aggregate(f *builtin.Function, e *syntax.Call, en *env) rel.Expr {
+	x := b.aggregateCall(f, e, &env{sc: en.sc, cols: en.cols, open: en.open, inAgg: true})
+	if isUnknown(x) {
+		return x
+	}
+	return b.collect(en.aggs, x)
+}
+
+func (b *binder) aggregateCall(f *builtin.Function, e *syntax.Call, en *env) rel.Expr {
+	if f.Unsupported != "" {
+		b.unsupported(e, f.Unsupported)
+		return unknown()
+	}
+	if !b.argCount(f, e) {
+		return unknown()
+	}
+	var args []rel.Expr
+	bad := false
+	for i, a := range e.Args {
+		if isStar(a.Value) {
+			b.errorf(WrongArguments, a, "name the column", "* has no meaning for %s here", f.Name)
+			return unknown()
+		}
+		x := b.expr(a.Value, en)
+		if isUnknown(x) {
+			bad = true
+			continue
+		}
+		p := f.Param(i)
+		y, ok := b.coerce(x, p.Types)
+		if !ok && p.Name == "condition" {
+			y, ok = b.condition(x, a), true
+		}
+		if !ok {
+			b.errorf(WrongType, a, convertHint(x.Type(), p.Types[0]), "found a value of type %s for %s of %s, %s is needed", x.Type(), p.Name, f.Name, typeList(p.Types))
+			bad = true
+			continue
+		}
+		args = append(args, y)
+	}
+	if bad {
+		return unknown()
+	}
+	switch f.Name {
+	case "count":
+		args = nil
+	case "arg_max", "arg_min":
+		if len(args) == 1 {
+			name := map[string]string{"arg_max": "max", "arg_min": "min"}[f.Name]
+			return call(name, args[0].Type(), args[0])
+		}
+	case "min", "max", "minif", "maxif":
+		if args[0].Type() == value.Dynamic {
+			args[0] = b.cast(args[0], value.Real)
+		}
+	case "percentile", "percentiles_array":
+		for i := 1; i < len(args); i++ {
+			if args[i].Type() == value.Dynamic {
+				if c, ok := args[i].(*rel.Const); ok {
+					list, _ := elements(c)
+					args = append(args[:i], list...)
+				}
+			}
+			if i < len(args) {
+				args[i] = b.cast(args[i], value.Real)
+			}
+		}
+	}
+	return call(f.Name, b.resultType(f, args), args...)
+}
+
+// argExtreme binds arg_max and arg_min: the extreme itself, then the other values of its row.
+func (b *binder) argExtreme(f *builtin.Function, it *syntax.NamedExpr, c *syntax.Call, in *table, en *env, aggs *aggregates, n *names) []rel.Item {
+	if !b.argCount(f, c) {
+		return nil
+	}
+	by := b.expr(c.Args[0].Value, en)
+	if isUnknown(by) {
+		in.open = true
+		return nil
+	}
+	if by.Type() == value.Dynamic {
+		by = b.cast(by, value.Real)
+	}
+	type output struct {
+		name  string
+		e     rel.Expr
+		exact bool
+	}
+	first := c.Args[0]
+	name := nameOf(first.Value)
+	if first.Name() != "" {
+		name = first.Name()
+	}
+	if name == "" {
+		name = f.Prefix
+	}
+	outs := []output{{name, by, false}}
+	for _, a := range c.Args[1:] {
+		if cols, ok := b.pattern(a.Value, in); ok {
+			for _, col := range cols {
+				if aggs.isKey(col.Name) {
+					continue
+				}
+				if r, ok := by.(*rel.Col); ok && r.Name == col.Name {
+					continue
+				}
+				outs = append(outs, output{col.Name, &rel.Col{Name: col.Name, T: col.Type}, false})
+			}
+			continue
+		}
+		x := b.expr(a.Value, en)
+		if isUnknown(x) {
+			in.open = true
+			continue
+		}
+		nm := nameOf(a.Value)
+		if a.Name() != "" {
+			nm = a.Name()
+		}
+		outs = append(outs, output{nm, x, false})
+	}
+	for i := range it.Names {
+		if i < len(outs) {
+			outs[i].name, outs[i].exact = it.Names[i].Name, true
+		}
+	}
+	var items []rel.Item
+	for i, o := range outs {
+		var x rel.Expr
+		if i == 0 {
+			x = call(map[string]string{"arg_max": "max", "arg_min": "min"}[f.Name], by.Type(), by)
+		} else {
+			x = call(f.Name, o.e.Type(), o.e, by)
+		}
+		nm := o.name
+		switch {
+		case nm == "":
+			nm = n.column()
+		default:
+			nm = n.fresh(nm)
+		}
+		items = append(items, rel.Item{Name: nm, Expr: b.collect(aggs, x)})
+	}
+	return items
+}
+
+func (b *binder) takeAny(f *builtin.Function, it *syntax.NamedExpr, c *syntax.Call, in *table, en *env, aggs *aggregates, n *names) []rel.Item {
+	var items []rel.Item
+	add := func(name string, x rel.Expr) {
+		if i := len(items); i < len(it.Names) {
+			name = it.Names[i].Name
+		}
+		if name == "" {
+			name = n.column()
+		} else {
+			name = n.fresh(name)
+		}
+		items = append(items, rel.Item{Name: name, Expr: b.collect(aggs, call("take_any_row", x.Type(), x))})
+	}
+	for _, a := range c.Args {
+		if cols, ok := b.pattern(a.Value, in); ok {
+			for _, col := range cols {
+				if !aggs.isKey(col.Name) {
+					add(col.Name, &rel.Col{Name: col.Name, T: col.Type})
+				}
+			}
+			continue
+		}
+		if x := b.expr(a.Value, en); !isUnknown(x) {
+			add(nameOf(a.Value), x)
+		}
+	}
+	return items
+}
+
+func (b *binder) percentiles(it *syntax.NamedExpr, c *syntax.Call, en *env, aggs *aggregates, n *names) []rel.Item {
+	if len(c.Args) < 2 {
+		b.errorf(WrongArguments, c, "", "percentiles takes a value and at least one percentage")
+		return nil
+	}
+	x := b.expr(c.Args[0].Value, en)
+	if isUnknown(x) {
+		return nil
+	}
+	y, ok := b.coerce(x, []value.Type{value.Int, value.Long, value.Real, value.Decimal, value.DateTime, value.TimeSpan})
+	if !ok {
+		b.errorf(WrongType, c.Args[0], "", "found a value of type %s for percentiles, a number is needed", x.Type())
+		return nil
+	}
+	var items []rel.Item
+	for i, a := range c.Args[1:] {
+		p := b.cast(b.expr(a.Value, en), value.Real)
+		k, ok := p.(*rel.Const)
+		if !ok {
+			b.errorf(NotConstant, a, "", "a percentage must be a literal number")
+			continue
+		}
+		name := "percentile_" + nameOf(c.Args[0].Value) + percentileSuffix(a.Value)
+		if i < len(it.Names) {
+			name = it.Names[i].Name
+		}
+		items = append(items, rel.Item{Name: n.fresh(name), Expr: b.collect(aggs, call("percentile", y.Type(), y, k))})
+	}
+	return items
+}
+
+// makeSeries turns groups into arrays over an axis.
+func (b *binder) makeSeries(o *syntax.MakeSeries, in *table, sc *scope) *table {
+	if o.On == nil || o.Step == nil {
+		return in
+	}
+	e := &env{sc: sc, cols: in.cols(), open: in.open}
+	n := newNames(nil)
+	keys := b.groupKeys(o.By, in, sc, n)
+	on := b.items(o.On, e, n, true)
+	step := b.expr(o.Step, &env{sc: sc})
+	if len(on) == 0 || isUnknown(on[0].Expr) || isUnknown(step) {
+		return openTable()
+	}
+	axis := on[0]
+	if axis.Expr.Type() == value.Int {
+		axis.Expr = b.cast(axis.Expr, value.Long)
+	}
+	t := axis.Expr.Type()
+	ok := t == value.DateTime && step.Type() == value.TimeSpan || t == value.TimeSpan && step.Type() == value.TimeSpan || t.Numeric() && step.Type().Numeric()
+	if !ok {
+		b.errorf(WrongType, o.Step, "", "the axis is of type %s and the step of type %s", t, step.Type())
+		return openTable()
+	}
+	if t.Numeric() {
+		w := wider(t, step.Type())
+		axis.Expr, step, t = b.cast(axis.Expr, w), b.cast(step, w), w
+	}
+	bound := func(x syntax.Expr) rel.Expr {
+		if x == nil {
+			return nil
+		}
+		v := b.expr(x, &env{sc: sc})
+		if isUnknown(v) {
+			return v
+		}
+		if t.Numeric() && v.Type().Numeric() {
+			return b.cast(v, t)
+		}
+		if v.Type() != t {
+			b.errorf(WrongType, x, "", "the axis is of type %s and its end of type %s", t, v.Type())
+			return unknown()
+		}
+		return v
+	}
+	s := &rel.MakeSeries{In: in.rel, Keys: keys, Axis: axis, From: bound(o.From), To: bound(o.To), Step: step, Inclusive: o.InRange}
+	for _, a := range o.Aggs {
+		aggs := &aggregates{}
+		items := b.aggregateItem(a.Value, in, sc, aggs, n)
+		if len(items) != 1 || len(aggs.items) != 1 {
+			if len(aggs.items) > 0 {
+				b.errorf(WrongArguments, a, "one aggregate a series", "make-series takes plain aggregates")
+			}
+			continue
+		}
+		def := rel.Expr(rel.Long(0))
+		if a.Default != nil {
+			def = b.expr(a.Default, &env{sc: sc})
+		}
+		x := aggs.items[0].Expr
+		if x.Type() != value.Dynamic {
+			def = b.cast(def, x.Type())
+		}
+		s.Aggs = append(s.Aggs, rel.SeriesItem{Name: items[0].Name, Agg: x, Default: def})
+	}
+	return in.with(s)
+}
+
+var _ = strconv.Itoa

@@ -1,0 +1,196 @@
+package kql
+
+import (
+	"slices"
+	"strings"
+
+	"glassward/kql/bind"
+	"glassward/kql/diag"
+	"glassward/kql/rel"
+	"glassward/kql/sqlgen"
+	"glassward/kql/syntax"
+	"glassward/kql/value"
+)
+
+// maxSource bounds a query's text, in bytes.
+const maxSource = 1 << 20
+
+// Compile turns a query into a Program. The Program is nil if the diagnostics hold an error; warnings
+// come with one.
+func Compile(source string, o Options) (*Program, diag.List) {
+	if len(source) > maxSource {
+		var l diag.List
+		l.Errorf(bind.TooLarge, diag.At(0, 0), "", "the query is longer than %d bytes", maxSource)
+		return nil, l
+	}
+	file, diags := syntax.Parse(source)
+	bo := bind.Options{Placeholders: o.Placeholders, Watchlists: map[string]*rel.Values{}}
+	if o.Catalog != nil {
+		bo.Catalog = o.Catalog
+	}
+	for name, w := range o.Watchlists {
+		bo.Watchlists[name] = w.values()
+	}
+	bound, more := bind.Bind(file, bo)
+	for _, d := range more {
+		// A query that the parser could not read says so once.
+		if d.Code != bind.NoQuery || !diags.HasErrors() {
+			diags.Add(d)
+		}
+	}
+	diags.Sort()
+	if diags.HasErrors() || bound == nil {
+		return nil, diags
+	}
+	p := &Program{Columns: slices.Clone(bound.Rel.Columns()), Tree: rel.Text(bound.Rel)}
+	tree := bound.Rel
+	p.Tables = tables(tree)
+	p.Prefilters = prefilters(tree)
+	if n, why := rel.NotLocal(tree); n != nil {
+		at, ok := bound.Places[n]
+		if !ok {
+			at = file.Span()
+		}
+		p.NotLocal = &diag.Diagnostic{Code: notLocal, Severity: diag.Info, Span: at, Message: why, Hint: "run the rule as Scheduled"}
+	}
+	tree = rel.Pushdown(tree)
+	tree = rel.UseShadows(tree)
+	tree = rel.Prefilter(tree)
+	switch o.Window {
+	case ByTime:
+		tree = rel.ByTime(tree)
+	case BySeq:
+		tree = rel.BySeq(tree)
+	}
+	if o.Lineage {
+		tree = rel.Lineage(tree)
+		p.Lineage = true
+	}
+	tree = rel.Prune(tree)
+	p.Rewritten = rel.Text(tree)
+	q, err := sqlgen.DuckDB(tree)
+	if err != nil {
+		diags.Errorf(bind.TooLarge, file.Span(), "", "%s", err)
+		return nil, diags
+	}
+	p.SQL, p.Params = q.SQL, q.Params
+	return p, diags
+}
+
+// notLocal is the code of Program.NotLocal.
+const notLocal diag.Code = "KQL0301"
+
+func tables(r rel.Rel) []string {
+	var out []string
+	rel.Walk(r, func(r rel.Rel) {
+		if s, ok := r.(*rel.Scan); ok {
+			out = append(out, s.Table.Name)
+		}
+	})
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// prefilters gives what the tree's conditions demand of the records of each table.
+func prefilters(r rel.Rel) []Prefilter {
+	var out []Prefilter
+	for _, d := range rel.Demands(r) {
+		p := Prefilter{Table: d.Table}
+		for _, c := range d.Conditions {
+			op := map[rel.DemandOp]CondOp{rel.Equals: Equals, rel.EqualsFold: EqualsFold, rel.Contains: Contains, rel.ContainsFold: ContainsFold}[c.Op]
+			p.Conditions = append(p.Conditions, Condition{c.Column, op, c.Values})
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// values gives a watchlist as a table of constants, with the columns that Sentinel adds.
+func (w *Watchlist) values() *rel.Values {
+	v := &rel.Values{Cols: slices.Clone(w.Columns)}
+	add := func(name string, t value.Type) bool {
+		if rel.Index(v.Cols, name) >= 0 {
+			return false
+		}
+		v.Cols = append(v.Cols, rel.Column{Name: name, Type: t})
+		return true
+	}
+	item, key := add("_DTItemId", value.String), add("SearchKey", value.String)
+	updated := add("LastUpdatedTimeUTC", value.DateTime)
+	for i, r := range w.Rows {
+		row := make([]rel.Expr, 0, len(v.Cols))
+		for j, c := range w.Columns {
+			var cell any
+			if j < len(r) {
+				cell = r[j]
+			}
+			row = append(row, cellConst(cell, c.Type))
+		}
+		if item {
+			row = append(row, rel.Str(itemID(i)))
+		}
+		if key {
+			text := ""
+			if len(row) > 0 {
+				if c, ok := row[0].(*rel.Const); ok && c.Value != nil {
+					text = strings.Trim(value.JSON(c.Value), `"`)
+				}
+			}
+			row = append(row, rel.Str(text))
+		}
+		if updated {
+			row = append(row, rel.Null(value.DateTime))
+		}
+		v.Rows = append(v.Rows, row)
+	}
+	return v
+}
+
+func itemID(i int) string { return "item-" + strings.Trim(value.JSON(int64(i)), `"`) }
+
+// cellConst gives a cell of a watchlist as a constant of its column's type, null if it is of another.
+func cellConst(v any, t value.Type) *rel.Const {
+	switch x := v.(type) {
+	case bool:
+		if t == value.Bool {
+			return rel.Bool(x)
+		}
+	case int:
+		return cellConst(int64(x), t)
+	case int64:
+		switch t {
+		case value.Int, value.Long, value.DateTime, value.TimeSpan:
+			return &rel.Const{Value: x, T: t}
+		case value.Real, value.Decimal:
+			return &rel.Const{Value: float64(x), T: t}
+		case value.String:
+			return rel.Str(value.JSON(x))
+		}
+	case float64:
+		if t == value.Real || t == value.Decimal {
+			return &rel.Const{Value: x, T: t}
+		}
+	case string:
+		switch t {
+		case value.String:
+			return rel.Str(x)
+		case value.GUID:
+			if g, ok := value.ParseGUID(x); ok {
+				return &rel.Const{Value: g, T: t}
+			}
+		case value.DateTime:
+			if d, ok := value.ParseDateTime(x); ok {
+				return &rel.Const{Value: int64(d), T: t}
+			}
+		case value.TimeSpan:
+			if d, ok := value.ParseTimeSpan(x); ok {
+				return &rel.Const{Value: int64(d), T: t}
+			}
+		case value.Dynamic:
+			if _, ok := value.ParseJSON(x); ok {
+				return &rel.Const{Value: x, T: t}
+			}
+		}
+	}
+	return rel.Null(t)
+}

@@ -1,0 +1,132 @@
+package eval
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/csv"
+	"encoding/hex"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+func decode64(s string) ([]byte, bool) {
+	s = strings.TrimSpace(s)
+	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+		if b, err := enc.DecodeString(s); err == nil {
+			return b, true
+		}
+	}
+	return nil, false
+}
+
+func codecFunctions() []Function {
+	hash := func(name string, sum func([]byte) []byte) Function {
+		return fn(name, types(tStr), tStr, func(a []any) any { return hex.EncodeToString(sum([]byte(str(a[0])))) })
+	}
+	unpack := func(name string, open func(io.Reader) (io.Reader, error)) Function {
+		return fn(name, types(tStr), tStr, func(a []any) any {
+			b, ok := decode64(str(a[0]))
+			if !ok {
+				return ""
+			}
+			r, err := open(bytes.NewReader(b))
+			if err != nil {
+				return ""
+			}
+			out, err := io.ReadAll(io.LimitReader(r, MaxText))
+			if err != nil || !utf8.Valid(out) {
+				return ""
+			}
+			return string(out)
+		})
+	}
+	return []Function{
+		fn("base64_encode_tostring", types(tStr), tStr, func(a []any) any { return base64.StdEncoding.EncodeToString([]byte(str(a[0]))) }),
+		fn("base64_decode_tostring", types(tStr), tStr, func(a []any) any {
+			b, ok := decode64(str(a[0]))
+			if !ok || !utf8.Valid(b) {
+				return ""
+			}
+			return string(b)
+		}),
+		fn("base64_decode_toarray", types(tStr), tDyn, func(a []any) any {
+			b, ok := decode64(str(a[0]))
+			if !ok {
+				return nil
+			}
+			out := make([]any, len(b))
+			for i, c := range b {
+				out[i] = int64(c)
+			}
+			return js(out)
+		}),
+		hash("hash_md5", func(b []byte) []byte { s := md5.Sum(b); return s[:] }),
+		hash("hash_sha1", func(b []byte) []byte { s := sha1.Sum(b); return s[:] }),
+		hash("hash_sha256", func(b []byte) []byte { s := sha256.Sum256(b); return s[:] }),
+		unpack("gzip_decompress_from_base64_string", func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }),
+		unpack("zlib_decompress_from_base64_string", func(r io.Reader) (io.Reader, error) { return zlib.NewReader(r) }),
+		fn("parse_csv", types(tStr), tDyn, func(a []any) any {
+			r := csv.NewReader(strings.NewReader(str(a[0])))
+			r.LazyQuotes, r.FieldsPerRecord = true, -1
+			rec, err := r.Read()
+			if err != nil {
+				return nil
+			}
+			out := make([]any, len(rec))
+			for i, f := range rec {
+				out[i] = f
+			}
+			return js(out)
+		}),
+		fn("parse_command_line", types(tStr, tStr), tDyn, func(a []any) any { return commandLine(str(a[0])) }),
+	}
+}
+
+// commandLine splits by the rules of Windows: backslashes before a quote count in pairs.
+func commandLine(s string) any {
+	var out []any
+	var cur strings.Builder
+	in, have := false, false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\':
+			n := runLength(s[i:])
+			if i+n < len(s) && s[i+n] == '"' {
+				cur.WriteString(strings.Repeat(`\`, n/2))
+				if n%2 == 1 {
+					cur.WriteByte('"')
+					i++
+				}
+				i += n - 1
+			} else {
+				cur.WriteString(s[i : i+n])
+				i += n - 1
+			}
+			have = true
+		case c == '"':
+			in, have = !in, true
+		case (c == ' ' || c == '\t') && !in:
+			if have {
+				out = append(out, cur.String())
+				cur.Reset()
+				have = false
+			}
+		default:
+			cur.WriteByte(c)
+			have = true
+		}
+	}
+	if have {
+		out = append(out, cur.String())
+	}
+	if out == nil {
+		return nil
+	}
+	return js(out)
+}

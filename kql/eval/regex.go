@@ -1,0 +1,464 @@
+package eval
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"glassward/kql/value"
+)
+
+// regexCache keeps compiled expressions. It is bounded: when it is full it starts anew.
+type regexCache struct {
+	mu sync.Mutex
+	m  map[string]*regexp.Regexp
+}
+
+func (c *regexCache) get(s string) *regexp.Regexp {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if re, ok := c.m[s]; ok {
+		return re
+	}
+	if len(s) > 10000 {
+		return nil
+	}
+	re, err := regexp.Compile(s)
+	if err != nil {
+		re = nil
+	}
+	if c.m == nil || len(c.m) > 1000 {
+		c.m = map[string]*regexp.Regexp{}
+	}
+	c.m[s] = re
+	return re
+}
+
+func regexFunctions() []Function {
+	cache := &regexCache{}
+	trim := func(name string, start, end bool) Function {
+		return fn(name, types(tStr, tStr), tStr, func(a []any) any {
+			s := str(a[1])
+			if start {
+				if re := cache.get(`^(?:` + str(a[0]) + `)+`); re != nil {
+					if m := re.FindStringIndex(s); m != nil {
+						s = s[m[1]:]
+					}
+				}
+			}
+			if end {
+				if re := cache.get(`(?:` + str(a[0]) + `)+$`); re != nil {
+					if m := re.FindStringIndex(s); m != nil {
+						s = s[:m[0]]
+					}
+				}
+			}
+			return s
+		})
+	}
+	replace := func(text, rx, rewrite string) any {
+		re := cache.get(rx)
+		if re == nil {
+			return text
+		}
+		out := re.ReplaceAllString(text, goRewrite(rewrite))
+		return out
+	}
+	return []Function{
+		fn("matches", types(tStr, tStr), tBool, func(a []any) any {
+			re := cache.get(str(a[1]))
+			return re != nil && re.MatchString(str(a[0]))
+		}),
+		trim("trim", true, true), trim("trim_start", true, false), trim("trim_end", false, true),
+		fn("replace_regex", types(tStr, tStr, tStr), tStr, func(a []any) any { return replace(str(a[0]), str(a[1]), str(a[2])) }),
+		fn("replace", types(tStr, tStr, tStr), tStr, func(a []any) any { return replace(str(a[2]), str(a[0]), str(a[1])) }),
+		fn("extract", types(tStr, tLong, tStr), tStr, func(a []any) any {
+			re := cache.get(str(a[0]))
+			if re == nil {
+				return ""
+			}
+			m := re.FindStringSubmatch(str(a[2]))
+			if i := long(a[1], 0); i >= 0 && i < int64(len(m)) {
+				return m[i]
+			}
+			return ""
+		}),
+		nfn("extract_all", types(tStr, tDyn, tStr), tDyn, func(a []any) any {
+			re := cache.get(str(a[0]))
+			if re == nil {
+				return nil
+			}
+			var want []int
+			if list, ok := array(a[1]); ok {
+				for _, e := range list {
+					switch v := e.(type) {
+					case int64:
+						if v >= 0 && v <= int64(re.NumSubexp()) {
+							want = append(want, int(v))
+						}
+					case string:
+						if i := re.SubexpIndex(v); i >= 0 {
+							want = append(want, i)
+						}
+					}
+				}
+			} else if n := re.NumSubexp(); n == 0 {
+				want = []int{0}
+			} else {
+				for i := 1; i <= n; i++ {
+					want = append(want, i)
+				}
+			}
+			var out []any
+			for _, m := range re.FindAllStringSubmatch(str(a[2]), 1<<16) {
+				if len(want) == 1 {
+					out = append(out, m[want[0]])
+					continue
+				}
+				var groups []any
+				for _, i := range want {
+					groups = append(groups, m[i])
+				}
+				out = append(out, groups)
+			}
+			if out == nil {
+				return nil
+			}
+			return js(out)
+		}),
+		nfn("countof", types(tStr, tStr, tStr), tLong, func(a []any) any {
+			s, t := str(a[0]), str(a[1])
+			if str(a[2]) == "regex" {
+				re := cache.get(t)
+				if re == nil {
+					return nil
+				}
+				return int64(len(re.FindAllStringIndex(s, -1)))
+			}
+			if t == "" {
+				return int64(0)
+			}
+			n := int64(0)
+			for i := strings.Index(s, t); i >= 0; i = strings.Index(s, t) { // occurrences may overlap
+				n++
+				_, size := utf8.DecodeRuneInString(s[i:])
+				s = s[i+size:]
+			}
+			return n
+		}),
+		nfn("indexof_regex", types(tStr, tStr, tLong, tLong, tLong), tLong, func(a []any) any {
+			re := cache.get(str(a[1]))
+			if re == nil {
+				return nil
+			}
+			return indexOf(str(a[0]), a[2], a[3], a[4], func(s string) (int, int) {
+				m := re.FindStringIndex(s)
+				if m == nil {
+					return -1, 0
+				}
+				return m[0], m[1] - m[0]
+			})
+		}),
+		fn("regex_quote", types(tStr), tStr, func(a []any) any { return quoteRegex(str(a[0])) }),
+	}
+}
+
+func quoteRegex(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r < utf8.RuneSelf && r != '_' && !alnum(r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// goRewrite turns \1 into Go's ${1}.
+func goRewrite(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '$':
+			b.WriteString("$$")
+		case c == '\\' && i+1 < len(s) && s[i+1] >= '0' && s[i+1] <= '9':
+			i++
+			b.WriteString("${" + string(s[i]) + "}")
+		case c == '\\' && i+1 < len(s):
+			i++
+			b.WriteByte(s[i])
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// patternFunctions are what the operators parse and parse-kv call for each text.
+func patternFunctions() []Function {
+	cache := &regexCache{}
+	return []Function{
+		fn("parse_pattern", types(tStr, tStr), tDyn, func(a []any) any { return parsePattern(cache, str(a[0]), str(a[1])) }),
+		fn("parse_kv", types(tStr, tStr), tDyn, func(a []any) any { return parseKV(cache, str(a[0]), str(a[1])) }),
+	}
+}
+
+// parsePattern matches a text against the parts of a parse pattern and gives the texts of its columns.
+func parsePattern(cache *regexCache, s, spec string) any {
+	o, ok := bag(spec)
+	if !ok {
+		return nil
+	}
+	get := func(k string) any { v, _ := o.Get(k); return v }
+	parts, _ := get("parts").([]any)
+	kind := str(get("kind"))
+	var rx strings.Builder
+	flags := ""
+	for _, f := range str(get("flags")) {
+		if strings.ContainsRune("imsU", f) {
+			flags += string(f)
+		}
+	}
+	if kind != "regex" {
+		flags = "s"
+	}
+	if flags != "" {
+		rx.WriteString("(?" + flags + ")")
+	}
+	if kind != "regex" {
+		rx.WriteString("^")
+	}
+	var colTypes []string
+	for i, p := range parts {
+		part, _ := p.([]any)
+		if len(part) == 0 {
+			continue
+		}
+		last := i == len(parts)-1
+		lazy := "*?"
+		if last && kind != "regex" {
+			lazy = "*"
+		} else if kind == "regex" {
+			lazy = "*"
+		}
+		switch str(part[0]) {
+		case "star":
+			rx.WriteString("." + lazy)
+		case "text":
+			if kind == "regex" {
+				rx.WriteString("(?:" + str(part[1]) + ")")
+			} else {
+				rx.WriteString(regexp.QuoteMeta(str(part[1])))
+			}
+		case "column":
+			t := str(part[1])
+			colTypes = append(colTypes, t)
+			switch {
+			case kind == "regex" && (t == "long" || t == "int"):
+				rx.WriteString(`(-?\d+)`)
+			case kind == "regex" && t != "string":
+				rx.WriteString("(." + lazy + ")")
+			case (t == "long" || t == "int") && kind == "simple" && !last:
+				rx.WriteString(`(\s*[-+]?(?:0x[0-9a-fA-F]+|\d+)\s*)`)
+			case (t == "real" || t == "decimal") && kind == "simple" && !last:
+				rx.WriteString(`([-+]?[0-9.eE+-]*?)`)
+			default:
+				rx.WriteString("(." + lazy + ")")
+			}
+		}
+	}
+	if kind != "regex" {
+		rx.WriteString("$")
+	}
+	re := cache.get(rx.String())
+	if re == nil {
+		return nil
+	}
+	m := re.FindStringSubmatch(s)
+	if m == nil {
+		if kind != "simple" || len(parts) == 0 {
+			return nil
+		}
+		return nil
+	}
+	// Groups of the pattern's own regular expressions come between the columns'; named types tell them
+	// apart only by count, so nested groups are skipped by position.
+	groups := columnGroups(re, len(colTypes), parts, kind)
+	out := make([]any, len(colTypes))
+	for i, t := range colTypes {
+		text := m[groups[i]]
+		out[i] = text
+		if t == "string" {
+			continue
+		}
+		if !converts(text, t) {
+			if kind == "simple" || kind == "regex" && false {
+				return nil
+			}
+			out[i] = nil
+		}
+	}
+	return js(out)
+}
+
+// columnGroups gives the number of the capturing group of each column.
+func columnGroups(re *regexp.Regexp, n int, parts []any, kind string) []int {
+	out := make([]int, 0, n)
+	at := 1
+	for _, p := range parts {
+		part, _ := p.([]any)
+		if len(part) == 0 {
+			continue
+		}
+		switch str(part[0]) {
+		case "text":
+			if kind == "regex" {
+				if sub, err := regexp.Compile(str(part[1])); err == nil {
+					at += sub.NumSubexp()
+				}
+			}
+		case "column":
+			out = append(out, min(at, re.NumSubexp()))
+			at++
+		}
+	}
+	return out
+}
+
+func converts(s, t string) bool {
+	switch t {
+	case "int":
+		return small(textLong(s)) != nil
+	case "long":
+		return textLong(s) != nil
+	case "real", "decimal":
+		return textReal(s) != nil
+	case "bool":
+		return textBool(s) != nil
+	case "datetime":
+		return textTime(s) != nil
+	case "timespan":
+		return textSpan(s) != nil
+	case "guid":
+		return textGUID(s) != nil
+	}
+	return true
+}
+
+// parseKV takes the values of keys out of a text.
+func parseKV(cache *regexCache, s, spec string) any {
+	o, ok := bag(spec)
+	if !ok {
+		return nil
+	}
+	get := func(k string) string { v, _ := o.Get(k); return str(v) }
+	found := map[string]string{}
+	if rx := get("regex"); rx != "" {
+		if re := cache.get(rx); re != nil && re.NumSubexp() >= 2 {
+			for _, m := range re.FindAllStringSubmatch(s, 1<<16) {
+				if _, dup := found[m[1]]; !dup {
+					found[m[1]] = m[2]
+				}
+			}
+		}
+	} else {
+		pair, kv := get("pair_delimiter"), get("kv_delimiter")
+		if pair == "" {
+			pair = " "
+		}
+		if kv == "" {
+			kv = "="
+		}
+		quotes := get("quote")
+		if get("greedy") == "true" {
+			parseGreedy(s, pair, kv, found)
+		} else {
+			parsePairs(s, pair, kv, quotes, get("escape"), found)
+		}
+	}
+	cols, _ := o.Get("columns")
+	names, _ := cols.([]any)
+	out := make([]any, len(names))
+	for i, n := range names {
+		if v, ok := found[str(n)]; ok {
+			out[i] = v
+		}
+	}
+	return js(out)
+}
+
+func parsePairs(s, pair, kv, quotes, escape string, found map[string]string) {
+	open, end := "", ""
+	if r := []rune(quotes); len(r) > 0 {
+		open, end = string(r[0]), string(r[len(r)-1])
+	}
+	for s != "" {
+		s = strings.TrimLeft(s, " ")
+		i := strings.Index(s, kv)
+		if i < 0 {
+			return
+		}
+		if p := strings.Index(s, pair); p >= 0 && p < i {
+			s = s[p+len(pair):]
+			continue
+		}
+		key := strings.TrimSpace(s[:i])
+		s = s[i+len(kv):]
+		var v string
+		if open != "" && strings.HasPrefix(s, open) {
+			var b strings.Builder
+			s = s[len(open):]
+			for s != "" && !strings.HasPrefix(s, end) {
+				if escape != "" && strings.HasPrefix(s, escape) && len(s) > len(escape) {
+					s = s[len(escape):]
+				}
+				_, n := utf8.DecodeRuneInString(s)
+				b.WriteString(s[:n])
+				s = s[n:]
+			}
+			v = b.String()
+			s = strings.TrimPrefix(s, end)
+			if j := strings.Index(s, pair); j >= 0 {
+				s = s[j+len(pair):]
+			} else {
+				s = ""
+			}
+		} else if j := strings.Index(s, pair); j >= 0 {
+			v, s = s[:j], s[j+len(pair):]
+		} else {
+			v, s = s, ""
+		}
+		if len(key) > 1 && open != "" && strings.HasPrefix(key, open) && strings.HasSuffix(key, end) {
+			key = key[len(open) : len(key)-len(end)]
+		}
+		if _, dup := found[key]; !dup {
+			found[key] = v
+		}
+	}
+}
+
+// parseGreedy lets values hold the pair delimiter: a value ends before the next key.
+func parseGreedy(s, pair, kv string, found map[string]string) {
+	parts := strings.Split(s, kv)
+	key := strings.TrimSpace(parts[0])
+	if i := strings.LastIndex(parts[0], pair); i >= 0 {
+		key = strings.TrimSpace(parts[0][i+len(pair):])
+	}
+	for i := 1; i < len(parts); i++ {
+		v, next := parts[i], ""
+		if i < len(parts)-1 {
+			if j := strings.LastIndex(v, pair); j >= 0 {
+				v, next = v[:j], strings.TrimSpace(v[j+len(pair):])
+			}
+		}
+		if _, dup := found[key]; !dup {
+			found[key] = v
+		}
+		key = next
+	}
+}
+
+var _ = strconv.Itoa
+var _ = value.JSON

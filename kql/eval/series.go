@@ -1,0 +1,199 @@
+package eval
+
+import (
+	"math"
+
+	"glassward/kql/value"
+)
+
+func seriesFunctions() []Function {
+	pair := func(name string, f func(x, y float64) any, whole func(x, y int64) any) Function {
+		return fn(name, types(tDyn, tDyn), tDyn, func(a []any) any {
+			x, ok := array(a[0])
+			y, ok2 := array(a[1])
+			if !ok || !ok2 {
+				return nil
+			}
+			out := make([]any, max(len(x), len(y)))
+			for i := range out {
+				if i >= len(x) || i >= len(y) {
+					continue
+				}
+				m, isInt := x[i].(int64)
+				n, isInt2 := y[i].(int64)
+				if isInt && isInt2 && whole != nil {
+					out[i] = whole(m, n)
+					continue
+				}
+				if rank(x[i]) == 1 && rank(y[i]) == 1 {
+					out[i] = f(real(x[i], 0), real(y[i], 0))
+				}
+			}
+			return js(out)
+		})
+	}
+	single := func(name string, f func(v any) any) Function {
+		return fn(name, types(tDyn), tDyn, func(a []any) any {
+			x, ok := array(a[0])
+			if !ok {
+				return nil
+			}
+			for i := range x {
+				x[i] = f(x[i])
+			}
+			return js(x)
+		})
+	}
+	fill := func(name string, back bool) Function {
+		return nfn(name, types(tDyn, tDyn), tDyn, func(a []any) any {
+			x, ok := array(a[0])
+			if !ok {
+				return nil
+			}
+			missing := key(dyn(a[1]))
+			var last any
+			have := false
+			for k := range x {
+				i := k
+				if back {
+					i = len(x) - 1 - k
+				}
+				if key(x[i]) != missing {
+					last, have = x[i], true
+				} else if have {
+					x[i] = last
+				}
+			}
+			return js(x)
+		})
+	}
+	return []Function{
+		// series lays values out at places; between them stands a default.
+		nfn("series", types(tDyn, tDyn, tLong, tDyn), tDyn, func(a []any) any {
+			places, _ := array(a[0])
+			values, _ := array(a[1])
+			n := min(max(long(a[2], 0), 0), MaxItems)
+			out := make([]any, n)
+			def := dyn(a[3])
+			for i := range out {
+				out[i] = def
+			}
+			for i, p := range places {
+				if k := long(p, -1); k >= 0 && k < n && i < len(values) {
+					out[k] = values[i]
+				}
+			}
+			return js(out)
+		}),
+		// axis gives the axis of a series: its kind, its length, start and step as reals and as whole numbers.
+		nfn("axis", types(tStr, tLong, tReal, tReal, tLong, tLong), tDyn, func(a []any) any {
+			n := min(max(long(a[1], 0), 0), MaxItems)
+			out := make([]any, n)
+			for i := range out {
+				k := long(a[4], 0) + int64(i)*long(a[5], 0)
+				switch str(a[0]) {
+				case "datetime":
+					out[i] = value.Ticks(k)
+				case "timespan":
+					out[i] = value.Span(k)
+				case "real":
+					out[i] = real(a[2], 0) + float64(i)*real(a[3], 0)
+				default:
+					out[i] = k
+				}
+			}
+			return js(out)
+		}),
+		pair("series_add", func(x, y float64) any { return x + y }, func(x, y int64) any { return x + y }),
+		pair("series_subtract", func(x, y float64) any { return x - y }, func(x, y int64) any { return x - y }),
+		pair("series_multiply", func(x, y float64) any { return x * y }, func(x, y int64) any { return x * y }),
+		pair("series_divide", func(x, y float64) any { return x / y }, nil),
+		pair("series_greater", func(x, y float64) any { return x > y }, nil),
+		pair("series_less", func(x, y float64) any { return x < y }, nil),
+		pair("series_equals", func(x, y float64) any { return x == y }, nil),
+		single("series_abs", func(v any) any {
+			switch v := v.(type) {
+			case int64:
+				return max(v, -v)
+			case float64:
+				return math.Abs(v)
+			}
+			return nil
+		}),
+		single("series_sign", func(v any) any {
+			if rank(v) != 1 {
+				return nil
+			}
+			f := real(v, 0)
+			switch {
+			case f > 0:
+				return int64(1)
+			case f < 0:
+				return int64(-1)
+			}
+			return int64(0)
+		}),
+		nfn("series_fill_const", types(tDyn, tDyn, tDyn), tDyn, func(a []any) any {
+			x, ok := array(a[0])
+			if !ok {
+				return nil
+			}
+			missing, with := key(dyn(a[2])), dyn(a[1])
+			for i := range x {
+				if key(x[i]) == missing {
+					x[i] = with
+				}
+			}
+			return js(x)
+		}),
+		fill("series_fill_forward", false), fill("series_fill_backward", true),
+		vfn("series_stats_dynamic", types(tDyn, tDyn), tDyn, func(a []any) any {
+			x, ok := array(a[0])
+			if !ok || len(x) == 0 {
+				return nil
+			}
+			minI, maxI, n := -1, -1, 0.0
+			lo, hi, sum := math.Inf(1), math.Inf(-1), 0.0
+			for i, e := range x {
+				if rank(e) != 1 {
+					continue
+				}
+				f := real(e, 0)
+				if f < lo {
+					lo, minI = f, i
+				}
+				if f > hi {
+					hi, maxI = f, i
+				}
+				sum += f
+				n++
+			}
+			if n == 0 {
+				return nil
+			}
+			avg := sum / n
+			sq := 0.0
+			for _, e := range x {
+				if rank(e) == 1 {
+					d := real(e, 0) - avg
+					sq += d * d
+				}
+			}
+			v := 0.0
+			if n > 1 {
+				v = sq / (n - 1)
+			}
+			o := &value.Object{}
+			o.Set("min", lo)
+			o.Set("min_idx", int64(minI))
+			o.Set("max", hi)
+			o.Set("max_idx", int64(maxI))
+			o.Set("avg", avg)
+			o.Set("stdev", math.Sqrt(v))
+			o.Set("variance", v)
+			o.Set("sum", sum)
+			o.Set("len", int64(len(x)))
+			return js(o)
+		}),
+	}
+}
