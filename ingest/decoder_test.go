@@ -203,6 +203,7 @@ func TestTenantGuard(t *testing.T) {
 		`{"TimeGenerated":"2026-11-20T10:00:00Z","TenantId":"workspace","AADTenantId":"bbbb-2","Type":"AuditLogs"}` + "\n" +
 		`{"TimeGenerated":"2026-11-20T10:00:00Z","TenantId":"workspace","AADTenantId":"aaaa-1","Type":"AuditLogs"}` + "\n" +
 		`{"CreationTime":"2026-11-20T10:00:00","Operation":"UserLoggedIn","RecordType":15,"OrganizationId":"bbbb-2"}` + "\n" +
+		`{"time":"2026-11-20T10:00:00Z","category":"SignInLogs","tenantId":"aaaa-1","resourceId":"/TENANTS/BBBB-2/providers/Microsoft.aadiam"}` + "\n" +
 		`{"id":"g","createdDateTime":"2026-11-20T10:00:00Z","appId":"x","ipAddress":"203.0.113.7"}`
 	records, rejects, _, _ := decode(t, text, ingest.DecoderOptions{Tenant: "aaaa-1"})
 	var lines []int
@@ -212,7 +213,7 @@ func TestTenantGuard(t *testing.T) {
 			t.Errorf("line %d has the tenant %q", rec.Line, rec.Tenant)
 		}
 	}
-	if fmt.Sprint(lines) != "[1 5 7]" || len(rejects) != 4 {
+	if fmt.Sprint(lines) != "[1 5 8]" || len(rejects) != 5 {
 		t.Errorf("records of lines %v, rejects %+v", lines, rejects)
 	}
 	for _, x := range rejects {

@@ -21,10 +21,17 @@ func (e *engine) identify(b *binding, rec *glassward.Record) (reason string) {
 		// In the form of Log Analytics TenantId is the workspace.
 		tenant = e.knownText(0, wkTenantID)
 	}
+	resource := ""
+	if b.shape == Diagnostic || b.shape == Columns {
+		resource = resourceTenant(e.knownText(0, wkResourceID))
+	}
 	if tenant == "" && b.shape == Diagnostic {
-		tenant = resourceTenant(e.knownText(0, wkResourceID))
+		tenant = resource
 	}
 	want := e.options.Tenant
+	if want != "" && resource != "" && !strings.EqualFold(resource, want) {
+		tenant = resource
+	}
 	if tenant != "" {
 		if tenant != e.tenant {
 			e.tenant, e.tenantLower = strings.Clone(tenant), strings.ToLower(strings.Clone(tenant))
@@ -45,7 +52,7 @@ func (e *engine) identify(b *binding, rec *glassward.Record) (reason string) {
 		}
 	}
 	if b.tenant >= 0 && rec.Values[b.tenant].Str == "" && rec.Tenant != "" && b.shape == Diagnostic {
-		rec.Values[b.tenant] = glassward.String(tenant)
+		rec.Values[b.tenant] = glassward.String(rec.Tenant)
 	}
 	for _, alternative := range b.identity {
 		if v := &rec.Values[alternative[0]]; v.Str != "" {

@@ -295,6 +295,8 @@ type tableMap struct {
 type target struct {
 	column int16
 	rank   uint8
+	// scalar says that an object is not taken: paths lead into it.
+	scalar bool
 }
 
 const (
@@ -383,7 +385,8 @@ func (m *mapping) compile(shape Shape, t *schema.Table) *tableMap {
 	wants := [2]map[string]int{make(map[string]int), make(map[string]int)}
 	claim := func(s source, column, rank, want int) {
 		if old, taken := wants[s.level][s.key]; !taken || old > want {
-			tm.direct[s.level][s.key] = target{int16(column), uint8(rank)}
+			into := func(o source) bool { return o.level == s.level && o.key == s.key && len(o.path) > 0 }
+			tm.direct[s.level][s.key] = target{int16(column), uint8(rank), slices.ContainsFunc(lists[column], into)}
 			wants[s.level][s.key] = want
 		}
 	}
@@ -431,7 +434,9 @@ func (m *mapping) compile(shape Shape, t *schema.Table) *tableMap {
 		}
 	}
 	for _, s := range drop {
-		tm.direct[s.level][s.key] = target{column: toNowhere}
+		if _, taken := tm.direct[s.level][s.key]; !taken {
+			tm.direct[s.level][s.key] = target{column: toNowhere}
+		}
 	}
 	tm.plain = make([]bool, len(t.Columns))
 	for i, c := range t.Columns {

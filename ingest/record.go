@@ -50,7 +50,7 @@ func (e *engine) record(batch *Batch) (rec glassward.Record, shape Shape, reason
 				e.extras = append(e.extras, int32(i))
 			}
 			continue
-		case empty(en):
+		case empty(en), t.scalar && (en.kind == kObject || en.kind == kArray):
 			continue
 		case en.kind == kString && en.f == 0 && b.plain[t.column] && e.ranks[t.column] == noRank:
 			// The common case: a text that goes where nothing is, as it is.
