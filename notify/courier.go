@@ -24,8 +24,9 @@ type Options struct {
 	// Fallback names the groups that get a tenant's notice whose own group does
 	// not exist; nil for none.
 	Fallback func(tenant string) []string
-	// Trouble is told what stands between us and a receiver. It is called one
-	// receiver at a time and may take its time; nil for nobody.
+	// Trouble is told what stands between us and a receiver; nil for nobody. It
+	// may commit a health notice and Wake the courier, but must not wait for a
+	// delivery. It may be called by several receivers at once.
 	Trouble func(Trouble)
 	// Link gives the address of a notice's incident, Rule what is known of a rule
 	// by its id. Either may be nil.

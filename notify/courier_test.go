@@ -5,9 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +14,6 @@ import (
 
 	"glassward"
 	"glassward/internal/fault"
-	"glassward/internal/mailsink"
 )
 
 // A memoryOutbox is an outbox without a disk.
@@ -188,141 +184,6 @@ func (l *troubles) String() string {
 }
 
 func accept(context.Context, Message) Outcome { return Outcome{Verdict: Accepted, Answer: "ok"} }
-
-// TestReceiverDownForAnHour is the outage of one mail server, in virtual time
-// and with real SMTP and HTTP: everything is delivered afterwards, each mail
-// once, and the other mail server and the webhook are not delayed by it.
-func TestReceiverDownForAnHour(t *testing.T) {
-	for _, how := range []string{"refuses connections", "hangs"} {
-		t.Run(how, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				well, ill, hooks := mailsink.NewPipe(), mailsink.NewPipe(), mailsink.NewPipe()
-				good, bad := mailsink.New(mailsink.Options{}), mailsink.New(mailsink.Options{})
-				good.Serve(well)
-				bad.Serve(ill)
-				var calls sync.Map
-				hook := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					_, _ = io.Copy(io.Discard, r.Body)
-					calls.Store(r.Header.Get("webhook-id"), time.Now())
-				})}
-				go hook.Serve(hooks)
-				down := true
-				var mu sync.Mutex
-				setDown := func(v bool) { mu.Lock(); down = v; mu.Unlock() }
-				dial := func(ctx context.Context, network, address string) (net.Conn, error) {
-					mu.Lock()
-					isDown := down
-					mu.Unlock()
-					switch {
-					case strings.HasPrefix(address, "bad.example"):
-						if !isDown {
-							return ill.Dial(ctx, network, address)
-						}
-						if how == "hangs" {
-							client, server := net.Pipe()
-							go func() { _, _ = io.Copy(io.Discard, server) }()
-							return client, nil
-						}
-						return nil, errors.New("connection refused")
-					case strings.HasPrefix(address, "127.0.0.1"):
-						return hooks.Dial(ctx, network, address)
-					}
-					return well.Dial(ctx, network, address)
-				}
-				config := Config{
-					MailServers: []MailServer{
-						{Name: "good", Host: "good.example", TLS: Opportunistic, From: "gw@example.net"},
-						{Name: "bad", Host: "bad.example", TLS: Opportunistic, From: "gw@example.net"},
-					},
-					ActionGroups: []ActionGroup{{
-						Name:  "oncall",
-						Email: []EmailReceiver{{Name: "a", EmailAddress: "a@example.org", Server: "good"}, {Name: "b", EmailAddress: "b@example.org", Server: "bad"}},
-						Webhook: []WebhookReceiver{
-							{Name: "h", ServiceURI: "http://127.0.0.1/hook", AllowedNetworks: []string{"127.0.0.0/8"}},
-						},
-					}},
-				}
-				if err := config.Validate(); err != nil {
-					t.Fatal(err)
-				}
-				fleet, err := NewFleet(config, Network{Dial: dial})
-				if err != nil {
-					t.Fatal(err)
-				}
-				box, told := newOutbox(), &troubles{}
-				c, end := run(t, Options{Outbox: box, Fleet: fleet, Trouble: told.tell})
-
-				const notices = 60
-				owed := map[string]time.Time{}
-				for i := range notices {
-					id := fmt.Sprintf("n%02d", i)
-					owed[id] = time.Now()
-					box.owe(id, "oncall")
-					c.Wake()
-					time.Sleep(time.Minute)
-				}
-				for id, at := range owed {
-					if d := box.of("oncall/a")[glassward.NoticeID(id)]; d.Status != glassward.Delivered || d.Settled.Sub(at) > time.Second {
-						t.Errorf("a, %s: %s after %s", id, d.Status, d.Settled.Sub(at))
-					}
-					called, ok := calls.Load(id)
-					if !ok || called.(time.Time).Sub(at) > time.Second {
-						t.Errorf("h, %s: not called within a second", id)
-					}
-				}
-				if n := len(bad.Mails()); n != 0 {
-					t.Fatalf("the server that is down took %d mails", n)
-				}
-
-				setDown(false)
-				up := time.Now()
-				ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
-				defer cancel()
-				mails, err := bad.Wait(ctx, notices)
-				if err != nil {
-					t.Fatal(err)
-				}
-				synctest.Wait()
-				t.Logf("all delivered %s after the server was well again", time.Since(up))
-				ids := map[string]int{}
-				for _, m := range mails {
-					ids[m.Header("Message-ID")]++
-				}
-				for id := range owed {
-					if n := ids["<"+id+"@example.net>"]; n != 1 {
-						t.Errorf("%s came %d times", id, n)
-					}
-					if d := box.of("oncall/b")[glassward.NoticeID(id)]; d.Status != glassward.Delivered {
-						t.Errorf("b, %s: %s", id, d.Status)
-					}
-				}
-				if got, want := told.String(), "receiver-failing oncall/b over=false\nreceiver-failing oncall/b over=true\n"; got != want {
-					t.Errorf("troubles:\n%swant:\n%s", got, want)
-				}
-				// No page waited longer than five minutes between two attempts; where
-				// each attempt takes its whole timeout, the queue's turn comes on top.
-				most := 5 * time.Minute
-				if how == "hangs" {
-					most += notices * defaultMailTimeout / perReceiver
-				}
-				attempts := box.attemptsAt("oncall/b", "n00")
-				if len(attempts) < 5 {
-					t.Errorf("%d attempts in an hour", len(attempts))
-				}
-				for i := 1; i < len(attempts); i++ {
-					gap := attempts[i].At.Sub(attempts[i-1].At.Add(attempts[i-1].Took))
-					if gap > most {
-						t.Errorf("%s between attempts %d and %d", gap, i, i+1)
-					}
-				}
-				end()
-				good.Close()
-				bad.Close()
-				hook.Close()
-			})
-		})
-	}
-}
 
 // TestHangingReceiver holds up itself alone, and its second notice has a
 // second lane.

@@ -2,7 +2,6 @@ package notify
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -14,9 +13,7 @@ import (
 	"time"
 
 	"glassward"
-	"glassward/internal/mailsink"
 
-	"github.com/emersion/go-smtp"
 	"go.uber.org/goleak"
 )
 
@@ -39,21 +36,6 @@ func caFile(t testing.TB, pem []byte) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-// sink starts a mail server on a socket.
-func sink(t testing.TB, o mailsink.Options) *mailsink.Sink {
-	t.Helper()
-	s, err := mailsink.Listen("127.0.0.1:0", o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
 }
 
 // mailTo makes a fleet with one e-mail receiver, "oncall/duty", on a server.
@@ -83,123 +65,6 @@ func deliver(t testing.TB, f *Fleet) Outcome {
 	}
 	g, _ := f.config.Group("oncall")
 	return r.Deliver(t.Context(), newMessage(signIn(), g, link, ruleFacts))
-}
-
-// TestEmailSecurity sends through every kind of protection and login to a real
-// server, and tries what must not work.
-func TestEmailSecurity(t *testing.T) {
-	config, ca, err := mailsink.SelfSigned(time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	trusted := caFile(t, ca)
-	password := secret(t, "correct horse")
-	wrong := secret(t, "battery staple")
-	open := mailsink.Options{}
-	protected := mailsink.Options{TLS: config}
-	login := mailsink.Options{TLS: config, Username: "gw", Password: "correct horse"}
-	for _, c := range []struct {
-		name     string
-		server   mailsink.Options
-		implicit bool
-		client   MailServer
-		want     Verdict
-		answer   string // part of it
-		user     string
-		tls      bool
-	}{
-		{name: "plain on loopback", server: open, client: MailServer{TLS: Plain}, want: Accepted, answer: "250"},
-		{name: "starttls", server: protected, client: MailServer{CAFile: trusted}, want: Accepted, tls: true},
-		{name: "starttls, auto login", server: login, client: MailServer{CAFile: trusted, Username: "gw", Password: password}, want: Accepted, user: "gw", tls: true},
-		{name: "starttls, PLAIN", server: login, client: MailServer{CAFile: trusted, Auth: AuthPlain, Username: "gw", Password: password}, want: Accepted, user: "gw", tls: true},
-		{name: "starttls, LOGIN", server: login, client: MailServer{CAFile: trusted, Auth: AuthLogin, Username: "gw", Password: password}, want: Accepted, user: "gw", tls: true},
-		{name: "implicit, login", server: login, implicit: true, client: MailServer{TLS: ImplicitTLS, CAFile: trusted, Username: "gw", Password: password}, want: Accepted, user: "gw", tls: true},
-		{name: "opportunistic with", server: protected, client: MailServer{TLS: Opportunistic, CAFile: trusted}, want: Accepted, tls: true},
-		{name: "opportunistic without", server: open, client: MailServer{TLS: Opportunistic}, want: Accepted},
-		{name: "starttls not offered", server: open, client: MailServer{}, want: Mend, answer: "STARTTLS"},
-		{name: "unknown authority", server: protected, client: MailServer{}, want: Mend, answer: "certificate"},
-		{name: "implicit, unknown authority", server: protected, implicit: true, client: MailServer{TLS: ImplicitTLS}, want: Mend, answer: "certificate"},
-		{name: "wrong password", server: login, client: MailServer{CAFile: trusted, Username: "gw", Password: wrong}, want: Mend, answer: "535"},
-		{name: "no login where one is needed", server: login, client: MailServer{CAFile: trusted}, want: Mend, answer: "authenticate"},
-		{name: "login not offered", server: protected, client: MailServer{CAFile: trusted, Auth: AuthPlain, Username: "gw", Password: password}, want: Mend, answer: "AUTH"},
-		{name: "xoauth2 not offered", server: login, client: MailServer{CAFile: trusted, Auth: AuthXOAuth2, Username: "gw", Password: password}, want: Mend},
-		{name: "no such secret", server: login, client: MailServer{CAFile: trusted, Username: "gw", Password: "env:GLASSWARD_NO_SUCH_VARIABLE"}, want: Mend, answer: "not set"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			var s *mailsink.Sink
-			if c.implicit {
-				l, err := tls.Listen("tcp", "127.0.0.1:0", config)
-				if err != nil {
-					t.Fatal(err)
-				}
-				s = mailsink.New(c.server)
-				s.Serve(l)
-				defer s.Close()
-			} else {
-				s = sink(t, c.server)
-			}
-			c.client.Host, c.client.Port = "localhost", s.Port()
-			f, _ := mailTo(t, c.client, Network{})
-			out := deliver(t, f)
-			if out.Verdict != c.want || !strings.Contains(out.Answer, c.answer) {
-				t.Fatalf("got %v, want %v with %q", out, c.want, c.answer)
-			}
-			for _, s := range []string{"correct horse", "battery staple", "Z3cAY29"} {
-				if strings.Contains(out.Answer, s) {
-					t.Errorf("the answer holds the login: %s", out.Answer)
-				}
-			}
-			mails := s.Mails()
-			if c.want != Accepted {
-				if len(mails) != 0 {
-					t.Errorf("%d mails were sent", len(mails))
-				}
-				return
-			}
-			if len(mails) != 1 || mails[0].Encrypted != c.tls || mails[0].User != c.user {
-				t.Fatalf("got %+v", mails)
-			}
-			if got, want := mails[0].Subject(), "[CRITICAL] Emergency Access Activity"; got != want {
-				t.Errorf("subject %q, want %q", got, want)
-			}
-			m := newMessage(signIn(), group(), link, ruleFacts)
-			if got, want := mails[0].Part("text/plain"), NewView(m).String(); got != want {
-				t.Errorf("text part:\n%s\nwant:\n%s", got, want)
-			}
-		})
-	}
-}
-
-// TestEmailReplies has a real server refuse or put off at the steps that it can.
-func TestEmailReplies(t *testing.T) {
-	reply := func(code int, text string) error {
-		return &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 1, 1}, Message: text}
-	}
-	for _, c := range []struct {
-		name   string
-		server mailsink.Options
-		want   Verdict
-		answer string
-	}{
-		{"recipient unknown", mailsink.Options{Rcpt: func(string) error { return reply(550, "no such user") }}, Refused, "recipient: 550"},
-		{"greylisted", mailsink.Options{Rcpt: func(string) error { return reply(451, "come back later") }}, Retry, "recipient: 451"},
-		{"mailbox full", mailsink.Options{Rcpt: func(string) error { return reply(552, "too much mail") }}, Retry, "552"},
-		{"policy", mailsink.Options{Accept: func(mailsink.Mail) error { return reply(554, "looks like spam") }}, Refused, "acceptance: 554"},
-		{"server busy", mailsink.Options{Accept: func(mailsink.Mail) error { return reply(452, "disk full") }}, Retry, "acceptance: 452"},
-		{"nasty words", mailsink.Options{Accept: func(mailsink.Mail) error { return reply(554, "\x1b[2J‮"+strings.Repeat("x", 1500)) }}, Refused, "⟨U+001B⟩[2J⟨U+202E⟩"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := sink(t, c.server)
-			f, _ := mailTo(t, MailServer{Host: "127.0.0.1", Port: s.Port(), TLS: Plain}, Network{})
-			out := deliver(t, f)
-			if out.Verdict != c.want || !strings.Contains(out.Answer, c.answer) {
-				t.Fatalf("got %v, want %v with %q", out, c.want, c.answer)
-			}
-			if len(out.Answer) > maxAnswer {
-				t.Errorf("answer of %d bytes", len(out.Answer))
-			}
-		})
-	}
 }
 
 // A peer is a mail server that follows a script: what it says, and where it

@@ -16,11 +16,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"glassward"
-	"glassward/internal/mailsink"
 )
 
 const whsec = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=" // 0123456789…
@@ -380,65 +378,6 @@ func TestWebhookForbidden(t *testing.T) {
 	out := hook(t, WebhookReceiver{ServiceURI: "https://127.0.0.1/", AllowedNetworks: []string{"10.0.0.0/8"}}).Deliver(t.Context(), message())
 	if out.Verdict != Mend || !strings.Contains(out.Answer, "allowedNetworks") {
 		t.Errorf("got %v", out)
-	}
-}
-
-// TestDeadAddress gives the second address of a name its turn in virtual time
-// when the first one does not answer.
-func TestDeadAddress(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		pipe := mailsink.NewPipe()
-		server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })}
-		go server.Serve(pipe)
-		r, err := newWebhookReceiver(WebhookReceiver{ServiceURI: "http://two.example/"}, func(ctx context.Context, network, address string) (net.Conn, error) {
-			if address == "8.8.8.8:80" {
-				<-ctx.Done()
-				return nil, ctx.Err()
-			}
-			return pipe.Dial(ctx, network, address)
-		}, func(context.Context, string, string) ([]netip.Addr, error) {
-			return []netip.Addr{netip.MustParseAddr("8.8.8.8"), netip.MustParseAddr("8.8.4.4")}, nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		start := time.Now()
-		out := r.Deliver(t.Context(), message())
-		if out.Verdict != Accepted || time.Since(start) != defaultWebhookTimeout/2 {
-			t.Errorf("got %v after %s", out, time.Since(start))
-		}
-		server.Close()
-	})
-}
-
-// TestTestSend asks both receivers of a group, one of which is down.
-func TestTestSend(t *testing.T) {
-	s := sink(t, mailsink.Options{})
-	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
-	defer down.Close()
-	g := group()
-	g.Webhook = []WebhookReceiver{{Name: "pager", ServiceURI: down.URL, AllowedNetworks: loopback}}
-	f, err := NewFleet(Config{
-		MailServers:  []MailServer{{Name: "relay", Host: "127.0.0.1", Port: s.Port(), TLS: Plain, From: "gw@example.net"}},
-		ActionGroups: []ActionGroup{g},
-	}, Network{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	results, err := f.Test(t.Context(), "ONCALL")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(results) != 2 || results[0].Receiver != "oncall/duty" || !results[0].OK || results[0].Kind != "email" ||
-		results[1].OK || results[1].Kind != "webhook" || !strings.Contains(results[1].Answer, "503") {
-		t.Errorf("got %+v", results)
-	}
-	mails := s.Mails()
-	if len(mails) != 1 || mails[0].Subject() != "[TEST] [CRITICAL] Emergency Access Activity" || !strings.Contains(mails[0].Part("text/plain"), "Nothing has happened") {
-		t.Errorf("got %v", mails)
-	}
-	if _, err := f.Test(t.Context(), "nobody"); err == nil || !strings.Contains(err.Error(), "there are: oncall") {
-		t.Errorf("got %v", err)
 	}
 }
 

@@ -201,7 +201,7 @@ func (s *session) AuthMechanisms() []string {
 	if s.sink.o.Username == "" {
 		return nil
 	}
-	return []string{sasl.Plain, sasl.Login}
+	return []string{sasl.Plain, sasl.Login, "XOAUTH2"}
 }
 
 func (s *session) Auth(mechanism string) (sasl.Server, error) {
@@ -217,6 +217,8 @@ func (s *session) Auth(mechanism string) (sasl.Server, error) {
 		return sasl.NewPlainServer(func(_, user, password string) error { return check(user, password) }), nil
 	case sasl.Login:
 		return &login{check: check}, nil
+	case "XOAUTH2":
+		return xoauth2(check), nil
 	}
 	return nil, smtp.ErrAuthUnknownMechanism
 }
@@ -282,6 +284,18 @@ func (l *login) Next(response []byte) (challenge []byte, done bool, err error) {
 		return []byte("Password:"), false, nil
 	}
 	return nil, true, l.check(l.user, string(response))
+}
+
+// xoauth2 is Google's and Microsoft's AUTH XOAUTH2; the token is the password.
+type xoauth2 func(user, token string) error
+
+func (check xoauth2) Next(response []byte) (challenge []byte, done bool, err error) {
+	if response == nil {
+		return []byte{}, false, nil
+	}
+	user, rest, _ := strings.Cut(strings.TrimPrefix(string(response), "user="), "\x01")
+	token, _, _ := strings.Cut(strings.TrimPrefix(rest, "auth=Bearer "), "\x01")
+	return nil, true, check(user, token)
 }
 
 // message reads the mail's headers.
