@@ -129,7 +129,7 @@ var factKinds = map[string]string{
 	"object": "object", "objectid": "object", "target": "object", "targetid": "object", "targets": "object", "targetids": "object", "targetresources": "object",
 	"protectedobject": "object", "policy": "object", "policyid": "object",
 	"operation": "operation", "operationname": "operation", "activitydisplayname": "operation", "activity": "operation",
-	"result": "result",
+	"result": "result", "resulttext": "result",
 }
 
 // plain gives a name in lower case without separators.
@@ -193,7 +193,8 @@ func (f facts) cell(kind, text string) []string {
 }
 
 // directoryIDs gives the ids of the users, applications and resources in the
-// JSON of InitiatedBy or TargetResources, or their names where they have no id.
+// JSON of InitiatedBy or TargetResources, or their names where they have no id,
+// and the texts of a JSON array of texts.
 func directoryIDs(text string) []string {
 	type party struct {
 		ID                 string `json:"id"`
@@ -203,6 +204,13 @@ func directoryIDs(text string) []string {
 		DisplayName        string `json:"displayName"`
 		User               *party `json:"user"`
 		App                *party `json:"app"`
+	}
+	var texts []string
+	if json.Unmarshal([]byte(text), &texts) == nil {
+		for i := range texts {
+			texts[i] = strings.ToLower(texts[i])
+		}
+		return slices.DeleteFunc(texts, func(t string) bool { return strings.TrimSpace(t) == "" })
 	}
 	var list []*party
 	if err := json.Unmarshal([]byte(text), &list); err != nil {

@@ -39,6 +39,12 @@ func TestFacts(t *testing.T) {
 			Rows: [][]string{{"Update conditional access policy", "success",
 				`{"user":{"id":"` + ea1 + `","ipAddress":"192.0.2.1"}}`, `[{"id":"POL-1","displayName":"All users"},{"displayName":"no id"}]`}},
 		}, []string{"account:" + ea1, "act:update conditional access policy success on no id pol-1", "object:no id", "object:pol-1"}},
+		{"a list of ids, as a rule projects it", glassward.Alert{
+			Columns: []string{"OperationName", "Result", "TargetIds"}, Rows: [][]string{{"Delete group", "success", `["G-2","G-1",""]`}},
+		}, []string{"act:delete group success on g-1 g-2", "object:g-1", "object:g-2"}},
+		{"operation and result of the details, where no row has them", glassward.Alert{
+			Details: map[string][]string{"Operation": {"Reset password"}, "ResultText": {"failure"}, "Targets": {"U1"}},
+		}, []string{"act:reset password failure on u1", "object:u1"}},
 		{"a row shorter than the columns, and a number that fits no row", glassward.Alert{
 			Columns: []string{"IPAddress", "SessionId"}, Rows: [][]string{{"192.0.2.1"}}, RowCount: 5,
 		}, []string{"address:192.0.2.1", "volume:4"}},

@@ -49,8 +49,14 @@ func (s *Store) giveUp(aside string, err error) error {
 		return err
 	}
 	name := s.asideName(dbName + "-wal")
+	if faultErr := fault.Point("state.giveup.before"); faultErr != nil {
+		return errors.Join(err, faultErr)
+	}
 	if renameErr := os.Rename(aside, name); renameErr != nil {
 		return errors.Join(err, renameErr)
+	}
+	if faultErr := fault.Point("state.giveup.after"); faultErr != nil {
+		return errors.Join(err, faultErr)
 	}
 	return fmt.Errorf("%w (the write-ahead log as it was found is kept as %s)", err, name)
 }
