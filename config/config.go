@@ -80,6 +80,9 @@ type Tenant struct {
 	// EmergencyAccounts are declared once, by object id, and reach rules as
 	// _GetWatchlist('EmergencyAccounts').
 	EmergencyAccounts []EmergencyAccount `yaml:"emergencyAccounts" json:"emergencyAccounts" jsonschema:"description=The break-glass accounts, by object id"`
+	// Domains are the tenant's verified domains, for finding receivers that stand
+	// and fall with it.
+	Domains []string `yaml:"domains" json:"domains,omitempty" jsonschema:"description=The tenant's verified domains: receivers in them fall with it"`
 	// ActionGroups are told of this tenant's incidents.
 	ActionGroups []string `yaml:"actionGroups" json:"actionGroups,omitempty" jsonschema:"description=Names of the action groups that are told"`
 	Folders      []Folder `yaml:"folders" json:"folders,omitempty" jsonschema:"description=Folders whose new and growing files are taken in"`
@@ -216,6 +219,20 @@ func (c *Config) fill(base string) {
 		c.PublicURL = scheme + "://" + c.Listen
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+}
+
+// Override puts a data folder and an address in the place of those that were
+// read; empty ones change nothing.
+func (c *Config) Override(data, listen string) {
+	if data != "" {
+		c.Data = data
+	}
+	if listen != "" {
+		if strings.HasSuffix(c.PublicURL, "://"+c.Listen) {
+			c.PublicURL = strings.TrimSuffix(c.PublicURL, c.Listen) + listen
+		}
+		c.Listen = listen
+	}
 }
 
 // Loopback says whether an address listens on loopback alone.

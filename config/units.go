@@ -15,7 +15,7 @@ type Duration time.Duration
 
 var (
 	short = regexp.MustCompile(`^(\d+)(ms|s|m|h|d)$`)
-	iso   = regexp.MustCompile(`^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$`)
+	iso   = regexp.MustCompile(`^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,7})\d*)?S)?)?$`)
 	size  = regexp.MustCompile(`^(\d+)\s*(B|KiB|MiB|GiB|TiB|KB|MB|GB|TB)?$`)
 )
 
@@ -33,6 +33,9 @@ func ParseDuration(text string) (time.Duration, error) {
 		for i, u := range []string{"d", "h", "m", "s"} {
 			n, _ := strconv.ParseInt(m[i+1], 10, 32)
 			d += time.Duration(n) * units[u]
+		}
+		if fraction, _ := strconv.ParseInt((m[5] + "0000000")[:7], 10, 32); fraction > 0 {
+			d += time.Duration(fraction) * 100
 		}
 		return d, nil
 	}

@@ -3,12 +3,15 @@ package console
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"math"
 	"strconv"
 	"strings"
 
 	"glassward/kql"
+	"glassward/kql/rel"
 	"glassward/kql/value"
 )
 
@@ -94,4 +97,80 @@ func trimFraction(text string) string {
 		return text
 	}
 	return strings.TrimSuffix(strings.TrimRight(body, "0"), ".") + "Z"
+}
+
+// ReadQueryResponse reads what WriteQueryResponse wrote.
+func ReadQueryResponse(r io.Reader) (*kql.Result, error) {
+	var body struct {
+		Tables []struct {
+			Columns []struct{ Name, Type string }
+			Rows    [][]json.RawMessage
+		}
+		Error *struct{ Code string }
+	}
+	if err := json.NewDecoder(r).Decode(&body); err != nil {
+		return nil, fmt.Errorf("read the answer to a query: %w", err)
+	}
+	if len(body.Tables) == 0 {
+		return nil, errors.New("read the answer to a query: it has no table")
+	}
+	out := &kql.Result{Truncated: body.Error != nil}
+	for _, c := range body.Tables[0].Columns {
+		t, ok := value.ParseType(c.Type)
+		if !ok {
+			return nil, fmt.Errorf("read the answer to a query: unknown type %q", c.Type)
+		}
+		out.Columns = append(out.Columns, rel.Column{Name: c.Name, Type: t})
+	}
+	for _, cells := range body.Tables[0].Rows {
+		if len(cells) != len(out.Columns) {
+			return nil, fmt.Errorf("read the answer to a query: a row has %d cells for %d columns", len(cells), len(out.Columns))
+		}
+		row := make([]any, len(cells))
+		for i, cell := range cells {
+			v, err := goCell(out.Columns[i].Type, cell)
+			if err != nil {
+				return nil, fmt.Errorf("read the answer to a query: column %s: %w", out.Columns[i].Name, err)
+			}
+			row[i] = v
+		}
+		out.Rows = append(out.Rows, row)
+	}
+	return out, nil
+}
+
+// goCell reads one cell as a Result holds it.
+func goCell(t value.Type, cell json.RawMessage) (any, error) {
+	if string(cell) == "null" {
+		return nil, nil
+	}
+	switch t {
+	case value.Bool:
+		var b bool
+		err := json.Unmarshal(cell, &b)
+		return b, err
+	case value.Int, value.Long:
+		return strconv.ParseInt(string(cell), 10, 64)
+	case value.Real, value.Decimal:
+		return strconv.ParseFloat(strings.Trim(string(cell), `"`), 64)
+	}
+	var text string
+	if err := json.Unmarshal(cell, &text); err != nil {
+		return nil, err
+	}
+	switch t {
+	case value.DateTime:
+		v, ok := value.ParseDateTime(text)
+		if !ok {
+			return nil, fmt.Errorf("%q is no datetime", text)
+		}
+		return int64(v), nil
+	case value.TimeSpan:
+		v, ok := value.ParseTimeSpan(text)
+		if !ok {
+			return nil, fmt.Errorf("%q is no timespan", text)
+		}
+		return int64(v), nil
+	}
+	return text, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"glassward"
+	"glassward/notify"
 )
 
 //go:embed page.html
@@ -17,10 +18,12 @@ var pageHTML string
 
 // pageTemplate is the read-only incident page: HTML and CSS alone, so that it
 // works without script and on a phone. html/template encodes what comes from
-// records, and printable takes from it what would only confuse an eye.
+// records, and printable shows as a number what would only confuse an eye.
 var pageTemplate = template.Must(template.New("incident").Funcs(template.FuncMap{
-	"utc":       utc,
-	"printable": printable,
+	"utc": utc,
+	"printable": func(s string) string {
+		return notify.PlainText(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(s))
+	},
 }).Parse(pageHTML))
 
 func utc(t time.Time) string {
@@ -28,21 +31,6 @@ func utc(t time.Time) string {
 		return "–"
 	}
 	return t.UTC().Format("2006-01-02 15:04:05 UTC")
-}
-
-// printable makes control characters and those that reorder or hide text
-// visible: a display name is written by whoever wants to be misread.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return ' '
-		case r < 0x20 || (r >= 0x7f && r < 0xa0),
-			r >= 0x200b && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2060 && r <= 0x206f, r == 0xfeff:
-			return '\uFFFD'
-		}
-		return r
-	}, s)
 }
 
 // factColumns are the columns of a result row that answer who, when, from

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -169,6 +170,9 @@ func (s MailServer) port() int {
 	}
 	return 587
 }
+
+// Address gives host and port, with the defaults in place.
+func (s MailServer) Address() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.port())) }
 
 func (s MailServer) timeout() time.Duration {
 	if s.Timeout == 0 {

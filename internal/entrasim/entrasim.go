@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sort"
+	"strings"
 	"time"
 )
 
@@ -91,6 +92,13 @@ func (t *Tenant) SignIn(at time.Time) []byte {
 		code, reason = 53003, "Access has been blocked by Conditional Access policies."
 	}
 	return line(t.signIn(at, u, app, code, reason, "Password", "success"))
+}
+
+// SignInBy writes a completed sign-in of an account that is not one of the
+// people, from an address of its own.
+func (t *Tenant) SignInBy(at time.Time, id, name string) []byte {
+	u := user{id: id, name: name, upn: strings.ToLower(name) + "@nordlicht.onmicrosoft.example", ip: "203.0.113.77", city: "Tallinn", country: "EE"}
+	return line(t.signIn(at, u, apps[0], 0, "Other.", "FIDO2 security key", "success"))
 }
 
 var apps = [][2]string{

@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"glassward/config"
+	"glassward/notify"
+)
+
+// doctor's findings: what was looked at, how it is, and what to do.
+type diagnosis struct{ what, state, cure string }
+
+func (a *app) doctorCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Look whether this machine and configuration are fit to watch",
+		Long: `Looks at the configuration, the data folder, the disk, the mail servers, the
+followed folders and the receivers, without sending anything (glassward notify
+test sends). Exit code 1 if something would keep an alarm from arriving.`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, problems := config.Load(file)
+			broken := a.printProblems(problems)
+			if c == nil {
+				return hint(fmt.Errorf("%s cannot be used", file), "glassward init writes one")
+			}
+			list := append(examine(c), receivers(cmd.Context(), c)...)
+			rows := make([][]string, len(list))
+			for i, d := range list {
+				rows[i] = []string{line(d.what), line(d.state), line(d.cure)}
+				if d.cure != "" {
+					broken++
+				}
+			}
+			if err := a.grid([]string{"looked at", "found", "to do"}, rows); err != nil {
+				return err
+			}
+			if broken > 0 {
+				return fmt.Errorf("%s to mend", counted(broken, "thing", "things"))
+			}
+			a.say("fit to watch; now prove it: glassward notify test GROUP")
+			return nil
+		},
+	}
+	configFlag(cmd, &file)
+	return cmd
+}
+
+func examine(c *config.Config) []diagnosis {
+	var list []diagnosis
+	add := func(what, state, cure string) { list = append(list, diagnosis{what, state, cure}) }
+
+	at := c.Data
+	for {
+		if _, err := os.Stat(at); err == nil || at == filepath.Dir(at) {
+			break
+		}
+		at = filepath.Dir(at)
+	}
+	info, err := os.Stat(c.Data)
+	switch {
+	case os.IsNotExist(err):
+		add("data folder "+c.Data, "will be made", "")
+	case err != nil:
+		add("data folder "+c.Data, err.Error(), "make it readable for this user")
+	case info.Mode().Perm()&0o077 != 0:
+		add("data folder "+c.Data, fmt.Sprintf("others can read it (mode %04o)", info.Mode().Perm()), "chmod 700 "+c.Data)
+	default:
+		add("data folder "+c.Data, "its owner's alone", "")
+	}
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(at, &fs); err == nil {
+		free := config.Bytes(uint64(fs.Bsize) * fs.Bavail)
+		cure := ""
+		if free < 2*c.Disk.Reserve {
+			cure = "free some space: intake pauses at the reserve"
+		}
+		add("disk", fmt.Sprintf("%.1f GiB free, reserve %.1f GiB", float64(free)/(1<<30), float64(c.Disk.Reserve)/(1<<30)), cure)
+	}
+	if len(c.Each) == 0 {
+		add("tenants", "none", "describe one in "+c.Tenants)
+	}
+	for _, t := range c.Each {
+		state, cure := counted(len(t.EmergencyAccounts), "emergency account", "emergency accounts"), ""
+		if len(t.EmergencyAccounts) == 0 {
+			cure = "list emergencyAccounts by objectId"
+		}
+		add("tenant "+t.Name, state, cure)
+		if len(t.ActionGroups) == 0 {
+			add("tenant "+t.Name, "nobody is told", "name actionGroups")
+		}
+		for _, f := range t.Folders {
+			entries, err := os.ReadDir(f.Path)
+			if err != nil {
+				add("folder "+f.Path, err.Error(), "make the folder, readable for this user")
+				continue
+			}
+			add("folder "+f.Path, counted(len(entries), "entry", "entries"), "")
+		}
+	}
+	if c.TLS != nil {
+		for _, f := range []string{c.TLS.Certificate, c.TLS.Key} {
+			if _, err := os.Stat(f); err != nil {
+				add("tls "+f, err.Error(), "put the file there")
+			}
+		}
+	}
+	return list
+}
+
+func receivers(ctx context.Context, c *config.Config) []diagnosis {
+	var list []diagnosis
+	for _, s := range c.MailServers {
+		if s.Password != "" {
+			if _, err := s.Password.Reveal(); err != nil {
+				list = append(list, diagnosis{"password of mail server " + s.Name, err.Error(), "give the secret"})
+			}
+		}
+		address := s.Address()
+		conn, err := net.DialTimeout("tcp", address, 5*time.Second)
+		if err != nil {
+			list = append(list, diagnosis{"mail server " + address, err.Error(), "check host, port and the way to it"})
+			continue
+		}
+		conn.Close()
+		list = append(list, diagnosis{"mail server " + address, "answers", ""})
+	}
+	if _, err := notify.NewFleet(c.Config, notify.Network{}); err != nil {
+		list = append(list, diagnosis{"receivers", err.Error(), "mend the configuration"})
+	}
+	watched := notify.Watched{LookupMX: net.DefaultResolver.LookupMX}
+	for _, t := range c.Each {
+		watched.Domains = append(watched.Domains, t.Domains...)
+	}
+	for _, f := range c.Config.Lint(ctx, watched) {
+		list = append(list, diagnosis{f.Place, f.Message + "; advice: " + f.Fix, ""})
+	}
+	return list
+}

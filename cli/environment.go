@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// fromEnvironment fills flags that were not given from GLASSWARD_… variables.
+func (a *app) fromEnvironment(cmd *cobra.Command) error {
+	var failed error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed || f.Name == "help" {
+			return
+		}
+		name := "GLASSWARD_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if v := a.Getenv(name); v != "" {
+			if err := cmd.Flags().Set(f.Name, v); err != nil {
+				failed = usagef("%s: %v", name, err)
+			}
+		}
+	})
+	if failed == nil {
+		switch a.color {
+		case "auto", "always", "never":
+		default:
+			failed = usagef("--color %q: use auto, always or never", a.color)
+		}
+	}
+	return failed
+}

@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"glassward"
+	"glassward/console"
+)
+
+// place is where a command looks for the daemon and which workspace it means.
+type place struct{ data, tenant string }
+
+func (p *place) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.data, "data", "data", "data folder of the daemon")
+	cmd.Flags().StringVar(&p.tenant, "tenant", "default", "tenant, by id or name; default where there is one alone")
+}
+
+func (p place) path(format string, args ...any) string {
+	return "/v1/workspaces/" + seg(p.tenant) + fmt.Sprintf(format, args...)
+}
+
+func (a *app) incidentCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "incident", Short: "List, read, acknowledge and close incidents"}
+	cmd.AddCommand(a.incidentList(), a.incidentShow(), a.incidentAct("ack"), a.incidentAct("close"))
+	return cmd
+}
+
+func (a *app) incidentList() *cobra.Command {
+	var at place
+	var status, format string
+	var limit int
+	cmd := &cobra.Command{
+		Use: "list", Short: "List incidents, newest first", Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := need(at.data)
+			if err != nil {
+				return err
+			}
+			var answer struct{ Value []glassward.Incident }
+			if err := c.call(cmd.Context(), "GET", at.path("/incidents?limit=%d&status=%s", limit, status), nil, &answer); err != nil {
+				return err
+			}
+			if format == "json" {
+				return json.NewEncoder(a.Stdout).Encode(answer.Value)
+			}
+			if len(answer.Value) == 0 {
+				a.say("no incidents")
+				return nil
+			}
+			var rows [][]string
+			for _, i := range answer.Value {
+				rows = append(rows, []string{strconv.FormatInt(i.Number, 10), i.Severity.String(), string(i.Status), stamp(i.LastActivity), strconv.Itoa(len(i.Alerts)), line(i.Owner), clip(line(i.Title), 80)})
+			}
+			return a.grid([]string{"number", "severity", "status", "last activity", "alerts", "owner", "title"}, rows)
+		},
+	}
+	at.flags(cmd)
+	cmd.Flags().StringVar(&status, "status", "", "only New, Active or Closed")
+	cmd.Flags().IntVar(&limit, "limit", 100, "how many at most")
+	cmd.Flags().StringVarP(&format, "output", "o", "table", "table or json")
+	return cmd
+}
+
+func (a *app) incidentShow() *cobra.Command {
+	var at place
+	var format string
+	cmd := &cobra.Command{
+		Use: "show NUMBER", Short: "Show an incident with its timeline, alerts and deliveries", Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, list []string) error {
+			number, err := incidentNumber(list[0])
+			if err != nil {
+				return err
+			}
+			c, err := need(at.data)
+			if err != nil {
+				return err
+			}
+			var found console.Case
+			if err := c.call(cmd.Context(), "GET", at.path("/incidents/%d", number), nil, &found); err != nil {
+				return err
+			}
+			if format == "json" {
+				return json.NewEncoder(a.Stdout).Encode(found)
+			}
+			a.printCase(found)
+			return nil
+		},
+	}
+	at.flags(cmd)
+	cmd.Flags().StringVarP(&format, "output", "o", "table", "table or json")
+	return cmd
+}
+
+func incidentNumber(text string) (int64, error) {
+	n, err := strconv.ParseInt(strings.TrimPrefix(text, "#"), 10, 64)
+	if err != nil || n < 1 {
+		return 0, usagef("%q is no incident number; glassward incident list shows them", text)
+	}
+	return n, nil
+}
+
+// stamp writes a time as people compare it with their own notes.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return "–"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
+}
+
+// printCase writes an incident for a person.
+func (a *app) printCase(c console.Case) {
+	i := c.Incident
+	out := func(format string, args ...any) { fmt.Fprintf(a.Stdout, format+"\n", args...) }
+	tone := amber
+	if i.Severity == glassward.High {
+		tone = red
+	}
+	out("%s  %s", a.paint(bold, fmt.Sprintf("Incident %d", i.Number)), a.paint(tone, i.Severity.String()+", "+string(i.Status)))
+	out("%s", line(i.Title))
+	out("")
+	out("  tenant          %s", line(i.Tenant))
+	out("  activity        %s to %s", stamp(i.FirstActivity), stamp(i.LastActivity))
+	if i.Owner != "" {
+		out("  owner           %s", line(i.Owner))
+	}
+	if !i.Acknowledged.IsZero() {
+		out("  acknowledged    %s", stamp(i.Acknowledged))
+	}
+	if i.Classification != "" {
+		out("  closed          %s, %s %s", stamp(i.Closed), i.Classification, i.Reason)
+	}
+	for _, e := range i.Entities {
+		var ids []string
+		for _, k := range []string{"Name", "UPNSuffix", "AadUserId", "Address", "AppId"} {
+			if v := e.Identifiers[k]; v != "" {
+				ids = append(ids, k+" "+line(v))
+			}
+		}
+		out("  %-15s %s", line(e.Type), strings.Join(ids, ", "))
+	}
+	out("")
+	out("%s", a.paint(bold, "Timeline"))
+	for _, t := range i.Timeline {
+		who := ""
+		if t.Actor != "" {
+			who = " (" + line(t.Actor) + ")"
+		}
+		out("  %s  %-12s %s%s", stamp(t.Time), line(t.Kind), line(t.Text), who)
+	}
+	if len(c.Alerts) > 0 {
+		out("")
+		out("%s", a.paint(bold, "Alerts"))
+		for _, al := range c.Alerts {
+			note := ""
+			if al.Late {
+				note += ", late"
+			}
+			if al.Unconfirmed {
+				note += ", not confirmed by later data"
+			}
+			out("  %s  %-6s %s%s", stamp(al.Start), al.Severity, line(al.Title), note)
+			out("    rule %s %s; received %s, judged %s; %s", line(al.RuleName), line(al.RuleVersion), stamp(al.Received), stamp(al.Judged), counted(len(al.Rows), "row", "rows"))
+		}
+	}
+	if len(c.Deliveries) > 0 {
+		out("")
+		out("%s", a.paint(bold, "Told"))
+		for _, d := range c.Deliveries {
+			out("  %-24s %-9s %s %s", line(d.Receiver), d.Status, stamp(d.Settled), line(d.Answer))
+		}
+	}
+}
+
+func (a *app) incidentAct(verb string) *cobra.Command {
+	var at place
+	var act console.Action
+	var classification string
+	use := map[string]struct{ short, kind string }{
+		"ack":   {"Acknowledge an incident: somebody has taken it up", "acknowledge"},
+		"close": {"Close an incident with its classification", "close"},
+	}[verb]
+	cmd := &cobra.Command{
+		Use: verb + " NUMBER", Short: use.short, Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, list []string) error {
+			number, err := incidentNumber(list[0])
+			if err != nil {
+				return err
+			}
+			if act.By == "" {
+				return usagef("--by is needed: the name of the person who acts")
+			}
+			act.Classification = glassward.Classification(classification)
+			c, err := need(at.data)
+			if err != nil {
+				return err
+			}
+			var changed glassward.Incident
+			if err := c.call(cmd.Context(), "POST", at.path("/incidents/%d/%s", number, use.kind), act, &changed); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.Stdout, "incident %d is %s\n", changed.Number, changed.Status)
+			return nil
+		},
+	}
+	at.flags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&act.By, "by", "", "who acts")
+	if verb == "ack" {
+		f.StringVar(&act.Reason, "reason", "", "why, or what is being done")
+	} else {
+		f.StringVar(&classification, "classification", "", "TruePositive, BenignPositive, FalsePositive or Undetermined")
+		f.StringVar(&act.ClassificationReason, "reason", "", "SuspiciousActivity, SuspiciousButExpected, IncorrectAlertLogic or InaccurateData")
+		f.StringVar(&act.Comment, "comment", "", "what was found")
+	}
+	return cmd
+}

@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"glassward/console"
+	"glassward/kql"
+	"glassward/kql/diag"
+	"glassward/kql/value"
+	"glassward/logstore"
+	"glassward/rule"
+	"glassward/schema"
+)
+
+func (a *app) queryCommand() *cobra.Command {
+	var data, tenant, file, format, span string
+	var from []string
+	var limit time.Duration
+	cmd := &cobra.Command{
+		Use:   "query [KQL]",
+		Short: "Ask the records with KQL",
+		Long: `Runs a query: over the daemon's store where one runs over --data, over the store
+itself where none does, or over files alone with --from, keeping nothing.`,
+		Example: `  glassward query "SigninLogs | where ResultType != 0 | take 10"
+  glassward query --from 'signins-*.json.gz' --file failed.kql -o csv
+  glassward query --timespan P1D "AuditLogs | summarize count() by OperationName"`,
+		Args: args(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, list []string) error {
+			text, name, err := a.queryText(list, file)
+			if err != nil {
+				return err
+			}
+			if len(from) > 0 {
+				r, err := a.queryFiles(cmd.Context(), from, text, name, limit)
+				if err != nil {
+					return err
+				}
+				return a.writeResult(format, r)
+			}
+			c, err := dial(data)
+			switch {
+			case err == nil:
+				var body bytes.Buffer
+				question := map[string]string{"query": text, "timespan": span}
+				if err := c.call(cmd.Context(), "POST", place{data, orDefault(tenant)}.path("/query"), question, &body); err != nil {
+					return err
+				}
+				if format == "json" {
+					_, err = a.Stdout.Write(body.Bytes())
+					return err
+				}
+				r, err := console.ReadQueryResponse(&body)
+				if err != nil {
+					return err
+				}
+				return a.writeResult(format, r)
+			case !errors.Is(err, errNoDaemon):
+				return err
+			}
+			if span != "" {
+				return usagef("--timespan works through a daemon; here write | where TimeGenerated > ago(1d)")
+			}
+			if _, err := os.Stat(data); err != nil {
+				return hint(err, "glassward ingest fills a data folder; --from asks files without one")
+			}
+			store, _, err := openStore(cmd.Context(), data, tenant)
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			r, err := a.run(cmd.Context(), store, text, name, limit)
+			if err != nil {
+				return err
+			}
+			return a.writeResult(format, r)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&data, "data", "data", "data folder")
+	f.StringVar(&tenant, "tenant", "", "workspace; the only one if not given")
+	f.StringVar(&file, "file", "", "read the query from a .kql file; - is standard input")
+	f.StringSliceVar(&from, "from", nil, "ask these files (globs, gzip), without a store")
+	f.StringVar(&span, "timespan", "", "restrict TimeGenerated, e.g. PT2H or start/end")
+	f.DurationVar(&limit, "timeout", 3*time.Minute, "longest time")
+	f.StringVarP(&format, "output", "o", "table", strings.Join(formats, ", "))
+	return cmd
+}
+
+func orDefault(tenant string) string {
+	if tenant == "" {
+		return "default"
+	}
+	return tenant
+}
+
+// queryText gives the query and what to call it in diagnostics.
+func (a *app) queryText(list []string, file string) (text, name string, err error) {
+	switch {
+	case len(list) == 1 && file != "":
+		return "", "", usagef("give the query or --file, not both")
+	case len(list) == 1:
+		return list[0], "query", nil
+	case file == "-":
+		b, err := io.ReadAll(io.LimitReader(a.Stdin, 1<<20))
+		return string(b), "stdin", err
+	case file != "":
+		b, err := os.ReadFile(file)
+		return string(b), file, err
+	}
+	return "", "", usagef("give a query, or --file")
+}
+
+func (a *app) queryFiles(ctx context.Context, from []string, text, name string, limit time.Duration) (*kql.Result, error) {
+	// A query that cannot be understood is said before anything is read.
+	if _, err := a.compile(text, name, nil); err != nil {
+		return nil, err
+	}
+	files, err := filesOf(from)
+	if err != nil {
+		return nil, err
+	}
+	store, err := logstore.OpenMemory(ctx, logstore.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	var got reading
+	if err := a.readFiles(ctx, store, files, "", "", &got); err != nil {
+		return nil, err
+	}
+	for i, x := range got.rejects {
+		if i == 10 {
+			a.say("… and %d more were not understood", len(got.rejects)-i)
+			break
+		}
+		a.say("%s:%d: not understood: %s", line(strings.TrimPrefix(x.Source, "file:")), x.Line, line(x.Reason))
+	}
+	return a.run(ctx, store, text, name, limit)
+}
+
+// compile compiles a query or prints what is wrong with it.
+func (a *app) compile(text, name string, lists map[string]*kql.Watchlist) (*kql.Program, error) {
+	if lists == nil {
+		lists = map[string]*kql.Watchlist{"EmergencyAccounts": rule.EmergencyAccounts(), "ResultTypes": rule.ResultTypes()}
+	}
+	p, list := kql.Compile(text, kql.Options{Catalog: schema.Default().Catalog(), Watchlists: lists, File: name})
+	if len(list) > 0 && (list.HasErrors() || !a.quiet) {
+		if err := diag.Render(a.Stderr, name, text, list); err != nil {
+			return nil, err
+		}
+	}
+	if list.HasErrors() {
+		return nil, errSilent
+	}
+	return p, nil
+}
+
+func (a *app) run(ctx context.Context, store *logstore.Store, text, name string, limit time.Duration) (*kql.Result, error) {
+	p, err := a.compile(text, name, nil)
+	if err != nil {
+		return nil, err
+	}
+	r, err := store.Run(ctx, p, kql.Bind{Now: value.FromTime(time.Now())}, logstore.Limits{Timeout: limit})
+	if err == nil && r.Truncated {
+		a.say("the result was cut: narrow the query, or summarize")
+	}
+	return r, err
+}

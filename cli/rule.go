@@ -1,0 +1,248 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"glassward"
+	"glassward/config"
+	"glassward/daemon"
+	"glassward/ingest"
+	"glassward/kql"
+	"glassward/kql/diag"
+	"glassward/logstore"
+	"glassward/rule"
+)
+
+func (a *app) ruleCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "rule", Short: "List, lint and test analytics rules"}
+	cmd.AddCommand(a.ruleList(), a.ruleLint(), a.ruleTest())
+	return cmd
+}
+
+func (a *app) ruleList() *cobra.Command {
+	var at place
+	var folder, format string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the rules and how each runs",
+		Long: `Lists the rules of the running daemon with how each stands; where none runs, the
+shipped rules and those of the rules folder (--rules, or the configuration's).`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var list []daemon.RuleStatus
+			c, err := dial(at.data)
+			switch {
+			case err == nil:
+				if err := c.call(cmd.Context(), "GET", at.path("/rules"), nil, &list); err != nil {
+					return err
+				}
+			case errors.Is(err, errNoDaemon):
+				if list, err = a.rulesAlone(folder); err != nil {
+					return err
+				}
+			default:
+				return err
+			}
+			if format == "json" {
+				return json.NewEncoder(a.Stdout).Encode(list)
+			}
+			var rows [][]string
+			for _, r := range list {
+				state := "at work"
+				switch {
+				case r.Error != "":
+					state = "FAILS: " + clip(line(r.Error), 60)
+				case !r.Enabled:
+					state = "switched off"
+				}
+				rows = append(rows, []string{line(r.Name), line(r.RunsAs), line(r.Origin), state, line(r.ID)})
+			}
+			return a.grid([]string{"rule", "runs as", "from", "state", "id"}, rows)
+		},
+	}
+	at.flags(cmd)
+	cmd.Flags().StringVar(&folder, "rules", "", "folder of rules of your own")
+	cmd.Flags().StringVarP(&format, "output", "o", "table", "table or json")
+	return cmd
+}
+
+func (a *app) rulesAlone(folder string) ([]daemon.RuleStatus, error) {
+	if folder == "" {
+		if c, _ := config.Load("glassward.yaml"); c != nil {
+			folder = c.Rules
+		}
+	}
+	set, err := daemon.LoadRules(folder)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range set.Problems {
+		fmt.Fprintln(a.Stderr, safe(p.Error()))
+	}
+	env := environment()
+	var book rule.Notebook
+	engine, err := rule.NewEngine(context.Background(), rule.Options{
+		Tenant: "none", Rules: set.Rules, Catalog: env.Catalog, Watchlists: env.Watchlists,
+		Runner: rule.RunnerFunc(nil), Memory: &book, Desk: book.Desk("none"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return daemon.RuleStates(engine), nil
+}
+
+func (a *app) ruleLint() *cobra.Command {
+	return &cobra.Command{
+		Use:   "lint FILE…",
+		Short: "Judge rule files: form, query, columns, and what would make them miss events",
+		Args:  args(cobra.MinimumNArgs(1)),
+		RunE: func(_ *cobra.Command, list []string) error {
+			files, err := filesOf(list)
+			if err != nil {
+				return err
+			}
+			failed := 0
+			for _, f := range files {
+				text, err := os.ReadFile(f)
+				if err != nil {
+					return err
+				}
+				_, p := rule.Lint(f, text, environment())
+				if err := diag.Render(a.Stderr, f, string(text), p.List); err != nil {
+					return err
+				}
+				if p.Failed() {
+					failed++
+				}
+			}
+			if failed > 0 {
+				return fmt.Errorf("%s of %d cannot be used", counted(failed, "rule", "rules"), len(files))
+			}
+			a.say("%s: fit for use", counted(len(files), "rule", "rules"))
+			return nil
+		},
+	}
+}
+
+func (a *app) ruleTest() *cobra.Command {
+	return &cobra.Command{
+		Use:   "test [FILE…]",
+		Short: "Run the fixtures beside rules: records on which they must fire, and must not",
+		Long: `Runs for each rule file NAME.yaml the fixture NAME.fixture beside it, on a real
+store in memory. Without files it runs those of the shipped rules. Exit code 1
+if a case fails or a rule has no fixture.`,
+		RunE: func(cmd *cobra.Command, list []string) error {
+			type pair struct {
+				rule    *rule.Rule
+				fixture string
+				file    string
+			}
+			var pairs []pair
+			if len(list) == 0 {
+				shipped, err := rule.Defaults()
+				if err != nil {
+					return err
+				}
+				for _, r := range shipped {
+					pairs = append(pairs, pair{r, rule.DefaultFixtures(r), r.File})
+				}
+			}
+			files, err := filesOf(list)
+			if err != nil {
+				return err
+			}
+			for _, f := range files {
+				text, err := os.ReadFile(f)
+				if err != nil {
+					return err
+				}
+				r, p := rule.Lint(f, text, environment())
+				if err := diag.Render(a.Stderr, f, string(text), p.List); err != nil {
+					return err
+				}
+				if r == nil {
+					return fmt.Errorf("%s cannot be used", f)
+				}
+				beside := strings.TrimSuffix(f, filepath.Ext(f)) + ".fixture"
+				fixture, err := os.ReadFile(beside)
+				if err != nil && !errors.Is(err, os.ErrNotExist) {
+					return err
+				}
+				pairs = append(pairs, pair{r, string(fixture), beside})
+			}
+			cases, failed := 0, 0
+			for _, p := range pairs {
+				if p.fixture == "" {
+					failed++
+					fmt.Fprintf(a.Stdout, "%s  %s: no fixture\n", a.paint(red, "FAIL"), line(p.rule.Name))
+					continue
+				}
+				f, err := rule.ParseFixture(p.file, p.fixture)
+				if err != nil {
+					return err
+				}
+				verdicts, err := rule.Test(cmd.Context(), p.rule, f, environment(), bench{})
+				if err != nil {
+					return err
+				}
+				for _, v := range verdicts {
+					cases++
+					if v.Err != nil {
+						failed++
+						fmt.Fprintf(a.Stdout, "%s  %s: %s (%s:%d)\n      %s\n", a.paint(red, "FAIL"), line(p.rule.Name), line(v.Case), p.file, v.Line, strings.ReplaceAll(safe(v.Err.Error()), "\n", "\n      "))
+						continue
+					}
+					fmt.Fprintf(a.Stdout, "ok    %s: %s\n", line(p.rule.Name), line(v.Case))
+				}
+			}
+			if failed > 0 {
+				return fmt.Errorf("%d of %s failed", failed, counted(cases, "case", "cases"))
+			}
+			a.say("%s passed", counted(cases, "case", "cases"))
+			return nil
+		},
+	}
+}
+
+// bench runs rules over a store in memory.
+type bench struct{}
+
+// Load decodes records and appends them.
+func (bench) Load(ctx context.Context, records []byte) (rule.Loaded, error) {
+	store, err := logstore.OpenMemory(ctx, logstore.Options{})
+	if err != nil {
+		return rule.Loaded{}, err
+	}
+	l := rule.Loaded{
+		Runner: rule.RunnerFunc(func(ctx context.Context, p *kql.Program, b kql.Bind) (*kql.Result, error) {
+			return store.Run(ctx, p, b, logstore.Limits{Class: logstore.Rules})
+		}),
+		Close: store.Close,
+	}
+	stream := ingest.NewStream("fixture", bytes.NewReader(records), ingest.DecoderOptions{Provenance: glassward.File})
+	err = stream.Run(ctx, nil, func(ctx context.Context, b *ingest.Batch, _ *ingest.Cursor) error {
+		for _, x := range b.Rejects {
+			return fmt.Errorf("record %d of the case was not understood: %s", x.Line, x.Reason)
+		}
+		c, err := store.Append(ctx, logstore.Batch{Records: b.Records})
+		if err != nil {
+			return err
+		}
+		l.Records = append(l.Records, c.Records...)
+		l.Head = max(l.Head, c.LastSeq)
+		return nil
+	})
+	if err != nil {
+		return l, errors.Join(err, store.Close())
+	}
+	return l, nil
+}

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"glassward/daemon"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var data, format string
+	cmd := &cobra.Command{
+		Use: "status", Short: "Show how the running daemon is", Args: args(cobra.NoArgs),
+		Long: `Shows each workspace with its newest records, what waits to be judged, rules that
+fail, and how each receiver is. Exit code 1 if something is wrong.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := need(data)
+			if err != nil {
+				return err
+			}
+			var s daemon.Status
+			if err := c.call(cmd.Context(), "GET", "/v1/status", nil, &s); err != nil {
+				return err
+			}
+			if format == "json" {
+				return json.NewEncoder(a.Stdout).Encode(s)
+			}
+			return a.printStatus(s)
+		},
+	}
+	cmd.Flags().StringVar(&data, "data", "data", "data folder of the daemon")
+	cmd.Flags().StringVarP(&format, "output", "o", "table", "table or json")
+	return cmd
+}
+
+func (a *app) printStatus(s daemon.Status) error {
+	wrong := 0
+	bad := func(format string, args ...any) string {
+		wrong++
+		return a.paint(red, fmt.Sprintf(format, args...))
+	}
+	fmt.Fprintf(a.Stdout, "glassward %s on %s since %s\n", s.Version, s.Address, stamp(s.Started))
+	for _, p := range s.Problems {
+		fmt.Fprintf(a.Stdout, "  %s\n", bad("%s", safe(p)))
+	}
+	for _, w := range s.Workspaces {
+		fmt.Fprintf(a.Stdout, "\n%s  %s, %s, %s waiting\n", a.paint(bold, line(w.Name)), line(w.Tenant), counted(w.Accounts, "emergency account", "emergency accounts"), counted(w.Waiting, "batch", "batches"))
+		if w.Paused != "" {
+			fmt.Fprintf(a.Stdout, "  %s\n", bad("intake pauses: %s", line(w.Paused)))
+		}
+		var rows [][]string
+		for _, t := range w.Tables {
+			rows = append(rows, []string{"  " + t.Name, strconv.FormatInt(t.Rows, 10), stamp(t.Newest), stamp(t.Received)})
+		}
+		if len(rows) > 0 {
+			if err := a.grid([]string{"  table", "records", "newest event", "last received"}, rows); err != nil {
+				return err
+			}
+		} else {
+			fmt.Fprintln(a.Stdout, "  no records yet")
+		}
+		works := 0
+		for _, r := range w.Rules {
+			switch {
+			case r.Error != "":
+				fmt.Fprintf(a.Stdout, "  %s\n", bad("rule %s: %s", line(r.Name), line(r.Error)))
+			case r.Enabled:
+				works++
+			}
+		}
+		fmt.Fprintf(a.Stdout, "  %s at work\n", counted(works, "rule", "rules"))
+	}
+	fmt.Fprintln(a.Stdout)
+	for _, r := range s.Receivers {
+		switch {
+		case r.Disabled != "":
+			fmt.Fprintf(a.Stdout, "receiver %s %s\n", line(r.Receiver), bad("switched itself off: %s", line(r.Disabled)))
+		case !r.FailingSince.IsZero():
+			fmt.Fprintf(a.Stdout, "receiver %s %s\n", line(r.Receiver), bad("has taken nothing since %s", stamp(r.FailingSince)))
+		default:
+			fmt.Fprintf(a.Stdout, "receiver %s is well\n", line(r.Receiver))
+		}
+	}
+	fmt.Fprintf(a.Stdout, "%s owed", counted(s.Owed.Pending, "notice", "notices"))
+	if !s.Owed.Oldest.IsZero() {
+		fmt.Fprintf(a.Stdout, ", the oldest since %s", stamp(s.Owed.Oldest))
+	}
+	fmt.Fprintln(a.Stdout)
+	if wrong > 0 {
+		return errSilent
+	}
+	return nil
+}

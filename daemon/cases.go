@@ -1,0 +1,107 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"glassward"
+	"glassward/console"
+	"glassward/incident"
+	"glassward/state"
+)
+
+// cases is the desk as the console knows it.
+type cases struct{ d *Daemon }
+
+// Incidents gives a tenant's incidents, newest first.
+func (c cases) Incidents(ctx context.Context, tenant string, f console.Filter) ([]glassward.Incident, error) {
+	filter := state.IncidentFilter{Tenants: []string{tenant, ""}, Limit: f.Limit}
+	if f.Status != "" {
+		filter.Status = []glassward.IncidentStatus{f.Status}
+	}
+	list, _, err := c.d.state.Incidents(ctx, filter)
+	return list, err
+}
+
+// Incident gives one incident with its alerts and what became of its notices.
+func (c cases) Incident(ctx context.Context, tenant string, number int64) (console.Case, error) {
+	inc, err := c.d.state.Incident(ctx, tenant, number)
+	if errors.Is(err, state.ErrNotFound) {
+		return console.Case{}, console.ErrNoIncident
+	}
+	if err != nil {
+		return console.Case{}, err
+	}
+	found := console.Case{Incident: inc}
+	if found.Alerts, err = c.d.state.AlertsByID(ctx, tenant, inc.Alerts); err != nil {
+		return console.Case{}, err
+	}
+	deliveries, err := c.d.state.Deliveries(ctx, tenant, number)
+	if err != nil {
+		return console.Case{}, err
+	}
+	for _, d := range deliveries {
+		found.Deliveries = append(found.Deliveries, d.Delivery)
+	}
+	if found.Incident.Timeline, err = c.d.state.Timeline(ctx, tenant, number); err != nil {
+		return console.Case{}, err
+	}
+	return found, nil
+}
+
+// Act carries out what a person commands.
+func (c cases) Act(ctx context.Context, tenant string, number int64, a console.Action) (glassward.Incident, error) {
+	target := incident.Target{Number: number, Etag: a.Etag, By: a.By}
+	if target.Etag == "" {
+		target.Etag = incident.AnyEtag
+	}
+	var command incident.Command
+	switch a.Kind {
+	case "acknowledge":
+		command = incident.Acknowledge{Target: target, Reason: a.Reason}
+	case "assign":
+		command = incident.Assign{Target: target, To: a.Owner}
+	case "comment":
+		command = incident.Comment{Target: target, Text: a.Comment}
+	case "close":
+		command = incident.Close{Target: target, Classification: a.Classification, Reason: a.ClassificationReason, Comment: a.Comment}
+	default:
+		return glassward.Incident{}, fmt.Errorf("%w: no action %q", console.ErrInvalid, a.Kind)
+	}
+	changed, err := c.d.desk.Do(ctx, tenant, command)
+	switch {
+	case errors.Is(err, incident.ErrNotFound):
+		return changed, fmt.Errorf("%w: %v", console.ErrNoIncident, err)
+	case errors.Is(err, incident.ErrConflict):
+		return changed, fmt.Errorf("%w: %v", console.ErrChanged, err)
+	case errors.Is(err, incident.ErrInvalid):
+		return changed, fmt.Errorf("%w: %v", console.ErrInvalid, err)
+	case err != nil:
+		return changed, err
+	}
+	c.d.courier.Wake()
+	c.d.audit(ctx, tenant, a.Kind+" incident", a.By, a.Via, "incident "+strconv.FormatInt(number, 10), a.Reason)
+	return changed, nil
+}
+
+// rawReader gives the journal its evidence from the tenants' stores.
+type rawReader struct{ d *Daemon }
+
+// Raw gives records as they came.
+func (r rawReader) Raw(ctx context.Context, tenant string, ids []glassward.RecordID) (map[glassward.RecordID][]byte, error) {
+	w, ok := r.d.workspace(tenant)
+	if !ok {
+		return nil, nil
+	}
+	list, err := w.store.Raw(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[glassward.RecordID][]byte, len(list))
+	for _, x := range list {
+		out[x.ID] = x.Bytes
+	}
+	return out, nil
+}

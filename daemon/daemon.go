@@ -1,0 +1,352 @@
+// Package daemon is the composition root: it opens the stores, makes the rules,
+// the desk, the courier, the sources and the API, and owns the order in which
+// they start and stop. What it adds of its own is wiring and the health of the
+// whole.
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"glassward"
+	"glassward/config"
+	"glassward/console"
+	"glassward/incident"
+	"glassward/notify"
+	"glassward/rule"
+	"glassward/state"
+)
+
+// Options are what a Daemon is made of.
+type Options struct {
+	Config *config.Config
+	// Problems are what Load had to say of it; broken tenant files become alarms.
+	Problems []config.Problem
+	// Load reads the configuration again, for Reload; nil means config.Load of
+	// Config.File.
+	Load func() (*config.Config, []config.Problem)
+	// NoAuth lets every request in without a token. New refuses it unless the
+	// address is loopback.
+	NoAuth bool
+	// AcceptLoss starts although a store has lost what had been acknowledged.
+	AcceptLoss bool
+	// Since is where rules that have never judged begin: zero means with what
+	// comes from now on.
+	Since   time.Time
+	Version string
+	Log     *slog.Logger
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// A Daemon is the running product.
+type Daemon struct {
+	o     Options
+	log   *slog.Logger
+	now   func() time.Time
+	state *state.Store
+	desk  *incident.Desk
+
+	courier *notify.Courier
+	links   console.Signer
+	console *console.Server
+	listen  net.Listener
+	control net.Listener
+
+	// mu guards what a reload replaces.
+	mu         sync.RWMutex
+	config     *config.Config
+	problems   []config.Problem
+	rules      *rule.Set
+	workspaces map[string]*workspace // by tenant id
+
+	started time.Time
+	reload  sync.Mutex // one reload at a time
+	run     context.Context
+	work    sync.WaitGroup
+	closers []func() error
+}
+
+const (
+	headerTimeout = 10 * time.Second
+	// tickEvery is how often rules look whether a window is due.
+	tickEvery = 5 * time.Second
+	// stopWithin is how long requests under way may take when the daemon ends.
+	stopWithin = 5 * time.Second
+)
+
+// New opens everything and listens, but serves nothing yet: Run does. After an
+// error nothing stays open.
+func New(ctx context.Context, o Options) (_ *Daemon, err error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.NoAuth && !config.Loopback(o.Config.Listen) {
+		return nil, fmt.Errorf("without authentication only loopback may be listened on, and %s is not: use tokens, or listen on 127.0.0.1", o.Config.Listen)
+	}
+	d := &Daemon{o: o, log: o.Log, now: o.Now, started: o.Now(), config: o.Config, problems: o.Problems, workspaces: map[string]*workspace{}}
+	if d.o.Load == nil {
+		d.o.Load = func() (*config.Config, []config.Problem) { return config.Load(o.Config.File) }
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	if err := makeData(o.Config.Data); err != nil {
+		return nil, err
+	}
+	if d.state, err = state.Open(ctx, o.Config.Data, state.Options{AcceptLoss: o.AcceptLoss, Now: o.Now}); err != nil {
+		return nil, err
+	}
+	d.closers = append(d.closers, d.state.Close, d.closeWorkspaces)
+	if d.desk, err = incident.NewDesk(incident.DeskOptions{Store: d.state, Policy: d.policy, Raw: rawReader{d}, Now: o.Now}); err != nil {
+		return nil, err
+	}
+	key, err := linkKey(filepath.Join(o.Config.Data, "link.key"))
+	if err != nil {
+		return nil, err
+	}
+	d.links = console.Signer{Key: key, Base: o.Config.PublicURL}
+	fleet, err := notify.NewFleet(o.Config.Config, notify.Network{})
+	if err != nil {
+		// The fleet is whole all the same; the receiver that is broken says so at
+		// every message.
+		d.log.Warn("a receiver is not fit", "error", err)
+	}
+	d.courier, err = notify.New(notify.Options{
+		Outbox: d.state, Fleet: fleet, Fallback: d.groups, Trouble: d.trouble,
+		Link: d.link, Rule: d.ruleFacts, Log: d.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if d.rules, err = d.loadRules(o.Config); err != nil {
+		return nil, err
+	}
+	for _, t := range o.Config.Each {
+		w, err := d.openWorkspace(ctx, t, o.Config, d.rules)
+		if err != nil {
+			return nil, err
+		}
+		d.workspaces[t.ID] = w
+	}
+	d.console = console.New(console.Options{
+		Workspaces: gateway{d}, Desk: cases{d}, Operator: operator{d}, Tokens: tokens{d.state},
+		Links: d.links, NoAuth: o.NoAuth, Metrics: d.metrics(), Log: d.log, Now: o.Now,
+	})
+	if d.control, err = listenControl(o.Config.Data); err != nil {
+		return nil, err
+	}
+	d.closers = append(d.closers, closeListener(d.control))
+	if d.listen, err = listen(o.Config); err != nil {
+		return nil, err
+	}
+	d.closers = append(d.closers, closeListener(d.listen))
+	return d, nil
+}
+
+// Addr gives the address that the API is served on.
+func (d *Daemon) Addr() string { return d.listen.Addr().String() }
+
+// Run serves until ctx ends, and closes everything. The error is the first that
+// ended it otherwise.
+func (d *Daemon) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	d.run = ctx
+	api := &http.Server{Handler: d.console, ReadHeaderTimeout: headerTimeout, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelWarn)}
+	local := controlServer(d.console)
+	d.serve(api, d.listen, stop)
+	d.serve(local, d.control, stop)
+	d.work.Go(func() { d.courier.Run(ctx) })
+	d.mu.RLock()
+	for _, w := range d.workspaces {
+		w.start(ctx)
+	}
+	d.mu.RUnlock()
+	d.greet(ctx)
+	d.log.Info("watching", "address", d.Addr(), "tenants", len(d.config.Each), "rules", len(d.rules.Rules), "version", d.o.Version)
+
+	<-ctx.Done()
+	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	err := errors.Join(api.Shutdown(down), local.Shutdown(down))
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errors.Join(api.Close(), local.Close())
+	}
+	d.mu.RLock()
+	for _, w := range d.workspaces {
+		w.wait()
+	}
+	d.mu.RUnlock()
+	d.work.Wait()
+	err = errors.Join(err, d.close())
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
+	}
+	return err
+}
+
+func (d *Daemon) serve(s *http.Server, l net.Listener, stop context.CancelCauseFunc) {
+	d.work.Go(func() {
+		if err := s.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			stop(fmt.Errorf("serve %s: %w", l.Addr(), err))
+		}
+	})
+}
+
+// Close ends a daemon that was made and is not run.
+func (d *Daemon) Close() error { return d.close() }
+
+// close closes what is open, last opened first.
+func (d *Daemon) close() error {
+	var errs []error
+	for len(d.closers) > 0 {
+		last := len(d.closers) - 1
+		errs = append(errs, d.closers[last]())
+		d.closers = d.closers[:last]
+	}
+	return errors.Join(errs...)
+}
+
+// closeWorkspaces closes those that are open when the daemon ends, which need
+// not be those with which it started.
+func (d *Daemon) closeWorkspaces() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var list []*workspace
+	for _, w := range d.workspaces {
+		list = append(list, w)
+	}
+	clear(d.workspaces)
+	return closeAll(list)
+}
+
+func closeListener(l net.Listener) func() error {
+	return func() error {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+}
+
+// makeData makes the data folder for its owner alone, and refuses one that
+// others can enter.
+func makeData(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("the data folder %s can be entered by others (mode %04o): chmod 700 it", dir, info.Mode().Perm())
+	}
+	return nil
+}
+
+// linkKey reads the key that signs links, or makes it.
+func linkKey(file string) ([]byte, error) {
+	key, err := os.ReadFile(file)
+	if err == nil && len(key) >= 32 {
+		return key, nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("read the key of links: %w", err)
+	}
+	key = make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(file, key, 0o600); err != nil {
+		return nil, fmt.Errorf("write the key of links: %w", err)
+	}
+	return key, nil
+}
+
+func listen(c *config.Config) (net.Listener, error) {
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", c.Listen, err)
+	}
+	if c.TLS == nil {
+		return l, nil
+	}
+	t, err := serverTLS(c.TLS)
+	if err != nil {
+		l.Close()
+		return nil, err
+	}
+	return tlsListener(l, t), nil
+}
+
+// groups gives the action groups that a tenant's incidents go to; for what
+// concerns the whole installation, every group.
+func (d *Daemon) groups(tenant string) []string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return groupsOf(d.config, tenant)
+}
+
+func groupsOf(c *config.Config, tenant string) []string {
+	for _, t := range c.Each {
+		if t.ID == tenant {
+			return t.ActionGroups
+		}
+	}
+	var all []string
+	for _, g := range c.ActionGroups {
+		all = append(all, g.Name)
+	}
+	return all
+}
+
+// policy gives what the configuration says about a tenant's incidents.
+func (d *Daemon) policy(tenant string) incident.Policy {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	p := incident.Policy{Accounts: map[string]string{}, Groups: groupsOf(d.config, tenant)}
+	for _, t := range d.config.Each {
+		if t.ID != tenant {
+			continue
+		}
+		for _, a := range t.EmergencyAccounts {
+			name := a.Name
+			if name == "" {
+				name = a.ObjectID
+			}
+			p.Accounts[a.ObjectID] = name
+		}
+	}
+	return p
+}
+
+func (d *Daemon) link(n glassward.Notice) string {
+	if n.Incident == 0 || n.Tenant == "" {
+		return ""
+	}
+	return d.links.Incident(n.Tenant, n.Incident, d.now())
+}
+
+func (d *Daemon) workspace(tenant string) (*workspace, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	w, ok := d.workspaces[strings.ToLower(tenant)]
+	return w, ok
+}

@@ -1,0 +1,183 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"glassward"
+	"glassward/config"
+	"glassward/incident"
+	"glassward/logstore"
+	"glassward/notify"
+	"glassward/rule"
+)
+
+// tell commits faults of our own and wakes the courier. A fault that cannot even
+// be committed is logged: there is nobody else left.
+func (d *Daemon) tell(ctx context.Context, tenant string, faults ...incident.Health) {
+	changes, err := d.desk.Report(ctx, tenant, faults...)
+	if err != nil {
+		for _, f := range faults {
+			d.log.Error("a fault could not be told", "fault", f.Title, "detail", f.Detail, "error", err)
+		}
+		return
+	}
+	if len(changes.Notices) > 0 {
+		d.courier.Wake()
+	}
+	for _, a := range changes.Alerts {
+		d.log.Warn(a.Title, "detail", a.Description)
+	}
+}
+
+// greet tells what was found while starting.
+func (d *Daemon) greet(ctx context.Context) {
+	for _, note := range d.state.Notes() {
+		d.tell(ctx, "", incident.Health{
+			Cause: "store-damaged", Subject: "state.db", Title: "The control store was damaged and has been mended",
+			Detail: note, Severity: glassward.High, Since: d.now(),
+		})
+	}
+	d.tellProblems(ctx, d.o.Problems)
+	d.tellRuleProblems(ctx)
+}
+
+// tellProblems makes an alarm of each tenant file that is broken. Its tenant is
+// not watched, so the alarm goes to every group.
+func (d *Daemon) tellProblems(ctx context.Context, problems []config.Problem) {
+	for _, p := range problems {
+		if p.Warning {
+			continue
+		}
+		d.tell(ctx, "", incident.Health{
+			Cause: "tenant-file", Subject: p.File, Title: fmt.Sprintf("Tenant file %s is broken: this tenant is not watched", p.File),
+			Detail:   p.Error() + "\nMend the file and reload (glassward config validate shows every problem).",
+			Severity: glassward.High, Since: d.now().Truncate(time.Hour),
+		})
+	}
+}
+
+func (d *Daemon) tellRuleProblems(ctx context.Context) {
+	for _, p := range d.rules.Problems {
+		if !p.Failed() {
+			d.log.Warn("rule file", "file", p.File, "problem", p.Error())
+			continue
+		}
+		d.tell(ctx, "", incident.Health{
+			Cause: "rule-file", Subject: p.File, Title: fmt.Sprintf("Rule file %s is broken: its rule does not judge", p.File),
+			Detail: p.Error(), Severity: glassward.High, Since: d.now().Truncate(time.Hour),
+		})
+	}
+}
+
+// ruleHealth is the word about a rule that fails, or works again.
+func (w *workspace) ruleHealth(o rule.Outcome) incident.Health {
+	h := incident.Health{Cause: "rule", Subject: o.RuleID, Severity: glassward.High, Since: w.d.now(), Over: o.Recovered}
+	name := o.RuleID
+	if r, ok := w.d.lookupRule(o.RuleID); ok {
+		name = r.Name
+	}
+	for _, s := range w.states() {
+		if s.ID == o.RuleID && !s.Since.IsZero() {
+			h.Since = s.Since
+		}
+	}
+	h.Title = fmt.Sprintf("Rule %q cannot be judged", name)
+	if o.Recovered {
+		h.Title = fmt.Sprintf("Rule %q works again", name)
+		return h
+	}
+	h.Detail = fmt.Sprintf("%v\nWhat comes meanwhile is kept and will be judged when the rule works again.", o.Err)
+	return h
+}
+
+// trouble makes an alarm of what stands between the courier and a receiver. It
+// goes to the other groups too: the one concerned may not hear it.
+func (d *Daemon) trouble(t notify.Trouble) {
+	ctx := context.Background()
+	d.tell(ctx, t.Tenant, incident.Health{
+		Cause: string(t.Kind), Subject: t.Receiver + t.Group, Title: t.String(), Severity: glassward.High,
+		Detail: t.String() + "\nglassward notify test " + t.Group + " tries every receiver of the group.",
+		Since:  t.Since, Over: t.Over, Groups: d.otherGroups(t.Group),
+	})
+}
+
+// otherGroups gives every group but one; where there is no other, that one.
+func (d *Daemon) otherGroups(group string) []string {
+	var out []string
+	all := d.groups("")
+	for _, g := range all {
+		if !strings.EqualFold(g, group) {
+			out = append(out, g)
+		}
+	}
+	if len(out) == 0 {
+		return all
+	}
+	return out
+}
+
+func (d *Daemon) reportDisk(ctx context.Context, w *workspace, low *logstore.DiskLowError) {
+	d.tell(ctx, w.tenantID(), incident.Health{
+		Cause: "disk", Subject: w.tenantID(), Title: "Intake pauses: the disk is nearly full",
+		Detail:   low.Error() + "\nNothing is dropped: pushes are answered 503, folders wait. Free some space; intake resumes by itself.",
+		Severity: glassward.High, Since: d.now().Truncate(time.Hour),
+	})
+}
+
+func (d *Daemon) reportSource(ctx context.Context, w *workspace, name string, err error) {
+	w.log.Error("a source cannot be read", "source", name, "error", err)
+	w.mu.Lock()
+	known := w.failing[name]
+	if !known {
+		w.failing[name] = true
+	}
+	w.mu.Unlock()
+	if known {
+		return
+	}
+	d.tell(ctx, w.tenantID(), incident.Health{
+		Cause: "source", Subject: name, Title: fmt.Sprintf("Source %s cannot be read", name),
+		Detail: fmt.Sprintf("%v\nIt is tried again every few seconds, from where it stopped.", err), Severity: glassward.High, Since: d.now(),
+	})
+}
+
+func (d *Daemon) sourceIsWell(_ context.Context, w *workspace, name string) {
+	w.mu.Lock()
+	delete(w.failing, name)
+	w.mu.Unlock()
+}
+
+// reportConflicts makes an alarm of copies that contradict what is stored.
+func (w *workspace) reportConflicts(ctx context.Context, list []logstore.Conflict) {
+	var faults []incident.Health
+	for _, c := range list {
+		faults = append(faults, incident.Health{
+			Cause: "conflict", Subject: c.ID.String(), Title: fmt.Sprintf("Two copies of one record of %s contradict each other", c.Table),
+			Detail: fmt.Sprintf("Record %s: column %s says %q by %s (%s) and %q by %s (%s, line %d). Both are kept; the copy has the id %s.",
+				c.ID, c.Column, c.Stored, c.StoredSource, c.StoredProvenance, c.Copy, c.CopySource, c.Provenance, c.Line, c.Beside),
+			Severity: glassward.Medium, Since: w.d.now(), Records: []glassward.RecordID{c.ID, c.Beside},
+		})
+	}
+	w.d.tell(ctx, w.tenantID(), faults...)
+}
+
+// reportRecovery tells what opening the event store had to mend.
+func (w *workspace) reportRecovery(ctx context.Context) {
+	r := w.store.Recovery()
+	if len(r.Aside) == 0 && !r.Lost {
+		return
+	}
+	detail := fmt.Sprintf("%s: %d bytes behind the last whole commit were cut off. Kept aside: %s.", r.Why, r.Cut, strings.Join(r.Aside, ", "))
+	if r.Lost {
+		detail += fmt.Sprintf(" Records up to number %d had been acknowledged and those up to %d are there: ingest again what the sources still have.", r.Acknowledged, r.Found)
+	} else {
+		detail += " Nothing that had been acknowledged is missing."
+	}
+	w.d.tell(ctx, w.tenantID(), incident.Health{
+		Cause: "store-damaged", Subject: "logs.duckdb", Title: "The event store was damaged and has been mended",
+		Detail: detail, Severity: glassward.High, Since: w.d.now(),
+	})
+}

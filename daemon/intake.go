@@ -1,0 +1,161 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"glassward"
+	"glassward/config"
+	"glassward/console"
+	"glassward/ingest"
+	"glassward/logstore"
+)
+
+// gateway is what the console reaches workspaces through.
+type gateway struct{ d *Daemon }
+
+// Workspace gives the tenant that a name means.
+func (g gateway) Workspace(name string) (string, bool) {
+	g.d.mu.RLock()
+	defer g.d.mu.RUnlock()
+	t, ok := g.d.config.Tenant(name)
+	return t.ID, ok
+}
+
+// maxRefusals is how many refused records an answer names; all of them are in
+// the rejects file.
+const maxRefusals = 100
+
+// Ingest decodes a pushed body and commits it batch by batch.
+func (g gateway) Ingest(ctx context.Context, tenant string, p console.Push, body io.Reader) (console.Receipt, error) {
+	r := console.Receipt{Tables: map[string]int{}}
+	w, ok := g.d.workspace(tenant)
+	if !ok {
+		return r, fmt.Errorf("workspace %s is not open", tenant)
+	}
+	stream := ingest.NewStream("push:"+p.Source, body, ingest.DecoderOptions{
+		Provenance: provenanceOf(p), Table: p.Table, Tenant: tenant, Now: g.d.now,
+	})
+	err := stream.Run(ctx, nil, func(ctx context.Context, b *ingest.Batch, _ *ingest.Cursor) error {
+		r.Rejected += len(b.Rejects)
+		for _, x := range b.Rejects[:min(len(b.Rejects), maxRefusals-len(r.Rejects))] {
+			r.Rejects = append(r.Rejects, console.Refusal{Line: x.Line, Reason: x.Reason})
+		}
+		if err := w.rejects.add(b.Rejects); err != nil {
+			return err
+		}
+		if len(b.Records) == 0 {
+			return nil
+		}
+		c, err := w.append(ctx, b.Records, nil)
+		if err != nil {
+			return err
+		}
+		r.Records += len(b.Records)
+		r.Added += c.Added
+		r.Updated += c.Updated
+		r.Duplicates += c.Duplicates
+		r.Conflicts += len(c.Conflicts)
+		for i := range b.Records {
+			r.Tables[b.Records[i].Table]++
+		}
+		return nil
+	})
+	var low *logstore.DiskLowError
+	if errors.As(err, &low) {
+		g.d.reportDisk(ctx, w, low)
+		return r, fmt.Errorf("%w: %v", console.ErrBusy, low)
+	}
+	return r, err
+}
+
+// provenanceOf says how far a push can be trusted: what the folder's owner hands
+// over through the control socket is as good as a file that he gives.
+func provenanceOf(p console.Push) glassward.Provenance {
+	if p.Source == console.Local.Source {
+		return glassward.File
+	}
+	return glassward.Pushed
+}
+
+// A rejectsFile keeps what could not be understood, for ingest --retry.
+type rejectsFile struct {
+	path string
+	mu   sync.Mutex
+}
+
+func (f *rejectsFile) add(rejects []ingest.Reject) error {
+	if len(rejects) == 0 {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	file, err := os.OpenFile(f.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("keep rejected records: %w", err)
+	}
+	if err := ingest.WriteRejects(file, rejects); err != nil {
+		return errors.Join(fmt.Errorf("keep rejected records: %w", err), file.Close())
+	}
+	return file.Close()
+}
+
+// pauseFor is how long a followed folder waits while intake pauses, or after
+// something else went wrong.
+const pauseFor = 5 * time.Second
+
+// follow takes in a folder's new and growing files until ctx ends. It never
+// gives up: what goes wrong is an alarm, and is tried again from the cursor.
+func (w *workspace) follow(ctx context.Context, f config.Folder) {
+	for ctx.Err() == nil {
+		err := w.followOnce(ctx, f)
+		if ctx.Err() != nil {
+			return
+		}
+		var low *logstore.DiskLowError
+		if errors.As(err, &low) {
+			w.d.reportDisk(ctx, w, low)
+		} else {
+			w.d.reportSource(ctx, w, "folder:"+f.Path, err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pauseFor):
+		}
+	}
+}
+
+func (w *workspace) followOnce(ctx context.Context, f config.Folder) error {
+	w.mu.Lock()
+	tenant := w.tenant.ID
+	w.mu.Unlock()
+	source, err := ingest.NewFolder(f.Path, ingest.FolderOptions{
+		Decoder: ingest.DecoderOptions{Provenance: glassward.File, Table: f.Table, Tenant: tenant, Now: w.d.now},
+		Poll:    time.Duration(f.Every),
+		Problem: func(path string, err error) { w.d.reportSource(ctx, w, path, err) },
+	})
+	if err != nil {
+		return err
+	}
+	w.d.sourceIsWell(ctx, w, "folder:"+f.Path)
+	return source.Run(ctx, w.store, func(ctx context.Context, b *ingest.Batch, c *ingest.Cursor) error {
+		// Rejects first: a crash between the two writes them twice, and loses none.
+		if err := w.rejects.add(b.Rejects); err != nil {
+			return err
+		}
+		var cursor *logstore.Cursor
+		if c != nil {
+			cursor = &logstore.Cursor{Source: c.Source, Position: c.Position}
+		}
+		if len(b.Records) == 0 && cursor == nil {
+			return nil
+		}
+		_, err := w.append(ctx, b.Records, cursor)
+		return err
+	})
+}

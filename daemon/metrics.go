@@ -1,0 +1,83 @@
+package daemon
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// collector gives Prometheus what status shows, at the time of the scrape.
+type collector struct{ d *Daemon }
+
+var (
+	recordsDesc   = prometheus.NewDesc("glassward_records", "Records kept, by table.", []string{"tenant", "table"}, nil)
+	newestDesc    = prometheus.NewDesc("glassward_newest_received_seconds", "When the newest record of a table was received, Unix time.", []string{"tenant", "table"}, nil)
+	headDesc      = prometheus.NewDesc("glassward_head", "Sequence number of the newest record.", []string{"tenant"}, nil)
+	waitingDesc   = prometheus.NewDesc("glassward_batches_waiting", "Batches that are durable and not yet judged.", []string{"tenant"}, nil)
+	failingDesc   = prometheus.NewDesc("glassward_rules_failing", "Rules that cannot be judged.", []string{"tenant"}, nil)
+	openDesc      = prometheus.NewDesc("glassward_incidents_open", "Incidents that are not closed.", []string{"tenant"}, nil)
+	pendingDesc   = prometheus.NewDesc("glassward_deliveries_pending", "Notices owed to receivers.", nil, nil)
+	oldestDesc    = prometheus.NewDesc("glassward_delivery_oldest_seconds", "Age of the oldest notice that is owed.", nil, nil)
+	receiversDesc = prometheus.NewDesc("glassward_receiver_failing", "1 for a receiver that does not take notices.", []string{"receiver"}, nil)
+)
+
+// Describe names the metrics.
+func (c collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{recordsDesc, newestDesc, headDesc, waitingDesc, failingDesc, openDesc, pendingDesc, oldestDesc, receiversDesc} {
+		ch <- d
+	}
+}
+
+// Collect reads them. What cannot be read is missing from the scrape.
+func (c collector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	v, err := operator{c.d}.Status(ctx, "")
+	s, ok := v.(Status)
+	if err != nil || !ok {
+		return
+	}
+	for _, w := range s.Workspaces {
+		gauge(headDesc, float64(w.Head), w.Name)
+		gauge(waitingDesc, float64(w.Waiting), w.Name)
+		failing := 0
+		for _, r := range w.Rules {
+			if r.Error != "" {
+				failing++
+			}
+		}
+		gauge(failingDesc, float64(failing), w.Name)
+		for _, t := range w.Tables {
+			gauge(recordsDesc, float64(t.Rows), w.Name, t.Name)
+			gauge(newestDesc, float64(t.Received.Unix()), w.Name, t.Name)
+		}
+	}
+	for tenant, n := range s.Owed.Open {
+		gauge(openDesc, float64(n), tenant)
+	}
+	gauge(pendingDesc, float64(s.Owed.Pending))
+	if !s.Owed.Oldest.IsZero() {
+		gauge(oldestDesc, c.d.now().Sub(s.Owed.Oldest).Seconds())
+	}
+	for _, r := range s.Receivers {
+		bad := 0.0
+		if !r.FailingSince.IsZero() || r.Disabled != "" {
+			bad = 1
+		}
+		gauge(receiversDesc, bad, r.Receiver)
+	}
+}
+
+// metrics serves /metrics from a registry of its own.
+func (d *Daemon) metrics() http.Handler {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collector{d}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
+}

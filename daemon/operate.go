@@ -1,0 +1,215 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"glassward/console"
+	"glassward/logstore"
+	"glassward/notify"
+	"glassward/rule"
+	"glassward/state"
+)
+
+// tokens is the control store as the console asks it who somebody is.
+type tokens struct{ store *state.Store }
+
+// CheckToken gives what a token allows.
+func (t tokens) CheckToken(ctx context.Context, secret string) (console.Grant, error) {
+	found, err := t.store.CheckToken(ctx, secret)
+	if errors.Is(err, state.ErrToken) {
+		return console.Grant{}, console.ErrBadToken
+	}
+	if err != nil {
+		return console.Grant{}, err
+	}
+	g := console.Grant{Name: found.Name, Tenant: found.Tenant, Source: found.Source}
+	if g.Tenant == state.AllTenants {
+		g.Tenant = ""
+	}
+	for _, s := range found.Scopes {
+		g.Scopes = append(g.Scopes, console.Scope(s))
+	}
+	return g, nil
+}
+
+// operator is what the scope operate reaches.
+type operator struct{ d *Daemon }
+
+// A Status is how the daemon is.
+type Status struct {
+	Version    string                  `json:"version"`
+	Address    string                  `json:"address"`
+	Started    time.Time               `json:"started"`
+	Config     string                  `json:"config,omitempty"`
+	Problems   []string                `json:"problems,omitempty"`
+	Workspaces []WorkspaceStatus       `json:"workspaces"`
+	Receivers  []notify.ReceiverStatus `json:"receivers"`
+	Owed       state.Stats             `json:"owed"`
+}
+
+// A WorkspaceStatus is how one tenant's workspace is.
+type WorkspaceStatus struct {
+	Tenant   string `json:"tenant"`
+	Name     string `json:"name"`
+	Accounts int    `json:"emergencyAccounts"`
+	// Head is the newest record's sequence number, Waiting how many batches are
+	// durable and not yet judged.
+	Head    int64                 `json:"head"`
+	Waiting int                   `json:"waiting"`
+	Paused  string                `json:"paused,omitempty"`
+	Tables  []logstore.TableStats `json:"tables"`
+	Rules   []RuleStatus          `json:"rules"`
+}
+
+// A RuleStatus is how one rule stands.
+type RuleStatus struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`
+	RunsAs  string    `json:"runsAs"`
+	Origin  string    `json:"origin"`
+	Enabled bool      `json:"enabled"`
+	Owed    int64     `json:"owed,omitempty"`
+	Error   string    `json:"error,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
+}
+
+func (w *workspace) status(ctx context.Context) (WorkspaceStatus, error) {
+	w.mu.Lock()
+	s := WorkspaceStatus{Tenant: w.tenant.ID, Name: w.tenant.Name, Accounts: len(w.tenant.EmergencyAccounts), Waiting: len(w.commits)}
+	w.mu.Unlock()
+	s.Head = w.head.Load()
+	if err := w.store.DiskLow(); err != nil {
+		s.Paused = err.Error()
+	}
+	s.Rules = w.ruleStatus()
+	stats, err := w.store.Stats(ctx)
+	for _, t := range stats.Tables {
+		if t.Rows > 0 {
+			s.Tables = append(s.Tables, t)
+		}
+	}
+	return s, err
+}
+
+func (w *workspace) ruleStatus() []RuleStatus {
+	w.mu.Lock()
+	e := w.engine
+	w.mu.Unlock()
+	return RuleStates(e)
+}
+
+// RuleStates says how an engine's rules stand.
+func RuleStates(e *rule.Engine) []RuleStatus {
+	var out []RuleStatus
+	for _, r := range e.States() {
+		x := RuleStatus{ID: r.ID, Name: r.Name, RunsAs: r.RunsAs, Origin: r.Origin, Enabled: r.Enabled, Owed: r.Owed}
+		if r.Err != nil {
+			x.Error, x.Since = r.Err.Error(), r.Since
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// Status says how everything is; tenant restricts it to one workspace.
+func (o operator) Status(ctx context.Context, tenant string) (any, error) {
+	d := o.d
+	d.mu.RLock()
+	s := Status{Version: d.o.Version, Address: d.Addr(), Started: d.started, Config: d.config.File}
+	var list []*workspace
+	for _, t := range d.config.Each {
+		if w := d.workspaces[t.ID]; w != nil && (tenant == "" || strings.EqualFold(tenant, t.ID)) {
+			list = append(list, w)
+		}
+	}
+	for _, p := range d.problems {
+		s.Problems = append(s.Problems, p.Error())
+	}
+	d.mu.RUnlock()
+	for _, w := range list {
+		ws, err := w.status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s.Workspaces = append(s.Workspaces, ws)
+	}
+	if tenant != "" {
+		s.Problems = nil
+		return s, nil
+	}
+	s.Receivers = d.courier.Status()
+	var err error
+	s.Owed, err = d.state.Stats(ctx)
+	return s, err
+}
+
+// Rules says how a tenant's rules stand.
+func (o operator) Rules(_ context.Context, tenant string) (any, error) {
+	w, ok := o.d.workspace(tenant)
+	if !ok {
+		return nil, fmt.Errorf("workspace %s %w", tenant, console.ErrNoSuch)
+	}
+	return w.ruleStatus(), nil
+}
+
+// Reload reads configuration and rules again.
+func (o operator) Reload(ctx context.Context) error {
+	if err := o.d.Reload(ctx); err != nil {
+		return fmt.Errorf("%w: %v", console.ErrInvalid, err)
+	}
+	return nil
+}
+
+// TestGroup sends a test notice to every receiver of a group.
+func (o operator) TestGroup(ctx context.Context, group string) (any, error) {
+	results, err := o.d.courier.Test(ctx, group)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", console.ErrInvalid, err)
+	}
+	o.d.audit(ctx, "", "test action group", "", "", group, "")
+	return results, nil
+}
+
+// CreateToken makes a token and gives its secret.
+func (o operator) CreateToken(ctx context.Context, t console.NewToken) (string, error) {
+	n := state.Token{Name: t.Name, Tenant: t.Tenant, Source: t.Source, Expires: t.Expires}
+	if n.Tenant == "" {
+		n.Tenant = state.AllTenants
+	}
+	if n.Source == "" {
+		n.Source = t.Name
+	}
+	if n.Expires.IsZero() {
+		n.Expires = o.d.now().Add(90 * 24 * time.Hour)
+	}
+	for _, s := range t.Scopes {
+		n.Scopes = append(n.Scopes, state.Scope(s))
+	}
+	secret, err := o.d.state.CreateToken(ctx, n, "operator")
+	if err != nil {
+		return "", fmt.Errorf("%w: %v", console.ErrInvalid, err)
+	}
+	return secret, nil
+}
+
+// ListTokens gives what is known of the tokens.
+func (o operator) ListTokens(ctx context.Context) (any, error) {
+	list, err := o.d.state.Tokens(ctx)
+	if list == nil {
+		list = []state.Token{}
+	}
+	return list, err
+}
+
+// RevokeToken revokes a token at once.
+func (o operator) RevokeToken(ctx context.Context, name string) error {
+	err := o.d.state.RevokeToken(ctx, name, "operator")
+	if errors.Is(err, state.ErrNotFound) {
+		return fmt.Errorf("token %q %w", name, console.ErrNoSuch)
+	}
+	return err
+}

@@ -1,0 +1,122 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"glassward/config"
+	"glassward/console"
+	"glassward/kql"
+	"glassward/kql/diag"
+	"glassward/kql/value"
+	"glassward/logstore"
+	"glassward/schema"
+)
+
+// Query compiles and runs a person's query over a workspace.
+func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (*kql.Result, error) {
+	w, ok := g.d.workspace(tenant)
+	if !ok {
+		return nil, fmt.Errorf("workspace %s is not open", tenant)
+	}
+	now := g.d.now()
+	span, bounded, err := parseTimespan(q.Timespan, now)
+	if err != nil {
+		return nil, &console.QueryError{Code: "BadTimespan", Text: err.Error()}
+	}
+	g.d.mu.RLock()
+	c := g.d.config
+	g.d.mu.RUnlock()
+	window := kql.AllRecords
+	if bounded {
+		window = kql.ByTime
+	}
+	program, list := kql.Compile(q.Text, kql.Options{Catalog: schema.Default().Catalog(), Watchlists: w.watchlists(), Window: window, File: "query"})
+	if list.HasErrors() {
+		return nil, refusal(q.Text, list)
+	}
+	limit := time.Duration(c.Query.Timeout)
+	if q.Wait > 0 {
+		limit = min(limit, q.Wait)
+	}
+	result, err := w.store.Run(ctx, program, kql.Bind{Now: value.FromTime(now), From: span.from, To: span.to},
+		logstore.Limits{Class: logstore.Interactive, Timeout: limit, MaxRows: c.Query.Rows})
+	var (
+		late *logstore.TimeoutError
+		fat  *logstore.MemoryError
+	)
+	switch {
+	case errors.As(err, &late):
+		return nil, fmt.Errorf("%w: %v", console.ErrTimeout, err)
+	case errors.As(err, &fat):
+		return nil, fmt.Errorf("%w: %v", console.ErrBudget, err)
+	}
+	return result, err
+}
+
+// watchlists gives the constants that queries and rules of the tenant know.
+func (w *workspace) watchlists() map[string]*kql.Watchlist {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return watchlists(w.tenant)
+}
+
+func refusal(text string, list diag.List) error {
+	first := list[0]
+	for _, d := range list {
+		if d.Severity == diag.Error {
+			first = d
+			break
+		}
+	}
+	at := diag.Locate(text, first.Span.Start)
+	return &console.QueryError{Code: string(first.Code), Text: diag.Text("query", text, list), Line: at.Line, Pos: at.Column}
+}
+
+type timespan struct{ from, to value.Ticks }
+
+// parseTimespan reads the forms of the Log Analytics API: PT2H (ending now),
+// start/end, start/duration and duration/end. bounded is false for none.
+func parseTimespan(text string, now time.Time) (s timespan, bounded bool, err error) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return s, false, nil
+	}
+	bad := fmt.Errorf("timespan %q: write PT2H, P1D, 2026-11-20T00:00:00Z/2026-11-21T00:00:00Z, or a time and a duration with / between", text)
+	first, second, pair := strings.Cut(text, "/")
+	instant := func(t string) (value.Ticks, bool) { return value.ParseDateTime(strings.TrimSpace(t)) }
+	length := func(t string) (value.Span, bool) {
+		d, err := config.ParseDuration(strings.TrimSpace(t))
+		return value.Span(d / 100), err == nil
+	}
+	if !pair {
+		d, ok := length(first)
+		if !ok {
+			return s, false, bad
+		}
+		to := value.FromTime(now)
+		return timespan{to - value.Ticks(d), to}, true, nil
+	}
+	if d, ok := length(first); ok {
+		to, ok := instant(second)
+		if !ok {
+			return s, false, bad
+		}
+		return timespan{to - value.Ticks(d), to}, true, nil
+	}
+	from, ok := instant(first)
+	if !ok {
+		return s, false, bad
+	}
+	if d, ok := length(second); ok {
+		return timespan{from, from + value.Ticks(d)}, true, nil
+	}
+	to, ok := instant(second)
+	if !ok || to < from {
+		return s, false, bad
+	}
+	return timespan{from, to}, true, nil
+}

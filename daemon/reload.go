@@ -1,0 +1,259 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"glassward"
+	"glassward/config"
+	"glassward/incident"
+	"glassward/notify"
+	"glassward/rule"
+)
+
+// toldWithin is how long a reload that weakens something waits for one of the
+// previous receivers to have taken the notice.
+const toldWithin = 15 * time.Second
+
+// Reload reads configuration and rules again and takes them over, all or
+// nothing: after an error everything is as it was. What removes or weakens an
+// account, a receiver or a rule is told to the receivers as they were before it
+// takes effect. A tenant whose file is broken now is watched on as it was.
+func (d *Daemon) Reload(ctx context.Context) error {
+	d.reload.Lock()
+	defer d.reload.Unlock()
+	next, problems := d.o.Load()
+	if next == nil {
+		return fmt.Errorf("nothing was changed: %w", joinProblems(problems))
+	}
+	d.mu.RLock()
+	old, oldRules := d.config, d.rules
+	d.mu.RUnlock()
+	if old.Data != next.Data || old.Listen != next.Listen || !reflect.DeepEqual(old.TLS, next.TLS) {
+		return errors.New("nothing was changed: data, listen and tls take effect with a restart only")
+	}
+	keepBroken(old, next, problems)
+	rules, err := d.loadRules(next)
+	if err != nil {
+		return fmt.Errorf("nothing was changed: %w", err)
+	}
+	fleet, err := notify.NewFleet(next.Config, notify.Network{})
+	if err != nil {
+		return fmt.Errorf("nothing was changed: %w", err)
+	}
+
+	opened, engines, err := d.prepare(ctx, next, rules)
+	if err != nil {
+		return fmt.Errorf("nothing was changed: %w", errors.Join(err, closeAll(opened)))
+	}
+	if lost := weakened(old, next, oldRules, rules); len(lost) > 0 {
+		d.warnPrevious(ctx, lost)
+	}
+
+	d.mu.Lock()
+	d.config, d.rules, d.problems = next, rules, problems
+	d.links.Base = next.PublicURL
+	var gone []*workspace
+	for id, w := range d.workspaces {
+		if _, stays := next.Tenant(id); !stays {
+			gone = append(gone, w)
+			delete(d.workspaces, id)
+		}
+	}
+	for _, w := range opened {
+		d.workspaces[w.tenant.ID] = w
+	}
+	d.mu.Unlock()
+	d.courier.Reload(fleet)
+	for _, t := range next.Each {
+		if e, ok := engines[t.ID]; ok {
+			w, _ := d.workspace(t.ID)
+			w.become(ctx, t, e)
+		}
+	}
+	for _, w := range opened {
+		w.start(d.run)
+	}
+	err = closeAll(gone)
+	d.tellProblems(ctx, problems)
+	d.tellRuleProblems(ctx)
+	d.audit(ctx, "", "reload configuration", "", "", next.File, "")
+	d.log.Info("configuration and rules were read again", "tenants", len(next.Each), "rules", len(rules.Rules))
+	return err
+}
+
+func joinProblems(list []config.Problem) error {
+	var errs []error
+	for _, p := range list {
+		if !p.Warning {
+			errs = append(errs, p)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// keepBroken lets the tenants whose files are broken now stand as they were.
+func keepBroken(old, next *config.Config, problems []config.Problem) {
+	for _, t := range old.Each {
+		broken := slices.ContainsFunc(problems, func(p config.Problem) bool { return p.Tenant != "" && p.File == t.File })
+		if _, there := next.Tenant(t.ID); broken && !there {
+			next.Each = append(next.Each, t)
+		}
+	}
+}
+
+// prepare opens the workspaces of new tenants and makes new engines for those
+// that stay. Nothing of it has an effect yet.
+func (d *Daemon) prepare(ctx context.Context, next *config.Config, rules *rule.Set) (opened []*workspace, engines map[string]*rule.Engine, err error) {
+	engines = map[string]*rule.Engine{}
+	for _, t := range next.Each {
+		if w, ok := d.workspace(t.ID); ok {
+			e, err := w.newEngine(ctx, t, rules)
+			if err != nil {
+				return opened, nil, fmt.Errorf("tenant %s: %w", t.Name, err)
+			}
+			engines[t.ID] = e
+			continue
+		}
+		w, err := d.openWorkspace(ctx, t, next, rules)
+		if err != nil {
+			return opened, nil, err
+		}
+		opened = append(opened, w)
+	}
+	return opened, engines, nil
+}
+
+func closeAll(list []*workspace) error {
+	var errs []error
+	for _, w := range list {
+		errs = append(errs, w.close())
+	}
+	return errors.Join(errs...)
+}
+
+// become takes over another configuration between two batches.
+func (w *workspace) become(ctx context.Context, t config.Tenant, e *rule.Engine) {
+	w.mu.Lock()
+	before := w.tenant
+	w.tenant = t
+	w.mu.Unlock()
+	w.keepBytesOf(t.Accounts())
+	done := make(chan struct{})
+	select {
+	case w.replace <- replacement{engine: e, done: done}:
+		<-done
+	case <-ctx.Done():
+	}
+	if !reflect.DeepEqual(before.Folders, t.Folders) {
+		w.followAnew()
+	}
+}
+
+// weakened names what a new configuration takes away.
+func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) []string {
+	var lost []string
+	say := func(format string, args ...any) { lost = append(lost, fmt.Sprintf(format, args...)) }
+	for _, t := range old.Each {
+		n, ok := next.Tenant(t.ID)
+		if !ok {
+			say("tenant %s is no longer watched", t.Name)
+			continue
+		}
+		for _, a := range t.EmergencyAccounts {
+			if !slices.Contains(n.Accounts(), a.ObjectID) {
+				say("tenant %s: emergency account %s (%s) is no longer declared", t.Name, a.ObjectID, a.Name)
+			}
+		}
+		for _, g := range t.ActionGroups {
+			if !slices.ContainsFunc(n.ActionGroups, func(x string) bool { return strings.EqualFold(x, g) }) {
+				say("tenant %s: action group %s is no longer told", t.Name, g)
+			}
+		}
+	}
+	for _, g := range old.ActionGroups {
+		n, ok := next.Group(g.Name)
+		if !ok {
+			say("action group %s is gone", g.Name)
+			continue
+		}
+		for _, r := range g.Email {
+			if !slices.Contains(n.Email, r) {
+				say("action group %s: mail receiver %s is gone or changed", g.Name, r.Name)
+			}
+		}
+		for _, r := range g.Webhook {
+			if !slices.ContainsFunc(n.Webhook, func(x notify.WebhookReceiver) bool { return reflect.DeepEqual(x, r) }) {
+				say("action group %s: webhook receiver %s is gone or changed", g.Name, r.Name)
+			}
+		}
+	}
+	for _, s := range old.MailServers {
+		if !slices.Contains(next.MailServers, s) {
+			say("mail server %s is gone or changed", s.Name)
+		}
+	}
+	for _, r := range oldRules.Rules {
+		i := slices.IndexFunc(nextRules.Rules, func(x *rule.Rule) bool { return x.ID == r.ID })
+		switch {
+		case i < 0:
+			say("rule %q is gone", r.Name)
+		case r.Enabled && !nextRules.Rules[i].Enabled:
+			say("rule %q is switched off", r.Name)
+		case r.QueryHash() != nextRules.Rules[i].QueryHash() || r.Severity > nextRules.Rules[i].Severity:
+			say("rule %q is changed", r.Name)
+		}
+	}
+	return lost
+}
+
+// warnPrevious tells the receivers as they are now what is about to be taken
+// away, and waits until somebody of each notice has been told, or it took too
+// long: a reload may be the cure of a receiver that does not answer.
+func (d *Daemon) warnPrevious(ctx context.Context, lost []string) {
+	changes, err := d.desk.Report(ctx, "", incident.Health{
+		Cause: "configuration", Subject: "weakened", Title: "The configuration is being weakened", Severity: glassward.High,
+		Detail: strings.Join(lost, "\n") + "\nIf nobody of yours did this, somebody has access to the machine that Glassward runs on.",
+		Since:  d.now(),
+	})
+	if err != nil {
+		d.log.Error("the previous receivers could not be told of a weaker configuration", "lost", lost, "error", err)
+		return
+	}
+	d.courier.Wake()
+	ctx, cancel := context.WithTimeout(ctx, toldWithin)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !d.told(ctx, changes) {
+		select {
+		case <-ctx.Done():
+			d.log.Warn("none of the previous receivers had taken the notice of a weaker configuration in time; it goes on", "after", toldWithin)
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// told says whether every notice of the changes has reached somebody.
+func (d *Daemon) told(ctx context.Context, c incident.Changes) bool {
+	reached := map[glassward.NoticeID]bool{}
+	for _, n := range c.Notices {
+		list, err := d.state.Deliveries(ctx, n.Tenant, n.Incident)
+		if err != nil {
+			return false
+		}
+		for _, x := range list {
+			reached[x.Notice] = reached[x.Notice] || x.Status == glassward.Delivered
+		}
+		if !reached[n.ID] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,68 @@
+package daemon
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"glassward/config"
+	"glassward/kql"
+	"glassward/notify"
+	"glassward/rule"
+)
+
+// loadRules reads the shipped rules and the folder of the user's own.
+func (d *Daemon) loadRules(c *config.Config) (*rule.Set, error) {
+	return LoadRules(c.Rules)
+}
+
+// LoadRules reads the shipped rules and, where folder is not empty, those in it.
+func LoadRules(folder string) (*rule.Set, error) {
+	var user fs.FS
+	if folder != "" {
+		info, err := os.Stat(folder)
+		if err != nil {
+			return nil, fmt.Errorf("read the rules folder: %w", err)
+		}
+		if !info.IsDir() {
+			return nil, fmt.Errorf("read the rules folder: %s is no folder", folder)
+		}
+		user = os.DirFS(folder)
+	}
+	return rule.Load(user)
+}
+
+// watchlists gives a tenant's watchlists, as rules and queries know them.
+func watchlists(t config.Tenant) map[string]*kql.Watchlist {
+	return map[string]*kql.Watchlist{"EmergencyAccounts": EmergencyAccounts(t), "ResultTypes": rule.ResultTypes()}
+}
+
+// EmergencyAccounts gives the watchlist of a tenant's declared accounts.
+func EmergencyAccounts(t config.Tenant) *kql.Watchlist {
+	var accounts []rule.Account
+	for _, a := range t.EmergencyAccounts {
+		accounts = append(accounts, rule.Account{ObjectID: a.ObjectID, Name: a.Name, UserPrincipalName: a.UserPrincipalName, Kind: a.Kind})
+	}
+	return rule.EmergencyAccounts(accounts...)
+}
+
+func (d *Daemon) lookupRule(id string) (*rule.Rule, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, r := range d.rules.Rules {
+		if strings.EqualFold(r.ID, id) {
+			return r, true
+		}
+	}
+	return nil, false
+}
+
+// ruleFacts gives a notice what it says of its rule.
+func (d *Daemon) ruleFacts(id string) notify.RuleFacts {
+	r, ok := d.lookupRule(id)
+	if !ok {
+		return notify.RuleFacts{}
+	}
+	return notify.RuleFacts{Query: r.Query}
+}

@@ -1,0 +1,28 @@
+package daemon
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"os"
+
+	"glassward/config"
+)
+
+// serverTLS reads the certificate. The key's file must be its owner's alone.
+func serverTLS(c *config.TLS) (*tls.Config, error) {
+	info, err := os.Stat(c.Key)
+	if err != nil {
+		return nil, fmt.Errorf("read the key of the certificate: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("the key %s can be read by others (mode %04o): chmod 600 it", c.Key, info.Mode().Perm())
+	}
+	pair, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
+	if err != nil {
+		return nil, fmt.Errorf("read the certificate %s: %w", c.Certificate, err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, nil
+}
+
+func tlsListener(l net.Listener, c *tls.Config) net.Listener { return tls.NewListener(l, c) }

@@ -1,0 +1,348 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"glassward"
+	"glassward/config"
+	"glassward/incident"
+	"glassward/kql"
+	"glassward/logstore"
+	"glassward/rule"
+	"glassward/schema"
+	"glassward/state"
+)
+
+// A workspace is one tenant at work: its event store, its rules, its sources.
+type workspace struct {
+	d     *Daemon
+	log   *slog.Logger
+	store *logstore.Store
+
+	mu     sync.Mutex // guards tenant, engine, commits
+	tenant config.Tenant
+	engine *rule.Engine
+	// commits are batches that are durable and not yet judged, by sequence.
+	commits []rule.Batch
+	wake    chan struct{}
+	replace chan replacement
+
+	failing map[string]bool // sources that are known to fail
+	// head is the sequence number of the newest record that was appended, watched
+	// says of which records the bytes are kept.
+	head    atomic.Int64
+	watched atomic.Pointer[func(*glassward.Record) bool]
+
+	rejects *rejectsFile
+	ctx     context.Context // of what start began
+	stop    context.CancelFunc
+	folders context.CancelFunc // stops following
+	work    sync.WaitGroup
+}
+
+// A replacement is the engine of a new configuration, taken over between two
+// batches.
+type replacement struct {
+	engine *rule.Engine
+	done   chan struct{}
+}
+
+// workspaceDir gives the folder of a tenant's store.
+// WorkspaceDir gives the folder of a tenant's store.
+func WorkspaceDir(data, tenant string) string { return filepath.Join(data, "workspaces", tenant) }
+
+func (d *Daemon) openWorkspace(ctx context.Context, t config.Tenant, c *config.Config, rules *rule.Set) (*workspace, error) {
+	dir := WorkspaceDir(c.Data, t.ID)
+	retention := map[string]time.Duration{}
+	for _, table := range schema.Tables() {
+		retention[table.Name] = c.RetentionOf(table.Name)
+	}
+	w := &workspace{
+		d: d, log: d.log.With("tenant", t.Name), tenant: t,
+		wake: make(chan struct{}, 1), replace: make(chan replacement), failing: map[string]bool{},
+		rejects: &rejectsFile{path: filepath.Join(dir, "rejects.jsonl")},
+	}
+	w.keepBytesOf(t.Accounts())
+	store, err := logstore.Open(ctx, dir, logstore.Options{
+		Memory: int64(c.Query.Memory), Now: d.now, Log: w.log,
+		KeepRaw:   func(r *glassward.Record) bool { return (*w.watched.Load())(r) },
+		Retention: retention, Reserve: int64(c.Disk.Reserve), AcceptLoss: d.o.AcceptLoss,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
+	}
+	w.store = store
+	stats, err := store.Stats(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("tenant %s: %w", t.Name, err), store.Close())
+	}
+	w.head.Store(stats.LastSeq)
+	if w.engine, err = w.newEngine(ctx, t, rules); err != nil {
+		return nil, errors.Join(fmt.Errorf("tenant %s: %w", t.Name, err), store.Close())
+	}
+	return w, nil
+}
+
+// keepBytesOf has the bytes kept of records that name one of the accounts.
+func (w *workspace) keepBytesOf(accounts []string) {
+	keep := logstore.KeepWatched(accounts)
+	w.watched.Store(&keep)
+}
+
+// newEngine makes the rules of a configuration ready to judge.
+func (w *workspace) newEngine(ctx context.Context, t config.Tenant, set *rule.Set) (*rule.Engine, error) {
+	return rule.NewEngine(ctx, rule.Options{
+		Tenant: t.ID, Rules: set.Rules, Catalog: schema.Default().Catalog(),
+		Watchlists: watchlists(t),
+		Runner: rule.RunnerFunc(func(ctx context.Context, p *kql.Program, b kql.Bind) (*kql.Result, error) {
+			return w.store.Run(ctx, p, b, logstore.Limits{Class: logstore.Rules})
+		}),
+		Memory: memory{w.d.state}, Desk: rule.DeskFunc(w.commit), Now: w.d.now,
+		Head: w.head.Load(), Since: w.d.o.Since,
+	})
+}
+
+// memory is the control store as rules ask it.
+type memory struct{ *state.Store }
+
+// AlertsHolding gives the alerts that hold one of the records.
+func (m memory) AlertsHolding(ctx context.Context, tenant string, ids []glassward.RecordID) (map[glassward.AlertID]rule.Holding, error) {
+	found, err := m.Store.AlertsHolding(ctx, tenant, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[glassward.AlertID]rule.Holding, len(found))
+	for id, a := range found {
+		out[id] = rule.Holding{RuleID: a.RuleID, Group: a.Group, Records: a.Records}
+	}
+	return out, nil
+}
+
+// commit hands a rule's outcome to the desk: transaction B.
+func (w *workspace) commit(ctx context.Context, o rule.Outcome) error {
+	out := incident.Outcome{Tenant: w.tenantID(), Rule: o.RuleID, Watermark: o.Watermark}
+	for _, c := range o.Alerts {
+		out.Alerts = append(out.Alerts, incident.AlertChange{
+			Alert: c.Alert, Grew: c.Kind == rule.Grown, NewRecords: c.NewRecords, Withdrawn: c.Kind == rule.Unconfirmed,
+		})
+	}
+	if o.Err != nil || o.Recovered {
+		out.Health = append(out.Health, w.ruleHealth(o))
+	}
+	changes, err := w.d.desk.Take(ctx, out)
+	if errors.Is(err, incident.ErrEvidence) {
+		// Everything stands but the raw records in the journal.
+		w.log.Error("alerts were committed without their raw records", "rule", o.RuleID, "error", err)
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(changes.Notices) > 0 {
+		w.d.courier.Wake()
+	}
+	for _, a := range changes.Alerts {
+		w.log.Info("alert", "rule", a.RuleName, "title", a.Title, "severity", a.Severity.String())
+	}
+	return nil
+}
+
+func (w *workspace) tenantID() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.tenant.ID
+}
+
+// start begins judging and reading sources.
+func (w *workspace) start(ctx context.Context) {
+	w.ctx, w.stop = context.WithCancel(ctx)
+	w.work.Go(func() { w.judge(w.ctx) })
+	w.work.Go(func() { w.keepHouse(w.ctx) })
+	w.followAnew()
+	w.reportRecovery(w.ctx)
+}
+
+// followAnew follows the folders that are configured now, and no others.
+func (w *workspace) followAnew() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.folders != nil {
+		w.folders()
+	}
+	var ctx context.Context
+	ctx, w.folders = context.WithCancel(w.ctx)
+	for _, f := range w.tenant.Folders {
+		w.work.Go(func() { w.follow(ctx, f) })
+	}
+}
+
+// houseEvery is how often retention is looked after.
+const houseEvery = time.Hour
+
+// keepHouse removes what has been kept long enough.
+func (w *workspace) keepHouse(ctx context.Context) {
+	tick := time.NewTicker(houseEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		gone, err := w.store.Retain(ctx, w.spared)
+		if err != nil && ctx.Err() == nil {
+			w.log.Error("old records could not be removed; the next round tries again", "error", err)
+		}
+		for table, n := range gone.Rows {
+			w.log.Info("old records were removed", "table", table, "records", n, "spared", gone.Spared)
+		}
+	}
+}
+
+// spared gives the records that open incidents name: retention leaves them.
+func (w *workspace) spared(ctx context.Context) ([]glassward.RecordID, error) {
+	const page = 1000
+	var all []glassward.RecordID
+	var after glassward.RecordID
+	for {
+		ids, err := w.d.state.HeldRecords(ctx, w.tenantID(), after, page)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, ids...)
+		if len(ids) < page {
+			return all, nil
+		}
+		after = ids[len(ids)-1]
+	}
+}
+
+// wait waits until everything that start began has ended.
+func (w *workspace) wait() { w.work.Wait() }
+
+func (w *workspace) close() error {
+	if w.stop != nil {
+		w.stop()
+	}
+	w.work.Wait()
+	return w.store.Close()
+}
+
+// append makes records durable and hands what is new to the rules.
+func (w *workspace) append(ctx context.Context, records []glassward.Record, cursor *logstore.Cursor) (logstore.Committed, error) {
+	c, err := w.store.Append(ctx, logstore.Batch{Records: records, Cursor: cursor})
+	if err != nil {
+		return c, err
+	}
+	if len(c.Conflicts) > 0 {
+		w.reportConflicts(ctx, c.Conflicts)
+	}
+	if c.LastSeq == 0 {
+		return c, nil
+	}
+	w.mu.Lock()
+	w.head.Store(max(w.head.Load(), c.LastSeq))
+	w.commits = append(w.commits, rule.Batch{From: c.FirstSeq - 1, To: c.LastSeq, Records: c.Records, Updated: c.Updated})
+	w.mu.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+	return c, nil
+}
+
+// patience is how long a gap before a durable batch may last until the rules
+// read it from the store: the caller whose batch it is may have gone away.
+const patience = 200 * time.Millisecond
+
+// take gives the next batch in the order of sequence numbers. Callers come back
+// from the store in any order, so a batch whose predecessor is still on its way
+// waits; wait says how long until it waits no longer.
+func (w *workspace) take(head int64, since time.Time) (b rule.Batch, ok bool, wait time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.commits) == 0 {
+		return b, false, 0
+	}
+	slices.SortFunc(w.commits, func(a, b rule.Batch) int { return cmp.Compare(a.From, b.From) })
+	if first := w.commits[0]; first.From > head {
+		if left := patience - w.d.now().Sub(since); left > 0 {
+			return b, false, left
+		}
+	}
+	b = w.commits[0]
+	w.commits = slices.Delete(w.commits, 0, 1)
+	return b, true, 0
+}
+
+// judge is the one goroutine that calls the engine. What fails is logged, told
+// and judged again: no error ends it.
+func (w *workspace) judge(ctx context.Context) {
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	engine := w.engine
+	fail := func(doing string, err error) {
+		if err != nil && ctx.Err() == nil {
+			w.log.Error("rules could not be judged; they will be again", "doing", doing, "error", err)
+		}
+	}
+	head := w.head.Load()
+	fail("what was committed before the start", engine.CatchUp(ctx, head))
+	fail("windows", engine.Tick(ctx))
+	gap := w.d.now()
+	for {
+		b, ok, wait := w.take(head, gap)
+		if ok {
+			fail("new records", engine.Batch(ctx, b))
+			head, gap = max(head, b.To), w.d.now()
+			continue
+		}
+		var again <-chan time.Time
+		if wait > 0 {
+			again = time.After(wait)
+		} else {
+			gap = w.d.now()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.wake:
+			if wait == 0 {
+				gap = w.d.now()
+			}
+		case <-again:
+		case <-tick.C:
+			if at := w.head.Load(); at > head && wait == 0 {
+				// Committed, but nobody came to say so.
+				fail("records without a herald", engine.CatchUp(ctx, at))
+				head = at
+			}
+			fail("windows", engine.Tick(ctx))
+		case r := <-w.replace:
+			engine = r.engine
+			w.mu.Lock()
+			w.engine = engine
+			w.mu.Unlock()
+			close(r.done)
+			fail("with other rules", engine.CatchUp(ctx, w.head.Load()))
+			fail("windows", engine.Tick(ctx))
+		}
+	}
+}
+
+// states says how the rules stand.
+func (w *workspace) states() []rule.State {
+	w.mu.Lock()
+	e := w.engine
+	w.mu.Unlock()
+	return e.States()
+}

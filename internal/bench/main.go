@@ -1,0 +1,291 @@
+// Command bench measures the way of an alarm: a sign-in by an emergency account
+// is pushed over HTTP among a thousand other records a second, and the clock
+// stops when the mail server has accepted the mail about it, while a heavy query
+// runs beside. It also reads the resident memory of serve, idle and at that
+// load. `make bench` runs it; it starts its own server, on loopback, and ends
+// it.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"glassward/internal/entrasim"
+	"glassward/internal/mailsink"
+)
+
+func main() {
+	binary := flag.String("binary", "bin/glassward", "the program to measure")
+	seconds := flag.Int("seconds", 60, "how long")
+	rate := flag.Int("rate", 1000, "records a second")
+	quiet := flag.Bool("no-query", false, "without the heavy query beside")
+	flag.Parse()
+	if err := run(*binary, *seconds, *rate, !*quiet); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(binary string, seconds, rate int, query bool) error {
+	dir, err := os.MkdirTemp("", "glassward-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	sink, err := mailsink.Listen("127.0.0.1:0", mailsink.Options{Keep: 100_000})
+	if err != nil {
+		return err
+	}
+	defer sink.Close()
+	address, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	if err := writeConfig(dir, address, sink.Addr()); err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(dir, "serve.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	serve := exec.Command(binary, "serve", "--config", filepath.Join(dir, "glassward.yaml"), "--no-auth")
+	serve.Stdout, serve.Stderr = log, log
+	if err := serve.Start(); err != nil {
+		return err
+	}
+	defer func() {
+		_ = serve.Process.Signal(syscall.SIGTERM)
+		_ = serve.Wait()
+	}()
+	base := "http://" + address
+	if err := waitFor(base); err != nil {
+		text, _ := os.ReadFile(log.Name())
+		return fmt.Errorf("%w\n%s", err, text)
+	}
+	// An idle server has started everything that it keeps.
+	time.Sleep(2 * time.Second)
+	idle, err := resident(serve.Process.Pid)
+	if err != nil {
+		return err
+	}
+
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	queries := 0
+	var beside sync.WaitGroup
+	if query {
+		beside.Go(func() { queries = heavy(ctx, base) })
+	}
+	sent, pushed, err := load(base, seconds, rate)
+	if err != nil {
+		return err
+	}
+	peak, err := resident(serve.Process.Pid)
+	if err != nil {
+		return err
+	}
+	stop()
+	beside.Wait()
+
+	// Every alarm has a minute to arrive; what has not by then is lost.
+	deadline := time.Now().Add(time.Minute)
+	for time.Now().Before(deadline) && len(arrivals(sink, sent)) < len(sent) {
+		time.Sleep(100 * time.Millisecond)
+	}
+	took := arrivals(sink, sent)
+	if len(took) < len(sent) {
+		return fmt.Errorf("%d of %d alarms arrived", len(took), len(sent))
+	}
+	slices.Sort(took)
+	at := func(p float64) time.Duration {
+		return took[min(len(took)-1, int(p*float64(len(took))))].Round(time.Millisecond)
+	}
+	fmt.Printf("alarm: received over HTTP until the mail server accepted the mail; %d records in %d s, %d alarms, heavy queries beside: %d\n", pushed, seconds, len(took), queries)
+	fmt.Printf("%-34s %12v\n%-34s %12v\n%-34s %12v  (bound: 1s at p99)\n", "alarm p50", at(0.50), "alarm p99", at(0.99), "alarm maximum", took[len(took)-1].Round(time.Millisecond))
+	fmt.Printf("%-34s %9d MiB\n%-34s %9d MiB\n", "resident memory of serve, idle", idle>>20, "resident memory of serve, at load", peak>>20)
+	if at(0.99) > time.Second {
+		return fmt.Errorf("p99 is over one second")
+	}
+	return nil
+}
+
+// account gives the object id of the n-th emergency account. Each alarm uses an
+// account of its own, so that each owes a mail and can be told by it.
+func account(n int) string { return fmt.Sprintf("e0000000-0000-4000-8000-%012d", n) }
+
+const accounts = 200
+
+func writeConfig(dir, address, smtp string) error {
+	host, port, err := net.SplitHostPort(smtp)
+	if err != nil {
+		return err
+	}
+	var list strings.Builder
+	for n := range accounts {
+		fmt.Fprintf(&list, "  - {objectId: %s, name: EA-%03d}\n", account(n), n)
+	}
+	files := map[string]string{
+		"glassward.yaml": fmt.Sprintf(`data: data
+listen: %s
+mailServers: [{name: sink, host: %s, port: %s, tls: none, from: glassward@example.org}]
+actionGroups:
+  - name: emergency
+    subject: "[CRITICAL] Emergency Access Activity"
+    emailReceivers: [{name: oncall, emailAddress: oncall@example.org}]
+`, address, host, port),
+		"tenants/nordlicht.yaml": "tenant: " + entrasim.TenantID + "\nemergencyAccounts:\n" + list.String() + "actionGroups: [emergency]\n",
+	}
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+func waitFor(base string) error {
+	for range 200 {
+		if res, err := http.Get(base + "/healthz"); err == nil {
+			res.Body.Close()
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return fmt.Errorf("%s did not answer within ten seconds", base)
+}
+
+// load pushes rate records a second in ten bodies a second, one emergency
+// sign-in among them every third of a second, and gives when each was sent.
+func load(base string, seconds, rate int) (sent map[int]time.Time, pushed int, err error) {
+	tenant := entrasim.New(7)
+	sent = map[int]time.Time{}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	client := &http.Client{Timeout: 30 * time.Second}
+	var (
+		mu     sync.Mutex
+		failed error
+		open   sync.WaitGroup
+	)
+	alarms := min(accounts, seconds*3)
+	every := max(1, seconds*10/alarms)
+	for i := range seconds * 10 {
+		<-tick.C
+		var body bytes.Buffer
+		for range rate / 10 {
+			body.Write(tenant.SignIn(time.Now()))
+			body.WriteByte('\n')
+		}
+		pushed += rate / 10
+		if n := i / every; i%every == 0 && n < alarms {
+			body.Write(tenant.SignInBy(time.Now(), account(n), fmt.Sprintf("EA-%03d", n)))
+			body.WriteByte('\n')
+			mu.Lock()
+			sent[n] = time.Now()
+			mu.Unlock()
+			pushed++
+		}
+		open.Go(func() {
+			res, err := client.Post(base+"/v1/ingest", "application/json", &body)
+			if err == nil {
+				res.Body.Close()
+				if res.StatusCode != http.StatusOK {
+					err = fmt.Errorf("push: %s", res.Status)
+				}
+			}
+			if err != nil {
+				mu.Lock()
+				failed = err
+				mu.Unlock()
+			}
+		})
+	}
+	open.Wait()
+	return sent, pushed, failed
+}
+
+// heavy asks one heavy query after the other.
+func heavy(ctx context.Context, base string) int {
+	body, _ := json.Marshal(map[string]string{"query": `SigninLogs
+| extend City = tostring(LocationDetails.city), OS = tostring(DeviceDetail.operatingSystem)
+| mv-expand P = ConditionalAccessPolicies
+| summarize Count = count(), Users = dcount(UserId), Apps = make_set(AppDisplayName) by City, OS, tostring(P.result), bin(TimeGenerated, 1m)
+| sort by Count desc`})
+	n := 0
+	for ctx.Err() == nil {
+		req, err := http.NewRequestWithContext(ctx, "POST", base+"/v1/workspaces/default/query", bytes.NewReader(body))
+		if err != nil {
+			return n
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return n
+		}
+		if res.StatusCode == http.StatusOK {
+			n++
+		}
+		_ = res.Body.Close()
+	}
+	return n
+}
+
+// arrivals gives how long each alarm took whose mail has been accepted.
+func arrivals(sink *mailsink.Sink, sent map[int]time.Time) []time.Duration {
+	first := map[int]time.Time{}
+	for _, m := range sink.Mails() {
+		text := m.Part("text/plain")
+		for n := range sent {
+			if t, ok := first[n]; (!ok || m.Received.Before(t)) && strings.Contains(text, account(n)) {
+				first[n] = m.Received
+			}
+		}
+	}
+	var took []time.Duration
+	for n, at := range first {
+		took = append(took, at.Sub(sent[n]))
+	}
+	return took
+}
+
+// resident reads a process's resident memory in bytes.
+func resident(pid int) (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	for l := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(l, "VmRSS:"); ok {
+			n, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return n << 10, err
+		}
+	}
+	return 0, fmt.Errorf("no VmRSS of process %d", pid)
+}
