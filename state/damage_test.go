@@ -115,10 +115,13 @@ func TestAcknowledgedTailsThatAreDamaged(t *testing.T) {
 			if err != nil {
 				t.Fatalf("with the loss accepted: %v", err)
 			}
-			defer s.Close()
 			if len(s.Notes()) == 0 {
 				t.Error("nothing was said of the loss")
 			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = openStore(t, dir, Options{Now: func() time.Time { return night }}) // once is enough
 			d := newDesk(t, s, rawRecords{}, func() time.Time { return night })
 			for i := range 4 {
 				take(t, d, outcome(i))

@@ -192,10 +192,14 @@ func (s *Store) checkJournal(ctx context.Context, acceptLoss bool) error {
 	}
 	s.note("%s; the loss was accepted", lost)
 	acknowledged := s.head.last
-	s.head.last = Mark{}
-	return s.write(ctx, func(tx *tx) error {
+	err = s.write(ctx, func(tx *tx) error {
 		return tx.journal(ctx, "loss", "", map[string]any{"found": mark, "acknowledged": acknowledged, "reason": lost}, nil)
 	})
+	if err != nil {
+		return err
+	}
+	// Both slots: the other one still holds the mark that was lost.
+	return s.head.write(s.head.last)
 }
 
 // copyFile copies a file durably, its name included.
