@@ -128,7 +128,7 @@ type filePosition struct {
 const maxHead = 1024
 
 // fileBatch is the size of a file's batches: each costs a commit.
-const fileBatch = 4096
+const fileBatch = 2048
 
 // fileReader reads one file from where it was left.
 type fileReader struct {
@@ -230,10 +230,10 @@ func (f *fileReader) read(ctx context.Context, growing bool, emit Emit) (Summary
 	if err != nil {
 		return Summary{}, err
 	}
-	err = drain(ctx, d, func(b *Batch) error {
+	last, err := drain(ctx, d, func(b *Batch, state State) error {
 		// A state that emit did not take must not be kept.
 		next := *p
-		next.State = d.State()
+		next.State = state
 		text, err := json.Marshal(next)
 		if err == nil {
 			err = emit(ctx, b, &Cursor{Source: f.key, Position: text})
@@ -245,10 +245,10 @@ func (f *fileReader) read(ctx context.Context, growing bool, emit Emit) (Summary
 		return nil
 	})
 	if err == nil {
-		p.State = d.State()
+		p.State = last.state
 	}
 	f.rest = !packed && p.State.Offset < info.Size()
-	return d.Summary(), err
+	return last.sum, err
 }
 
 // hidden reports whether a name is one of those that writers give to files that

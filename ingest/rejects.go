@@ -106,7 +106,7 @@ func Retry(ctx context.Context, r io.Reader, o DecoderOptions, emit func(ctx con
 		if err != nil {
 			return sum, err
 		}
-		err = drain(ctx, d, func(b *Batch) error {
+		last, err := drain(ctx, d, func(b *Batch, _ State) error {
 			for i := range b.Records {
 				b.Records[i].Line += reject.Line - 1
 			}
@@ -124,7 +124,7 @@ func Retry(ctx context.Context, r io.Reader, o DecoderOptions, emit func(ctx con
 			}
 			return emit(ctx, b)
 		})
-		sum.Add(d.Summary())
+		sum.Add(last.sum)
 		if err != nil {
 			return sum, err
 		}

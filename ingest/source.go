@@ -64,27 +64,77 @@ func (s *Stream) Run(ctx context.Context, _ Cursors, emit Emit) error {
 	if err != nil {
 		return err
 	}
-	err = drain(ctx, d, func(b *Batch) error { return emit(ctx, b, nil) })
-	s.sum.Add(d.Summary())
+	last, err := drain(ctx, d, func(b *Batch, _ State) error { return emit(ctx, b, nil) })
+	s.sum.Add(last.sum)
 	return err
 }
 
-// drain gives every batch of a decoder to f.
-func drain(ctx context.Context, d *Decoder, f func(*Batch) error) error {
-	var b Batch
+// A drained says how far drain has come.
+type drained struct {
+	state State
+	sum   Summary
+}
+
+// drain gives every batch of a decoder to f, together with the decoder's state
+// after it. While f works the next batch is decoded. It returns nil at the end of
+// the stream. When ctx ends it does not wait for a reader that waits; the decoder
+// must not be used afterwards.
+func drain(ctx context.Context, d *Decoder, f func(*Batch, State) error) (last drained, err error) {
+	type step struct {
+		drained
+		batch *Batch
+		err   error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	last.state = d.State()
+	// One batch is decoded, one waits in ready and one is with f.
+	free := make(chan *Batch, 3)
+	for range cap(free) {
+		free <- new(Batch)
+	}
+	ready := make(chan step, 1)
+	go func() {
+		for {
+			var b *Batch
+			select {
+			case b = <-free:
+			case <-ctx.Done():
+				return
+			}
+			err := d.Next(b)
+			select {
+			case ready <- step{drained{d.State(), d.Summary()}, b, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
 	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		err := d.Next(&b)
-		switch {
-		case err == io.EOF:
-			return nil
-		case err != nil:
-			return err
-		}
-		if err := f(&b); err != nil {
-			return err
+		select {
+		case s := <-ready:
+			if s.err == nil {
+				// Of both, the end of ctx goes first.
+				if s.err = ctx.Err(); s.err == nil {
+					s.err = f(s.batch, s.state)
+				}
+				free <- s.batch
+				if s.err != nil {
+					return last, s.err
+				}
+				last = s.drained
+				continue
+			}
+			last = s.drained
+			if s.err == io.EOF {
+				return last, nil
+			}
+			return last, s.err
+		case <-ctx.Done():
+			return last, ctx.Err()
 		}
 	}
 }
