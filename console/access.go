@@ -118,9 +118,6 @@ const linkLife = 30 * 24 * time.Hour
 type Signer struct {
 	// Key is secret, at least 32 bytes.
 	Key []byte
-	// Base is the address under which people reach the console, without a slash
-	// at its end.
-	Base string
 }
 
 func (s Signer) mac(tenant string, number int64, expires int64) string {
@@ -129,10 +126,11 @@ func (s Signer) mac(tenant string, number int64, expires int64) string {
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:20])
 }
 
-// Incident gives the link to an incident, valid from now for thirty days.
+// Incident gives the path of a link to an incident, valid from now for thirty
+// days; before it belongs the address under which people reach the console.
 func (s Signer) Incident(tenant string, number int64, now time.Time) string {
 	expires := now.Add(linkLife).Unix()
-	return fmt.Sprintf("%s/incidents/%s/%d?expires=%d&key=%s", s.Base, tenant, number, expires, s.mac(tenant, number, expires))
+	return fmt.Sprintf("/incidents/%s/%d?expires=%d&key=%s", tenant, number, expires, s.mac(tenant, number, expires))
 }
 
 func (s *Server) checkLink(r *http.Request) *apiError {

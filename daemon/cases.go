@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"glassward"
@@ -48,6 +49,8 @@ func (c cases) Incident(ctx context.Context, tenant string, number int64) (conso
 	if found.Incident.Timeline, err = c.d.state.Timeline(ctx, tenant, number); err != nil {
 		return console.Case{}, err
 	}
+	// In the order in which it happened, which is not that in which we learned.
+	slices.SortStableFunc(found.Incident.Timeline, func(a, b glassward.TimelineEntry) int { return a.Time.Compare(b.Time) })
 	return found, nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"glassward"
@@ -59,6 +60,7 @@ type Daemon struct {
 
 	courier *notify.Courier
 	links   console.Signer
+	base    atomic.Pointer[string] // what links begin with
 	console *console.Server
 	listen  net.Listener
 	control net.Listener
@@ -120,7 +122,8 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.links = console.Signer{Key: key, Base: o.Config.PublicURL}
+	d.links = console.Signer{Key: key}
+	d.base.Store(&o.Config.PublicURL)
 	fleet, err := notify.NewFleet(o.Config.Config, notify.Network{})
 	if err != nil {
 		// The fleet is whole all the same; the receiver that is broken says so at
@@ -156,7 +159,18 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	d.closers = append(d.closers, closeListener(d.listen))
+	d.setBase(o.Config)
 	return d, nil
+}
+
+// setBase says how links begin. Where the configuration names no address of its
+// own they begin with the one that is listened on, port 0 having become one.
+func (d *Daemon) setBase(c *config.Config) {
+	base := c.PublicURL
+	if scheme, rest, ok := strings.Cut(base, "://"); ok && rest == c.Listen {
+		base = scheme + "://" + d.listen.Addr().String()
+	}
+	d.base.Store(&base)
 }
 
 // Addr gives the address that the API is served on.
@@ -341,7 +355,7 @@ func (d *Daemon) link(n glassward.Notice) string {
 	if n.Incident == 0 || n.Tenant == "" {
 		return ""
 	}
-	return d.links.Incident(n.Tenant, n.Incident, d.now())
+	return *d.base.Load() + d.links.Incident(n.Tenant, n.Incident, d.now())
 }
 
 func (d *Daemon) workspace(tenant string) (*workspace, bool) {

@@ -57,7 +57,6 @@ func (d *Daemon) Reload(ctx context.Context) error {
 
 	d.mu.Lock()
 	d.config, d.rules, d.problems = next, rules, problems
-	d.links.Base = next.PublicURL
 	var gone []*workspace
 	for id, w := range d.workspaces {
 		if _, stays := next.Tenant(id); !stays {
@@ -69,6 +68,7 @@ func (d *Daemon) Reload(ctx context.Context) error {
 		d.workspaces[w.tenant.ID] = w
 	}
 	d.mu.Unlock()
+	d.setBase(next)
 	d.courier.Reload(fleet)
 	for _, t := range next.Each {
 		if e, ok := engines[t.ID]; ok {

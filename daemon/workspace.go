@@ -100,8 +100,11 @@ func (w *workspace) keepBytesOf(accounts []string) {
 
 // newEngine makes the rules of a configuration ready to judge.
 func (w *workspace) newEngine(ctx context.Context, t config.Tenant, set *rule.Set) (*rule.Engine, error) {
+	// The most urgent rules judge a batch first: theirs is the notice that matters.
+	rules := slices.Clone(set.Rules)
+	slices.SortStableFunc(rules, func(a, b *rule.Rule) int { return cmp.Compare(b.Severity, a.Severity) })
 	return rule.NewEngine(ctx, rule.Options{
-		Tenant: t.ID, Rules: set.Rules, Catalog: schema.Default().Catalog(),
+		Tenant: t.ID, Rules: rules, Catalog: schema.Default().Catalog(),
 		Watchlists: watchlists(t),
 		Runner: rule.RunnerFunc(func(ctx context.Context, p *kql.Program, b kql.Bind) (*kql.Result, error) {
 			return w.store.Run(ctx, p, b, logstore.Limits{Class: logstore.Rules})
