@@ -111,20 +111,15 @@ func facts(a glassward.Alert) []Fact {
 // distinct lists the different answers that the rows give, in their order.
 func distinct(all []row, answer func(row) string) string {
 	var values []string
-	more := 0
+	seen := map[string]bool{"": true}
 	for _, r := range all {
-		v := answer(r)
-		if v == "" || slices.Contains(values, v) {
-			continue
+		if v := answer(r); !seen[v] {
+			seen[v] = true
+			values = append(values, v)
 		}
-		if len(values) == maxDistinct {
-			more++
-			continue
-		}
-		values = append(values, v)
 	}
-	if more > 0 {
-		values = append(values, fmt.Sprintf("and %d more", more))
+	if more := len(values) - maxDistinct; more > 0 {
+		values = append(values[:maxDistinct], fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(values, "; ")
 }
@@ -140,22 +135,35 @@ func named(name, id string) string {
 	return name + " (" + id + ")"
 }
 
+// who prefers whoever acted to whom a row speaks of otherwise: an audit record
+// names both. Each name is taken with the id that belongs to it.
 func who(r row) string {
-	name := r.get("UserPrincipalName", "AccountUPN", "InitiatedByUserPrincipalName", "InitiatingUserPrincipalName", "InitiatorUPN", "ActorUPN", "Actor", "Initiator", "Account", "AccountName", "Caller", "User")
-	id := r.get("UserId", "AccountObjectId", "AccountId", "InitiatedByUserId", "InitiatorId", "ActorId", "ObjectId", "ServicePrincipalId")
+	actor := named(
+		r.get("InitiatedByUserPrincipalName", "InitiatingUserPrincipalName", "InitiatorUPN", "InitiatorName", "Initiator", "ActorUPN", "ActorName", "Actor", "Caller"),
+		r.get("ActorId", "InitiatorId", "InitiatedByUserId", "InitiatorPrincipalId"))
+	if actor != "" {
+		return actor
+	}
+	by := r.object("InitiatedBy")
+	if s := named(text(by, "user", "userPrincipalName"), text(by, "user", "id")); s != "" {
+		return s
+	}
+	if s := named(text(by, "app", "displayName"), text(by, "app", "servicePrincipalId")); s != "" {
+		return s
+	}
+	name := r.get("UserPrincipalName", "AccountUPN")
+	id := r.get("UserId", "AccountObjectId", "AccountId")
 	if name == "" {
-		by := r.object("InitiatedBy")
-		if name = text(by, "user", "userPrincipalName"); name == "" {
-			name = text(by, "app", "displayName")
-		}
-		if id == "" {
-			if id = text(by, "user", "id"); id == "" {
-				id = text(by, "app", "servicePrincipalId")
-			}
+		if sp := r.get("ServicePrincipalName", "ServicePrincipalId"); sp != "" {
+			name, id = r.get("ServicePrincipalName"), r.get("ServicePrincipalId")
 		}
 	}
+	account := r.get("Account")
 	if name == "" {
-		name = r.get("UserDisplayName", "ServicePrincipalName", "Identity")
+		name, account = firstOf(account, r.get("UserDisplayName", "AccountName", "Identity", "User")), ""
+	}
+	if account != "" && !strings.EqualFold(account, name) {
+		name = account + ", " + name
 	}
 	return named(name, id)
 }
@@ -168,7 +176,13 @@ func target(r row) string {
 	if t := r.get("TargetUserPrincipalName", "TargetUPN", "TargetDisplayName", "TargetName", "Target"); t != "" {
 		return named(t, r.get("TargetId", "TargetObjectId"))
 	}
+	if p := r.get("PolicyName"); p != "" {
+		return named(p, r.get("PolicyId"))
+	}
 	var names []string
+	if json.Unmarshal([]byte(r.get("Targets")), &names) == nil && len(names) > 0 {
+		return strings.Join(names[:min(len(names), maxDistinct)], ", ")
+	}
 	for _, t := range r.objects("TargetResources") {
 		name := text(t, "displayName")
 		if name == "" {
@@ -218,15 +232,19 @@ func application(r row) string {
 }
 
 func result(r row) string {
-	code := r.get("ResultType", "ErrorCode", "ResultCode")
-	words := r.get("ResultDescription", "ResultReason", "FailureReason", "ResultSignature")
-	outcome := r.get("Outcome", "Result", "Status", "ResultClass")
+	code := r.get("ResultType", "ErrorCode", "ResultCode", "Code")
+	outcome := r.get("Outcome", "ResultClass", "Result", "Status")
+	if r.get("Outcome") != "" { // the shipped rules say it in words too
+		outcome = r.get("What", "Outcome")
+		code = firstOf(code, r.get("Result"))
+	}
 	switch {
 	case code == "0" && outcome == "":
 		outcome = "completed"
 	case strings.HasPrefix(outcome, "{"): // Status of a sign-in is an object
 		outcome = ""
 	}
+	words := r.get("Reason", "ResultDescription", "ResultReason", "FailureReason")
 	var parts []string
 	for _, s := range []string{code, outcome, words} {
 		if s != "" && s != "None" && !slices.Contains(parts, s) {
