@@ -619,3 +619,7 @@ func derivedID(name string) string {
 func foldName(name string) string {
 	return strings.ToLower(strings.Join(strings.Fields(name), " "))
 }
+
+// Source gives the text of the rule's file, which the places of findings are
+// about.
+func (r *Rule) Source() string { return r.source }

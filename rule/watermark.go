@@ -22,12 +22,12 @@ type state struct {
 	// an NRT rule, noted in open and late by a Scheduled one.
 	seq int64
 	// judged is the newest window that was judged; all before it were, but for
-	// those in open and late.
+	// those in owed.
 	judged int64
 	// open holds windows to judge again because a source that had been silent
-	// delivered into them, and those that could not be judged; late those into
-	// which a record came although its source had passed them.
-	open, late windowSet
+	// delivered into them, late those into which a record came although its source
+	// had passed them, owed those that could not be judged.
+	open, late, owed windowSet
 	// passed is the newest event time that each source of the rule's tables has
 	// delivered, by table and source.
 	passed map[string]value.Ticks
@@ -37,6 +37,12 @@ type state struct {
 	// fired is the end of the last window that gave a new alert of a rule with
 	// suppression, 0 if none did.
 	fired value.Ticks
+	// minutes are the groups of the newest alerts of an NRT rule that makes one
+	// alert of a minute.
+	minutes []string
+	// failed is why the last evaluation failed, empty if it did not, so that a
+	// rule which works again after a restart can say so.
+	failed string
 }
 
 // A sighting is the windows in which an alert was found. A silent one has no
@@ -51,7 +57,8 @@ type sighting struct {
 
 func (s *state) clone() state {
 	c := *s
-	c.open, c.late = s.open.clone(), s.late.clone()
+	c.open, c.late, c.owed = s.open.clone(), s.late.clone(), s.owed.clone()
+	c.minutes = slices.Clone(s.minutes)
 	c.passed = maps.Clone(s.passed)
 	c.seen = slices.Clone(s.seen)
 	for i := range c.seen {
@@ -67,9 +74,18 @@ type storedState struct {
 	Judged  *instant           `json:"judged,omitempty"`
 	Open    [][2]instant       `json:"open,omitempty"`
 	Late    [][2]instant       `json:"late,omitempty"`
+	Owed    [][2]instant       `json:"owed,omitempty"`
 	Passed  map[string]instant `json:"passed,omitempty"`
 	Seen    []storedSighting   `json:"seen,omitempty"`
 	Fired   *instant           `json:"fired,omitempty"`
+	Minutes []string           `json:"minutes,omitempty"`
+	Failed  string             `json:"failed,omitempty"`
+	// Begin is where a rule begins that was never judged, because it did not
+	// compile.
+	Begin *instant `json:"begin,omitempty"`
+	// Paused says that the rule's file disables it: when it is enabled it begins
+	// anew, as a new rule does.
+	Paused bool `json:"paused,omitempty"`
 }
 
 type storedSighting struct {
@@ -81,12 +97,12 @@ type storedSighting struct {
 
 // encode gives the state as JSON; g is the rule's grid, zero for NRT.
 func (s *state) encode(g grid) ([]byte, error) {
-	out := storedState{Version: watermarkVersion, Seq: s.seq}
+	out := storedState{Version: watermarkVersion, Seq: s.seq, Failed: s.failed, Minutes: s.minutes}
 	if g.frequency > 0 {
 		_, end := g.bounds(s.judged)
 		out.Judged = new(instant)
 		*out.Judged = instant(end)
-		out.Open, out.Late = g.stored(s.open), g.stored(s.late)
+		out.Open, out.Late, out.Owed = g.stored(s.open), g.stored(s.late), g.stored(s.owed)
 		out.Passed = map[string]instant{}
 		for k, t := range s.passed {
 			out.Passed[k] = instant(t)
@@ -102,23 +118,27 @@ func (s *state) encode(g grid) ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// decodeState reads what encode wrote. windows is false if the watermark is of a
-// rule that had none, because it was NRT then.
-func decodeState(data []byte, g grid) (s state, windows bool, err error) {
-	var in storedState
+// readStored reads the stored form.
+func readStored(data []byte) (in storedState, err error) {
 	if err := json.Unmarshal(data, &in); err != nil {
-		return s, false, fmt.Errorf("the watermark cannot be read: %w", err)
+		return in, fmt.Errorf("the watermark cannot be read: %w", err)
 	}
 	if in.Version != watermarkVersion {
-		return s, false, fmt.Errorf("the watermark has version %d and this program reads %d: use the version that wrote it, or a newer one", in.Version, watermarkVersion)
+		return in, fmt.Errorf("the watermark has version %d and this program reads %d: use the version that wrote it, or a newer one", in.Version, watermarkVersion)
 	}
-	s.seq = in.Seq
+	return in, nil
+}
+
+// state gives the state on a grid. windows is false if it has none of windows,
+// because the rule was NRT then or was never judged.
+func (in *storedState) state(g grid) (s state, windows bool) {
+	s.seq, s.failed, s.minutes = in.Seq, in.Failed, in.Minutes
 	s.passed = map[string]value.Ticks{}
 	if g.frequency == 0 || in.Judged == nil {
-		return s, false, nil
+		return s, false
 	}
 	s.judged = g.last(value.Ticks(*in.Judged))
-	s.open, s.late = g.restored(in.Open), g.restored(in.Late)
+	s.open, s.late, s.owed = g.restored(in.Open), g.restored(in.Late), g.restored(in.Owed)
 	for k, t := range in.Passed {
 		s.passed[k] = value.Ticks(t)
 	}
@@ -128,7 +148,33 @@ func decodeState(data []byte, g grid) (s state, windows bool, err error) {
 	if in.Fired != nil {
 		s.fired = value.Ticks(*in.Fired)
 	}
-	return s, true, nil
+	return s, true
+}
+
+// toJudge gives the windows before judged that are to be judged still or again.
+func (s *state) toJudge() windowSet {
+	all := s.open.clone()
+	for _, set := range []windowSet{s.late, s.owed} {
+		for _, r := range set {
+			all.add(r.first, r.last)
+		}
+	}
+	return all
+}
+
+// maxMinutes bounds minutes.
+const maxMinutes = 256
+
+// minute notes an alert's group and says whether it was known.
+func (s *state) minute(group string) bool {
+	if slices.Contains(s.minutes, group) {
+		return true
+	}
+	s.minutes = append(s.minutes, group)
+	if n := len(s.minutes) - maxMinutes; n > 0 {
+		s.minutes = slices.Delete(s.minutes, 0, n)
+	}
+	return false
 }
 
 // maxSources bounds what is remembered of sources. A source that is forgotten

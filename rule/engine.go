@@ -1,0 +1,588 @@
+package rule
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"glassward"
+	"glassward/kql"
+	"glassward/kql/diag"
+	"glassward/kql/value"
+)
+
+// Options are what an Engine judges, and with what.
+type Options struct {
+	// Tenant is the workspace; it goes into every alert.
+	Tenant string
+	Rules  []*Rule
+	// Catalog and Watchlists are what queries are compiled against. The watchlist
+	// ResultTypes is added if it is not there.
+	Catalog    kql.Catalog
+	Watchlists map[string]*kql.Watchlist
+
+	Runner Runner
+	Memory Memory
+	Desk   Desk
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// ActionGroups gives the action groups that a rule's alerts name; nil means
+	// none.
+	ActionGroups func(*Rule) []string
+
+	// Head is the sequence number of the store's newest record.
+	Head int64
+	// Since says where a rule without watermark begins. Zero means now: it judges
+	// what comes, and the present window. Any other time means that it judges
+	// everything that the store holds, windows from that time on.
+	Since time.Time
+	// Horizon is how far back windows are judged again before anything older has
+	// its turn; 0 means 48 hours. What is older waits and is never dropped.
+	Horizon time.Duration
+}
+
+// Bounds on the work of one tick and rule. What is beyond them is done at the
+// next tick.
+const (
+	windowsPerTick  = 600 // new windows, then those to judge again
+	oldPerTick      = 60  // windows beyond the horizon
+	windowsPerWrite = 120 // windows judged before their outcome is committed
+	failuresPerTick = 2   // windows that may fail before the rule waits
+	seqPerRun       = 50_000
+	idsPerLookup    = 500
+)
+
+// saveEvery is how often the watermark of a rule that had nothing to say is
+// committed. Between, a restart costs one more query.
+const saveEvery = time.Minute
+
+// An Engine judges one workspace. Batch and Tick are called by one goroutine,
+// one after the other; States may be called at any time.
+type Engine struct {
+	options Options
+	judges  []*judge
+	screen  *screen
+	head    int64
+
+	mu     sync.Mutex // guards states
+	states []State
+}
+
+// A judge is one rule in an engine.
+type judge struct {
+	rule    *Rule
+	nrt     bool
+	grid    grid // of a Scheduled rule
+	program *kql.Program
+	hash    string
+	runsAs  string
+	broken  error // why it cannot be judged at all
+
+	state state
+	saved int64     // seq of the committed watermark
+	wrote time.Time // when it was committed
+
+	failed error // why the last evaluation failed
+	since  time.Time
+}
+
+// NewEngine compiles the rules, reads their watermarks and commits the first
+// watermark of those that have none. A rule that does not compile stands in
+// States with its error, is reported to the Desk, and hinders nobody; when it is
+// mended it makes up for what it missed. The error is the Memory's or the Desk's.
+func NewEngine(ctx context.Context, o Options) (*Engine, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Horizon == 0 {
+		o.Horizon = 48 * time.Hour
+	}
+	o.Watchlists = withResultTypes(o.Watchlists)
+	e := &Engine{options: o, head: o.Head}
+	programs := make([]*kql.Program, len(o.Rules))
+	for i, r := range o.Rules {
+		j := &judge{rule: r, hash: r.QueryHash()}
+		e.judges = append(e.judges, j)
+		e.compile(j)
+		if err := e.load(ctx, j); err != nil {
+			return nil, fmt.Errorf("rule %s: %w", r.Name, err)
+		}
+		if j.works() {
+			programs[i] = j.program
+		}
+	}
+	e.screen = newScreen(programs)
+	e.publish()
+	return e, nil
+}
+
+// works says whether the rule is judged.
+func (j *judge) works() bool { return j.rule.Enabled && j.broken == nil }
+
+// compile decides how the rule runs.
+func (e *Engine) compile(j *judge) {
+	c := compileRule(j.rule, e.options.Catalog, e.options.Watchlists)
+	j.nrt, j.program, j.runsAs = c.nrt, c.program, c.runsAs
+	if !j.nrt {
+		j.grid = newGrid(c.frequency, c.period)
+	}
+	if c.diags.HasErrors() {
+		p := &Problem{File: j.rule.File, Source: j.rule.source, List: c.diags}
+		j.broken = fmt.Errorf("%w: %s", ErrDisabled, p.Error())
+	}
+}
+
+// load reads the rule's watermark, or gives it its first.
+func (e *Engine) load(ctx context.Context, j *judge) error {
+	o := &e.options
+	data, err := o.Memory.Watermark(ctx, o.Tenant, j.rule.ID)
+	if err != nil {
+		return fmt.Errorf("read the watermark: %w", err)
+	}
+	// What a rule without watermark begins with.
+	begin := o.Now()
+	stored := storedState{Version: watermarkVersion, Seq: o.Head}
+	if !o.Since.IsZero() {
+		begin, stored.Seq = o.Since, 0
+	}
+	first := data == nil
+	if !first {
+		in, err := readStored(data)
+		if err != nil {
+			return err
+		}
+		if first = in.Paused; !first {
+			stored = in
+			begin = o.Now()
+			if in.Begin != nil {
+				begin = value.Ticks(*in.Begin).Time()
+			}
+		}
+	}
+	// A store that was put back to an earlier state has given its numbers again.
+	stored.Seq = min(stored.Seq, o.Head)
+	switch {
+	case !j.rule.Enabled:
+		if data == nil || first {
+			return nil
+		}
+		stored.Paused = true
+		return e.saveStored(ctx, j, stored)
+	case j.broken != nil:
+		told := stored.Failed == j.broken.Error()
+		stored.Failed = j.broken.Error()
+		if first {
+			at := instant(value.FromTime(begin))
+			stored.Begin = &at
+		}
+		if told {
+			return nil
+		}
+		return e.saveStored(ctx, j, stored)
+	}
+	windows := false
+	j.state, windows = stored.state(j.grid)
+	if j.state.failed != "" {
+		j.failed, j.since = errors.New(j.state.failed), o.Now()
+	}
+	if !j.nrt && !windows {
+		j.state.judged = j.grid.last(value.FromTime(begin)) - 1
+	}
+	j.saved, j.wrote = j.state.seq, o.Now()
+	if !first {
+		return nil
+	}
+	return e.save(ctx, j, &j.state, Outcome{RuleID: j.rule.ID})
+}
+
+// saveStored commits the watermark of a rule that is not judged, with the reason
+// if it is broken.
+func (e *Engine) saveStored(ctx context.Context, j *judge, stored storedState) error {
+	mark, err := json.Marshal(stored)
+	if err != nil {
+		return err
+	}
+	return e.options.Desk.Commit(ctx, Outcome{RuleID: j.rule.ID, Watermark: mark, Err: j.broken})
+}
+
+// save commits an outcome with the state that goes with it.
+func (e *Engine) save(ctx context.Context, j *judge, next *state, o Outcome) error {
+	g := j.grid
+	mark, err := next.encode(g)
+	if err != nil {
+		return err
+	}
+	o.Watermark = mark
+	if err := e.options.Desk.Commit(ctx, o); err != nil {
+		return fmt.Errorf("rule %s: commit: %w", j.rule.Name, err)
+	}
+	j.saved, j.wrote = next.seq, e.options.Now()
+	return nil
+}
+
+// Batch takes in one commit of the log store and judges it by every NRT rule
+// that can match one of its records; Scheduled rules note which windows are to
+// be judged again. Batches that were taken in before are ignored, and a gap
+// before the batch is made up from the store. The error is the Desk's or the
+// Memory's; what it concerns will be judged again.
+func (e *Engine) Batch(ctx context.Context, b Batch) error {
+	if b.To <= e.head {
+		return nil
+	}
+	if b.From != e.head {
+		return e.CatchUp(ctx, b.To)
+	}
+	e.head = b.To
+	defer e.publish()
+	a := arrival{batch: b, hits: e.screen.match(b.Records), newest: newest(b.Records)}
+	var errs []error
+	if b.Updated > 0 {
+		ids := make([]glassward.RecordID, len(b.Records))
+		for i := range b.Records {
+			ids[i] = b.Records[i].ID
+		}
+		held, err := e.options.Memory.AlertsHolding(ctx, e.options.Tenant, ids)
+		if err != nil {
+			// The rules are now behind and make up for it at the next tick.
+			return fmt.Errorf("ask for the alerts of records that came again: %w", err)
+		}
+		a.held = held
+	}
+	for i, j := range e.judges {
+		if !j.works() {
+			continue
+		}
+		if err := e.take(ctx, j, &a, a.hits[i]); err != nil {
+			errs = append(errs, err)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// An arrival is a batch with what all rules want to know of it.
+type arrival struct {
+	batch  Batch
+	hits   [][]int
+	newest map[string]value.Ticks
+	held   map[glassward.AlertID]Holding
+	stamps map[glassward.RecordID]stamp // made when asked for
+}
+
+func (a *arrival) stampsOf() map[glassward.RecordID]stamp {
+	if a.stamps == nil {
+		a.stamps = make(map[glassward.RecordID]stamp, len(a.batch.Records))
+		for i := range a.batch.Records {
+			r := &a.batch.Records[i]
+			a.stamps[r.ID] = stamp{value.FromTime(r.Time), r.Received.UTC()}
+		}
+	}
+	return a.stamps
+}
+
+// newest gives the latest event time of each table and source.
+func newest(records []glassward.Record) map[string]value.Ticks {
+	type key struct{ table, source string }
+	latest := map[key]value.Ticks{}
+	for i := range records {
+		r := &records[i]
+		k := key{r.Table, r.Source}
+		if t := value.FromTime(r.Time); t > latest[k] {
+			latest[k] = t
+		}
+	}
+	out := make(map[string]value.Ticks, len(latest))
+	for k, t := range latest {
+		out[passKey(k.table, k.source)] = t
+	}
+	return out
+}
+
+// take lets one rule take an arrival in.
+func (e *Engine) take(ctx context.Context, j *judge, a *arrival, hits []int) error {
+	switch {
+	case j.state.seq >= a.batch.To:
+		return nil
+	case j.state.seq != a.batch.From || j.failed != nil && j.nrt:
+		// It is behind. One that fails is tried again at the next tick, not at
+		// every batch.
+		if j.failed != nil {
+			return nil
+		}
+		return e.catchUp(ctx, j)
+	case j.nrt:
+		return e.takeNRT(ctx, j, a, hits)
+	}
+	e.takeScheduled(j, a, hits)
+	return nil
+}
+
+// CatchUp judges everything up to a sequence number, reading from the store. It
+// is called once after a start, with the store's newest number.
+func (e *Engine) CatchUp(ctx context.Context, head int64) error {
+	e.head = max(e.head, head)
+	defer e.publish()
+	var errs []error
+	for _, j := range e.judges {
+		if j.works() && j.state.seq < e.head {
+			if err := e.catchUp(ctx, j); err != nil {
+				errs = append(errs, err)
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (e *Engine) catchUp(ctx context.Context, j *judge) error {
+	if j.nrt {
+		return e.catchUpNRT(ctx, j)
+	}
+	return e.catchUpScheduled(ctx, j)
+}
+
+// Tick judges the windows that are due, those that have to be judged again, and
+// what rules that failed owe. It is to be called at least once a minute.
+func (e *Engine) Tick(ctx context.Context) error {
+	defer e.publish()
+	var errs []error
+	for _, j := range e.judges {
+		var err error
+		switch {
+		case !j.works():
+		case j.nrt:
+			err = e.tickNRT(ctx, j)
+		default:
+			err = e.tickScheduled(ctx, j)
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// fail notes that a rule could not be judged and says it to the Desk: at once,
+// and again when the reason changes.
+func (e *Engine) fail(ctx context.Context, j *judge, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if j.failed == nil {
+		j.since = e.options.Now()
+	}
+	known := sameReason(j.failed, err)
+	j.failed = err
+	if known {
+		return nil
+	}
+	j.state.failed = reason(err)
+	return e.save(ctx, j, &j.state, Outcome{RuleID: j.rule.ID, Err: err})
+}
+
+// reason gives the innermost cause of an error: what it says does not change
+// with the window or the record at which it was met.
+func reason(err error) string {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err.Error()
+		}
+		err = inner
+	}
+}
+
+func sameReason(a, b error) bool { return a != nil && b != nil && reason(a) == reason(b) }
+
+// run runs the rule's program and gives its rows with their records' stamps.
+func (e *Engine) run(ctx context.Context, j *judge, v *verdicts, bind kql.Bind, f frame, stamps map[glassward.RecordID]stamp) ([]row, []string, map[glassward.RecordID]stamp, error) {
+	res, err := e.options.Runner.Run(ctx, j.program, bind)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	columns := make([]string, len(res.Columns))
+	for i, c := range res.Columns {
+		columns[i] = c.Name
+	}
+	if len(res.Rows) == 0 {
+		return nil, columns, stamps, nil
+	}
+	if stamps == nil {
+		if stamps, err = e.lookup(ctx, j, res, bind); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	rows, err := v.rows(res, stamps, f)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if res.Truncated {
+		for i := range rows {
+			rows[i].overflow = true
+		}
+	}
+	return rows, columns, stamps, nil
+}
+
+// lookup gives the stamps of the records that a result names.
+func (e *Engine) lookup(ctx context.Context, j *judge, res *kql.Result, bind kql.Bind) (map[glassward.RecordID]stamp, error) {
+	stamps := map[glassward.RecordID]stamp{}
+	var ids []string
+	seen := map[string]bool{}
+	for _, l := range res.Lineage {
+		for _, id := range l {
+			if !seen[id] {
+				seen[id] = true
+				ids = append(ids, id)
+			}
+		}
+	}
+	slices.Sort(ids)
+	take := func(cells []any) error {
+		text, _ := cells[0].(string)
+		id, err := parseRecordID(text)
+		if err != nil {
+			return err
+		}
+		event, _ := cells[1].(int64)
+		st := stamp{time: value.Ticks(event)}
+		if got, ok := cells[2].(int64); ok {
+			st.received = value.Ticks(got).Time()
+		}
+		stamps[id] = st
+		return nil
+	}
+	for part := range slices.Chunk(ids, idsPerLookup) {
+		list := "guid(" + strings.Join(part, "),guid(") + ")"
+		for _, table := range j.program.Tables {
+			query := table + " | where _ItemId in (" + list + ") | project _ItemId, TimeGenerated, _TimeReceived"
+			if err := e.ask(ctx, query, windowOf(j), bind, take); err != nil {
+				return nil, fmt.Errorf("look up the records that caused a result: %w", err)
+			}
+		}
+	}
+	return stamps, nil
+}
+
+func windowOf(j *judge) kql.Window {
+	if j.nrt {
+		return kql.BySeq
+	}
+	return kql.ByTime
+}
+
+// ask runs a query of our own.
+func (e *Engine) ask(ctx context.Context, query string, w kql.Window, bind kql.Bind, each func(cells []any) error) error {
+	p, diags := kql.Compile(query, kql.Options{Catalog: e.options.Catalog, Window: w})
+	if diags.HasErrors() {
+		return diags.Err()
+	}
+	res, err := e.options.Runner.Run(ctx, p, bind)
+	if err != nil {
+		return err
+	}
+	if res.Truncated {
+		return errors.New("the answer was cut")
+	}
+	for _, cells := range res.Rows {
+		if err := each(cells); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// publish makes the rules' states readable for others.
+func (e *Engine) publish() {
+	states := make([]State, 0, len(e.judges))
+	for _, j := range e.judges {
+		s := State{
+			ID: j.rule.ID, Name: j.rule.Name, Kind: j.rule.Kind, RunsAs: j.runsAs, Origin: j.rule.Origin(),
+			Enabled: j.rule.Enabled, Err: j.failed, Since: j.since,
+		}
+		if j.broken != nil {
+			s.Err = j.broken
+		}
+		if j.works() {
+			if j.nrt {
+				s.JudgedTo = j.state.seq
+			} else {
+				_, end := j.grid.bounds(j.state.judged)
+				s.Windows = end.Time()
+				s.Owed = j.state.toJudge().size()
+				if t := j.state.openSince(j.program.Tables); t != 0 {
+					s.OpenSince = t.Time()
+				}
+			}
+		}
+		states = append(states, s)
+	}
+	e.mu.Lock()
+	e.states = states
+	e.mu.Unlock()
+}
+
+// States says how each rule stands, in the order of Options.Rules.
+func (e *Engine) States() []State {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.states)
+}
+
+// A compiled rule is a rule with what its query makes of it.
+type compiled struct {
+	nrt               bool
+	frequency, period time.Duration
+	program           *kql.Program
+	runsAs            string
+	diags             diag.List // with places in the rule's file
+}
+
+// nrtInstead is the schedule of an NRT rule whose query is not local.
+const nrtInstead = time.Minute
+
+// compileRule compiles the query for the way in which the rule will run.
+func compileRule(r *Rule, catalog kql.Catalog, watchlists map[string]*kql.Watchlist) compiled {
+	c := compiled{nrt: r.Kind == NRT, frequency: r.Frequency, period: r.Period}
+	compile := func(w kql.Window) diag.List {
+		p, diags := kql.Compile(r.Query, kql.Options{Catalog: catalog, Watchlists: watchlists, Window: w, Lineage: true, File: r.File})
+		c.program = p
+		var out diag.List
+		for _, d := range diags {
+			d.Span = r.inFile(d.Span)
+			out.Add(d)
+		}
+		return out
+	}
+	if !c.nrt {
+		c.diags = compile(kql.ByTime)
+	} else if c.diags = compile(kql.BySeq); !c.diags.HasErrors() && c.program.NotLocal != nil {
+		why := *c.program.NotLocal
+		c.nrt, c.frequency, c.period = false, nrtInstead, nrtInstead
+		c.diags = compile(kql.ByTime)
+		c.diags.Add(diag.Diagnostic{
+			Code: codeNRT, Severity: diag.Warning, Span: r.inFile(why.Span),
+			Message: "not judged on arrival but every minute, over the last minute: " + why.Message,
+			Hint:    "make each result row depend on one record, or write kind: Scheduled with a queryPeriod",
+		})
+	}
+	switch {
+	case c.nrt:
+		c.runsAs = string(NRT)
+	default:
+		c.runsAs = fmt.Sprintf("Scheduled every %s over %s", formatDuration(c.frequency), formatDuration(c.period))
+	}
+	return c
+}

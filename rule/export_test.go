@@ -1,0 +1,4 @@
+package rule
+
+// Update is the flag by which tests rewrite the expected parts of testdata.
+var Update = update

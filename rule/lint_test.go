@@ -1,0 +1,49 @@
+package rule_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"glassward/rule"
+)
+
+// TestLint reads testdata/lint/*.txtar: rule files, and what is to be said of
+// each with its query compiled.
+func TestLint(t *testing.T) {
+	names, _ := filepath.Glob("testdata/lint/*.txtar")
+	if len(names) == 0 {
+		t.Fatal("no testdata")
+	}
+	for _, name := range names {
+		a, err := txtar.ParseFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i+1 < len(a.Files); i += 2 {
+			_, p := rule.Lint(a.Files[i].Name, a.Files[i].Data, environment())
+			var b strings.Builder
+			if err := p.Render(&b); err != nil {
+				t.Fatal(err)
+			}
+			got := b.String()
+			if got == "" {
+				got = "no findings\n"
+			}
+			if *rule.Update {
+				a.Files[i+1].Data = []byte(got)
+			} else if diff := cmp.Diff(string(a.Files[i+1].Data), got); diff != "" {
+				t.Errorf("%s: findings (-want +got):\n%s", a.Files[i].Name, diff)
+			}
+		}
+		if *rule.Update {
+			if err := os.WriteFile(name, txtar.Format(a), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

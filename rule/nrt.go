@@ -1,0 +1,117 @@
+package rule
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"glassward"
+	"glassward/kql"
+	"glassward/kql/value"
+)
+
+// takeNRT judges a batch that follows directly on what the rule has judged.
+func (e *Engine) takeNRT(ctx context.Context, j *judge, a *arrival, hits []int) error {
+	var held []glassward.AlertID
+	for id, h := range a.held {
+		if h.RuleID == j.rule.ID {
+			held = append(held, id)
+		}
+	}
+	if len(hits) == 0 && len(held) == 0 {
+		j.state.seq = a.batch.To
+		return nil
+	}
+	slices.Sort(held)
+	v := newVerdicts(e, j)
+	covered := map[glassward.RecordID]struct{}{}
+	next := j.state.clone()
+	next.seq = a.batch.To
+	if len(hits) > 0 {
+		if err := e.judgeSeq(ctx, j, v, &next, a.batch.From, a.stampsOf(), covered); err != nil {
+			return e.fail(ctx, j, err)
+		}
+	}
+	// A record that came again and gives no row any more takes its part of an
+	// alert back. The alert is withdrawn when nothing is left of it.
+	gone := map[glassward.RecordID]struct{}{}
+	for i := range a.batch.Records {
+		id := a.batch.Records[i].ID
+		if _, ok := covered[id]; !ok {
+			gone[id] = struct{}{}
+		}
+	}
+	for _, id := range held {
+		if !slices.ContainsFunc(a.held[id].Records, func(r glassward.RecordID) bool { _, ok := gone[r]; return !ok }) {
+			v.withdraw(id, a.held[id].Group)
+		}
+	}
+	return e.settleNRT(ctx, j, next, v)
+}
+
+// settleNRT commits what was found up to next, or, if nothing was, remembers it.
+func (e *Engine) settleNRT(ctx context.Context, j *judge, next state, v *verdicts) error {
+	recovered := j.failed != nil
+	next.failed = ""
+	if len(v.changes) > 0 || recovered {
+		if err := e.save(ctx, j, &next, Outcome{RuleID: j.rule.ID, Alerts: v.list(), Recovered: recovered}); err != nil {
+			return err
+		}
+	}
+	j.state, j.failed = next, nil
+	return nil
+}
+
+// judgeSeq judges the records with from < seq <= next.seq. covered, if not nil, gets
+// the records that caused rows.
+func (e *Engine) judgeSeq(ctx context.Context, j *judge, v *verdicts, next *state, from int64, stamps map[glassward.RecordID]stamp, covered map[glassward.RecordID]struct{}) error {
+	now := value.FromTime(e.options.Now())
+	f := frame{from: now, to: now, again: true, state: next}
+	bind := kql.Bind{Now: now, SeqFrom: from, SeqTo: next.seq}
+	rows, columns, stamps, err := e.run(ctx, j, v, bind, f, stamps)
+	if err != nil {
+		return fmt.Errorf("judge records %d to %d: %w", from+1, next.seq, err)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	for _, r := range rows {
+		for _, id := range r.records {
+			covered[id] = struct{}{}
+		}
+	}
+	silence := func(string) (glassward.AlertID, bool) { return "", false }
+	_, err = v.find(ctx, rows, columns, stamps, f, silence)
+	return err
+}
+
+// catchUpNRT judges what lies between the rule's watermark and the newest
+// record, from the store.
+func (e *Engine) catchUpNRT(ctx context.Context, j *judge) error {
+	for j.state.seq < e.head {
+		next := j.state.clone()
+		next.seq = min(e.head, j.state.seq+seqPerRun)
+		v := newVerdicts(e, j)
+		if err := e.judgeSeq(ctx, j, v, &next, j.state.seq, nil, map[glassward.RecordID]struct{}{}); err != nil {
+			return e.fail(ctx, j, err)
+		}
+		if err := e.settleNRT(ctx, j, next, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tickNRT makes up for what a rule that failed owes and saves its watermark now
+// and then.
+func (e *Engine) tickNRT(ctx context.Context, j *judge) error {
+	if j.state.seq < e.head {
+		if err := e.catchUpNRT(ctx, j); err != nil || j.failed != nil {
+			return err
+		}
+	}
+	if j.state.seq == j.saved || e.options.Now().Sub(j.wrote) < saveEvery {
+		return nil
+	}
+	return e.save(ctx, j, &j.state, Outcome{RuleID: j.rule.ID})
+}

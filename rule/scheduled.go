@@ -1,0 +1,223 @@
+package rule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"glassward"
+	"glassward/kql"
+	"glassward/kql/value"
+)
+
+// takeScheduled notes which windows that were judged a batch reaches into.
+func (e *Engine) takeScheduled(j *judge, a *arrival, hits []int) {
+	for _, i := range hits {
+		r := &a.batch.Records[i]
+		t := value.FromTime(r.Time)
+		j.state.arrive(j.grid, passKey(r.Table, r.Source), t, t)
+	}
+	for k, t := range a.newest {
+		if slices.Contains(j.program.Tables, tableOf(k)) {
+			j.state.pass(map[string]value.Ticks{k: t})
+		}
+	}
+	j.state.seq = a.batch.To
+}
+
+// catchUpScheduled notes, from the store, which windows were reached by records
+// that came since the rule's watermark. It asks for times by the width of the
+// rule's frequency and of all records, so that it may name more windows than a
+// batch would have, and never fewer.
+func (e *Engine) catchUpScheduled(ctx context.Context, j *judge) error {
+	next := j.state.clone()
+	width := value.Ticks(j.grid.frequency)
+	newest := map[string]value.Ticks{}
+	for _, table := range j.program.Tables {
+		query := fmt.Sprintf("%s | summarize Last = max(TimeGenerated) by Bin = bin(TimeGenerated, %dtick), Source = _Source | project Bin, Source, Last", table, int64(width))
+		bind := kql.Bind{Now: value.FromTime(e.options.Now()), SeqFrom: j.state.seq, SeqTo: e.head}
+		err := e.ask(ctx, query, kql.BySeq, bind, func(cells []any) error {
+			start, _ := cells[0].(int64)
+			source, _ := cells[1].(string)
+			last, _ := cells[2].(int64)
+			bin, key := value.Ticks(start), passKey(table, source)
+			next.arrive(j.grid, key, bin, bin+width-1)
+			newest[key] = max(newest[key], value.Ticks(last))
+			return nil
+		})
+		if err != nil {
+			return e.fail(ctx, j, fmt.Errorf("look for records that came meanwhile: %w", err))
+		}
+	}
+	next.pass(newest)
+	next.seq = e.head
+	j.state = next
+	return nil
+}
+
+// tickScheduled judges the windows that are due and then those that have to be
+// judged again: the newest things first, and what lies beyond the horizon last.
+func (e *Engine) tickScheduled(ctx context.Context, j *judge) error {
+	if j.state.seq < e.head {
+		if err := e.catchUpScheduled(ctx, j); err != nil {
+			return err
+		}
+	}
+	now := value.FromTime(e.options.Now())
+	budget, failures := windowsPerTick, 0
+	var failure error
+	for {
+		p := e.begin(j)
+		worked := false
+		for _, n := range j.due(now, e.options.Horizon, min(budget, windowsPerWrite)) {
+			if failures >= failuresPerTick {
+				break
+			}
+			budget--
+			worked = true
+			if err := e.judgeWindow(ctx, p, n); err != nil {
+				var memory *memoryError
+				if ctx.Err() != nil || errors.As(err, &memory) {
+					return err
+				}
+				failure = fmt.Errorf("judge the window that ends at %s: %w", endOf(j.grid, n), err)
+				failures++
+				p.owe(n)
+			}
+		}
+		if !worked {
+			break
+		}
+		p.next.prune(j.grid, now)
+		o := Outcome{RuleID: j.rule.ID, Alerts: p.verdicts.list()}
+		p.next.failed = ""
+		if failure != nil {
+			p.next.failed = reason(failure)
+			if !sameReason(j.failed, failure) {
+				o.Err = failure
+			}
+		}
+		// A rule that failed has recovered when a window was judged and none failed.
+		o.Recovered = j.failed != nil && failure == nil
+		if err := e.save(ctx, j, &p.next, o); err != nil {
+			return err
+		}
+		j.state = p.next
+		if failure != nil && j.failed == nil {
+			j.since = e.options.Now()
+		}
+		j.failed = failure
+		if budget <= 0 || failures > 0 {
+			break
+		}
+	}
+	if j.state.seq != j.saved && e.options.Now().Sub(j.wrote) >= saveEvery {
+		return e.save(ctx, j, &j.state, Outcome{RuleID: j.rule.ID})
+	}
+	return nil
+}
+
+func endOf(g grid, n int64) value.Ticks { _, to := g.bounds(n); return to }
+
+// due gives the windows to judge now, at most n of them.
+func (j *judge) due(now value.Ticks, back time.Duration, n int) []int64 {
+	s := &j.state
+	var out []int64
+	for w := s.judged + 1; w <= j.grid.last(now) && len(out) < n; w++ {
+		out = append(out, w)
+	}
+	horizon := j.grid.last(now - value.Ticks(back/100))
+	again := s.toJudge()
+	var old []int64
+	for w := range again.windows() {
+		switch {
+		case len(out) >= n:
+			return out
+		case w > horizon:
+			out = append(out, w)
+		case len(old) < oldPerTick:
+			old = append(old, w)
+		}
+	}
+	return append(out, old[:min(len(old), n-len(out))]...)
+}
+
+// A pass is windows of one rule that are judged together and committed
+// together.
+type pass struct {
+	judge    *judge
+	next     state
+	verdicts *verdicts
+}
+
+func (e *Engine) begin(j *judge) *pass {
+	return &pass{judge: j, next: j.state.clone(), verdicts: newVerdicts(e, j)}
+}
+
+// settle notes that window n is judged.
+func (p *pass) settle(n int64) {
+	p.next.judged = max(p.next.judged, n)
+	p.next.open.remove(n, n)
+	p.next.late.remove(n, n)
+	p.next.owed.remove(n, n)
+}
+
+// owe notes that window n could not be judged, so that those after it can be.
+func (p *pass) owe(n int64) {
+	p.next.judged = max(p.next.judged, n)
+	if !p.next.late.has(n) && !p.next.open.has(n) {
+		p.next.owed.add(n, n)
+	}
+}
+
+// A memoryError is a failure of the Memory and not of the rule: the pass is
+// half done and nothing of it may be committed.
+type memoryError struct{ error }
+
+func (e *memoryError) Unwrap() error { return e.error }
+
+// judgeWindow judges one window. It leaves the pass as it was if that fails,
+// unless the error is a *memoryError.
+func (e *Engine) judgeWindow(ctx context.Context, p *pass, n int64) error {
+	j := p.judge
+	from, to := j.grid.bounds(n)
+	if quiet := value.Ticks(j.rule.Suppression / 100); quiet > 0 && p.next.fired != 0 && to > p.next.fired && to < p.next.fired+quiet {
+		p.settle(n)
+		return nil
+	}
+	f := frame{from: from, to: to, late: p.next.late.has(n)}
+	f.again = f.late || p.next.open.has(n)
+	bind := kql.Bind{Now: to, From: from, To: to}
+	rows, columns, stamps, err := e.run(ctx, j, p.verdicts, bind, f, nil)
+	if err != nil {
+		return err
+	}
+	var found []sighting
+	if j.rule.Operator.Met(len(rows), j.rule.Threshold) {
+		before := len(p.verdicts.changes)
+		silence := func(group string) (glassward.AlertID, bool) { return p.next.silence(group, n) }
+		if found, err = p.verdicts.find(ctx, rows, columns, stamps, f, silence); err != nil {
+			return &memoryError{err}
+		}
+		if j.rule.Suppression > 0 && slices.ContainsFunc(p.verdicts.changes[before:], func(c *Change) bool { return c.Kind == New }) {
+			p.next.fired = to
+		}
+	}
+	for _, s := range p.next.sight(n, found) {
+		p.verdicts.withdraw(s.alert, s.group)
+	}
+	p.settle(n)
+	return nil
+}
+
+// tableOf gives the table of a key that passKey made.
+func tableOf(key string) string {
+	for i := range len(key) {
+		if key[i] == ' ' {
+			return key[:i]
+		}
+	}
+	return key
+}
