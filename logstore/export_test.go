@@ -1,6 +1,10 @@
 package logstore
 
-import "context"
+import (
+	"bufio"
+	"bytes"
+	"context"
+)
 
 // A Bare is an engine without a store around it, for reference SQL.
 type Bare struct {
@@ -31,4 +35,13 @@ func (b *Bare) Query(sql string) ([][]any, error) { return b.conn.all(context.Ba
 func (b *Bare) Close() {
 	b.conn.close()
 	b.engine.close()
+}
+
+// WALBody gives a write-ahead log without its head.
+func WALBody(log []byte) []byte {
+	n, ok, err := walHead(bufio.NewReader(bytes.NewReader(log)))
+	if !ok || err != nil {
+		panic("no head of a log")
+	}
+	return log[n:]
 }

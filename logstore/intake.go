@@ -125,6 +125,12 @@ func (in *intake) learnTable(ctx context.Context, name string) error {
 	}
 }
 
+// raiseFloor writes down the last sequence number as given, whatever records are
+// there.
+func (in *intake) raiseFloor() error {
+	return in.conn.exec(context.Background(), fmt.Sprintf("BEGIN; DELETE FROM _floor; INSERT INTO _floor VALUES (%d); COMMIT", in.seq))
+}
+
 func (in *intake) start() { go in.work() }
 
 // send hands a request over and waits for its answer.

@@ -2,7 +2,6 @@ package logstore
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -25,6 +24,8 @@ type journal struct {
 	turn  uint64 // of the last slot written
 	last  int64  // the highest sequence number noted
 	blank bool   // the file was new
+	// unread says that the file was there and neither slot could be read.
+	unread bool
 }
 
 const (
@@ -32,9 +33,6 @@ const (
 	journalMagic = "GlasswardCommit\n" // 16 bytes
 	slotBytes    = len(journalMagic) + 8 + 8 + 4
 )
-
-// errJournal says that neither slot can be read.
-var errJournal = errors.New("neither of its two entries can be read")
 
 // openJournal opens the journal, or makes one that says 0.
 func openJournal(path string) (*journal, error) {
@@ -44,7 +42,7 @@ func openJournal(path string) (*journal, error) {
 	}
 	j := &journal{file: f}
 	err = j.read()
-	if j.blank {
+	if err == nil && (j.blank || j.unread) {
 		// The whole file is written now, so that later writes change no metadata.
 		if _, err = f.WriteAt(make([]byte, 2*slotSize), 0); err == nil {
 			err = j.note(0)
@@ -78,9 +76,7 @@ func (j *journal) read() error {
 			j.turn, j.last, found = turn, int64(binary.LittleEndian.Uint64(slot[24:])), true
 		}
 	}
-	if !found {
-		return errJournal
-	}
+	j.unread = !found
 	return nil
 }
 
@@ -100,12 +96,6 @@ func (j *journal) note(seq int64) error {
 	j.turn++
 	j.last = max(j.last, seq)
 	return fault.Point("logstore.journal.after")
-}
-
-// reset makes the journal forget what it knew: records beyond seq are given up.
-func (j *journal) reset(seq int64) error {
-	j.last = 0
-	return j.note(seq)
 }
 
 func (j *journal) close() {

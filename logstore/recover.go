@@ -90,7 +90,7 @@ func (s *Store) repair(ctx context.Context) error {
 
 // cut copies a log aside and cuts it.
 func (s *Store) cut(path string, st walState) error {
-	aside := fmt.Sprintf("%s.damaged-%s", path, s.options.Now().UTC().Format("20060102T150405.000000000Z"))
+	aside := s.aside(path)
 	if err := copyFile(path, aside); err != nil {
 		return fmt.Errorf("open the log store: keep the damaged %s aside: %w", path, err)
 	}
@@ -110,6 +110,42 @@ func (s *Store) cut(path string, st walState) error {
 	return nil
 }
 
+// giveUp puts aside what the engine cannot open: first its logs, then the
+// database file. It gives false if there is nothing left.
+func (s *Store) giveUp() (bool, error) {
+	for _, path := range append(s.logs(), s.path()) {
+		there, err := exists(path)
+		if err != nil {
+			return false, err
+		}
+		if !there {
+			continue
+		}
+		aside := s.aside(path)
+		if err := os.Rename(path, aside); err != nil {
+			return false, err
+		}
+		s.recovery.Aside = append(s.recovery.Aside, aside)
+		s.recovery.Lost = true
+		s.options.Log.Error("a file that the engine cannot read is put aside", "file", path, "kept as", aside)
+		return true, syncDir(s.dir)
+	}
+	return false, nil
+}
+
+// aside gives the name under which a damaged file is kept.
+func (s *Store) aside(path string) string {
+	for n := 0; ; n++ {
+		name := fmt.Sprintf("%s.damaged-%s", path, s.options.Now().UTC().Format("20060102T150405Z"))
+		if n > 0 {
+			name += fmt.Sprintf("-%d", n)
+		}
+		if there, _ := exists(name); !there {
+			return name
+		}
+	}
+}
+
 // openFailed says what it means that the engine did not open.
 func (s *Store) openFailed(cause error) error {
 	if s.dir == "" {
@@ -118,7 +154,35 @@ func (s *Store) openFailed(cause error) error {
 	if strings.Contains(cause.Error(), "Could not set lock") {
 		return &LockedError{Path: s.path()}
 	}
-	return &DamagedError{Path: s.path(), What: "the engine cannot open it", Aside: s.recovery.Aside, Cause: cause}
+	if corrupt(cause) {
+		return &DamagedError{Path: s.path(), What: "the engine cannot open it", Aside: s.recovery.Aside, Cause: cause}
+	}
+	return fmt.Errorf("open the log store: %w", cause)
+}
+
+// corrupt says whether the engine complains about what it reads in its files.
+// It has no class of error for that, so its words have to do.
+func corrupt(err error) bool {
+	var said *engineError
+	if !errors.As(err, &said) {
+		return false
+	}
+	for _, words := range [...]string{"computed checksum", "Corrupt", "corrupt", "not a valid DuckDB database file", "replaying WAL", "WAL does not match", "This WAL was created",
+		"Could not read enough bytes", "read from file", "Serialization Error", "invalid block", "Failed to read"} {
+		if strings.Contains(said.Message, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// damage makes a *DamagedError of an error that says that the files are
+// damaged, and leaves others as they are.
+func (s *Store) damage(err error) error {
+	if err == nil || !corrupt(err) {
+		return err
+	}
+	return &DamagedError{Path: s.path(), What: "a part of it cannot be read", Cause: err}
 }
 
 // proveWhole compares what was acknowledged with what is there.
@@ -127,18 +191,28 @@ func (s *Store) proveWhole() error {
 	if j == nil {
 		return nil
 	}
+	if j.unread && s.recovery.Cut > 0 {
+		// Something was cut and nothing says up to where there were promises.
+		s.recovery.Lost = true
+	}
 	s.recovery.Acknowledged, s.recovery.Found = j.last, s.intake.seq
 	if j.last <= s.intake.seq && !s.recovery.Lost {
 		return nil
 	}
 	s.recovery.Lost = true
 	what := fmt.Sprintf("records up to number %d had been acknowledged and those up to %d are there", j.last, s.intake.seq)
+	if j.unread {
+		what = "the end of its write-ahead log is damaged, and so is the journal that says which records had been acknowledged"
+	}
 	if !s.options.AcceptLoss {
 		return &DamagedError{Path: s.path(), What: what, Aside: s.recovery.Aside}
 	}
 	s.options.Log.Error("the log store goes on without records that had been acknowledged", "what", what)
 	// Numbers are never given twice: rules have judged up to them.
 	s.intake.seq = max(s.intake.seq, j.last)
+	if err := s.intake.raiseFloor(); err != nil {
+		return fmt.Errorf("open the log store: %w", err)
+	}
 	return nil
 }
 

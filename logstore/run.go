@@ -108,7 +108,7 @@ func (s *Store) Run(ctx context.Context, p *kql.Program, bind kql.Bind, limits L
 		return c.fill(ctx, p, args, limits, result)
 	})
 	if err != nil {
-		return nil, err
+		return nil, s.damage(err)
 	}
 	return result, nil
 }

@@ -203,7 +203,15 @@ func (s *Store) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if s.engine, err = openEngine(s.path(), s.options.settings(s.dir)); err != nil {
+	s.engine, err = openEngine(s.path(), s.options.settings(s.dir))
+	for err != nil && s.options.AcceptLoss && corrupt(err) {
+		// The log without which it opens, else the whole file, is given up.
+		if given, err := s.giveUp(); err != nil || !given {
+			break
+		}
+		s.engine, err = openEngine(s.path(), s.options.settings(s.dir))
+	}
+	if err != nil {
 		return s.openFailed(err)
 	}
 	defer func() {
@@ -218,11 +226,11 @@ func (s *Store) open(ctx context.Context) (err error) {
 	}
 	if err := s.prepare(ctx, c); err != nil {
 		c.close()
-		return fmt.Errorf("open the log store: %w", err)
+		return s.openFailed(err)
 	}
 	if s.intake, err = newIntake(ctx, s, c); err != nil {
 		c.close()
-		return fmt.Errorf("open the log store: %w", err)
+		return s.openFailed(err)
 	}
 	if err := s.proveWhole(); err != nil {
 		return err

@@ -265,3 +265,9 @@ func TestFolderThatOthersRead(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// sum gives the first bytes of a SHA-256 in hex, a space, and the text.
+func sum(b []byte) string {
+	s := sha256.Sum256(b)
+	return fmt.Sprintf("%x %s", s[:4], b)
+}

@@ -115,23 +115,62 @@ func readWAL(f io.Reader, size int64) (walState, error) {
 	}
 }
 
-// walHead reads the head: an object with the kind walVersion and the version,
-// and for later versions more, without a checksum. ok is false where it is not
-// what we know; the engine may still know better.
+// walHead reads the head: one of the engine's objects, without a checksum, of
+// the fields 100 (the kind walVersion), 101 (the version), 102 (the database's
+// identifier, a list of bytes) and 103 (its checkpoint), each number in LEB128,
+// with 0xffff at its end. ok is false where it is something else.
 func walHead(in *bufio.Reader) (length int64, ok bool, err error) {
-	head, err := in.Peek(8)
-	if err == io.EOF {
-		return 0, false, nil
+	counted := &byteCounter{in: in}
+	for {
+		var field [2]byte
+		for i := range field {
+			if field[i], err = counted.ReadByte(); err != nil {
+				return 0, false, noEOF(err)
+			}
+		}
+		id := binary.LittleEndian.Uint16(field[:])
+		if id == 0xffff {
+			return counted.n, true, nil
+		}
+		n, err := binary.ReadUvarint(counted)
+		if err != nil {
+			return 0, false, noEOF(err)
+		}
+		switch {
+		case id == 100 && n == walVersion, id == 101, id == 103:
+		case id == 102 && n <= 64:
+			for range n {
+				if _, err := binary.ReadUvarint(counted); err != nil {
+					return 0, false, noEOF(err)
+				}
+			}
+		default:
+			return 0, false, nil
+		}
 	}
-	if err != nil {
-		return 0, false, err
+}
+
+// A byteCounter counts the bytes that were read of a head.
+type byteCounter struct {
+	in *bufio.Reader
+	n  int64
+}
+
+func (c *byteCounter) ReadByte() (byte, error) {
+	b, err := c.in.ReadByte()
+	if err == nil {
+		c.n++
 	}
-	want := [...]byte{100, 0, walVersion, 101, 0, 2, 0xff, 0xff}
-	if [8]byte(head) != want {
-		return 0, false, nil
+	return b, err
+}
+
+// noEOF drops the errors that say that a head is cut short or makes no sense.
+func noEOF(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return err
 	}
-	n, err := in.Discard(8)
-	return int64(n), true, err
+	return nil
 }
 
 // walChecksum is the engine's checksum of an entry: eight bytes at a time
