@@ -63,7 +63,7 @@ func (b *Batch) Reset() {
 func (b *Batch) row(n int) []glassward.Value {
 	if len(b.cells)+n > cap(b.cells) {
 		// Earlier rows keep the old array alive for as long as they are held.
-		b.cells = make([]glassward.Value, 0, max(64*n, 2*cap(b.cells)))
+		b.cells = make([]glassward.Value, 0, max(16*n, 2*cap(b.cells)))
 	}
 	start := len(b.cells)
 	b.cells = b.cells[:start+n]
@@ -93,15 +93,14 @@ type WarningKind string
 
 // The kinds of warnings.
 const (
-	WrongType     WarningKind = "wrong type"          // a value does not fit its column; it is in Extra
-	BadTime       WarningKind = "implausible time"    // far in the past or the future; kept as it is
-	NoTime        WarningKind = "no time"             // no time that can be read; TimeGenerated is when it was received
-	BadText       WarningKind = "damaged text"        // invalid UTF-8, NUL or half a surrogate pair was replaced by U+FFFD
-	DuplicateKey  WarningKind = "duplicate key"       // the last value was taken
-	SkippedBytes  WarningKind = "skipped bytes"       // NUL bytes between records
-	CutOff        WarningKind = "cut off"             // the stream ends inside an array whose elements so far were read
-	UnknownZone   WarningKind = "unknown time zone"   // a CSV column in local time; read as UTC
-	WrongPlatform WarningKind = "other table's shape" // a forced table that the content contradicts
+	WrongType    WarningKind = "wrong type"        // a value does not fit its column; it is in Extra
+	BadTime      WarningKind = "implausible time"  // far in the past or the future; kept as it is
+	NoTime       WarningKind = "no time"           // no time that can be read; TimeGenerated is when it was received
+	BadText      WarningKind = "damaged text"      // invalid UTF-8, NUL or half a surrogate pair was replaced by U+FFFD
+	DuplicateKey WarningKind = "duplicate key"     // the last value was taken
+	SkippedBytes WarningKind = "skipped bytes"     // NUL bytes between records
+	CutOff       WarningKind = "cut off"           // the stream ends inside an array whose elements so far were read
+	UnknownZone  WarningKind = "unknown time zone" // a CSV column in local time; read as UTC
 )
 
 // A Warning is something odd about a record that was kept.

@@ -48,7 +48,7 @@ const (
 	defaultMaxRecord = 1 << 20
 	defaultBatch     = 1024
 	// Buffers begin small, so that a small body costs little, and double.
-	firstChunk = 64 << 10
+	firstChunk = 16 << 10
 	chunkBytes = 256 << 10
 	// rawLimit bounds what is kept of a record that was too long.
 	rawLimit = 64 << 10

@@ -17,6 +17,7 @@ type entry struct {
 	// level is 1 for what stands in "properties".
 	level uint8
 	dead  bool // replaced by a later one of the same key
+	extra bool // goes to _Extra
 }
 
 // A wellKnown property tells shapes and tables apart.
@@ -152,9 +153,12 @@ type keyInfo struct {
 	next  int32 // the key that followed last time, or -1
 }
 
-// maxKeys bounds the names that an engine remembers; names beyond are looked up
-// anew each time.
-const maxKeys = 8192
+// maxKeys and maxKey bound the names that an engine remembers and their length;
+// others are looked up anew each time.
+const (
+	maxKeys = 8192
+	maxKey  = 128
+)
 
 // place says where a key stood in the record with number seq.
 type place struct {
@@ -176,6 +180,8 @@ type engine struct {
 	ids    map[string]int32
 	places [2][]place
 	seq    uint32
+	// rare holds the places of the names in this record that have no id.
+	rare [2]map[string]int32
 
 	tape    []entry
 	present [2]uint64
@@ -233,7 +239,7 @@ func (e *engine) key(text string) int32 {
 	if id, ok := e.ids[text]; ok {
 		return id
 	}
-	if len(e.keys) >= maxKeys {
+	if len(e.keys) >= maxKeys || len(text) > maxKey {
 		return -1
 	}
 	text = strings.Clone(text)
@@ -253,6 +259,8 @@ func (e *engine) begin() {
 	e.odd = e.odd[:0]
 	e.props = -1
 	e.seq++
+	clear(e.rare[0])
+	clear(e.rare[1])
 }
 
 // add notes a property on the tape.
@@ -261,16 +269,41 @@ func (e *engine) add(en entry) {
 	if en.id >= 0 {
 		p := &e.places[en.level][en.id]
 		if p.seq == e.seq {
-			e.tape[p.at].dead = true
-			e.odd = append(e.odd, oddity{DuplicateKey, en.key, "the property comes twice; the last value was taken"})
+			e.again(p.at, en.key)
 		}
 		*p = place{e.seq, at}
 		if wk := e.keys[en.id].wk; wk != notKnown {
 			e.present[en.level] |= 1 << wk
 			e.known2[en.level][wk] = at
 		}
+	} else {
+		if e.rare[en.level] == nil {
+			e.rare[en.level] = make(map[string]int32)
+		}
+		if old, twice := e.rare[en.level][en.key]; twice {
+			e.again(old, en.key)
+		}
+		e.rare[en.level][en.key] = at
 	}
 	e.tape = append(e.tape, en)
+}
+
+// again gives up an entry whose key has come again.
+func (e *engine) again(at int32, key string) {
+	e.tape[at].dead = true
+	e.odd = append(e.odd, oddity{DuplicateKey, shorten(key, maxKey), "the property comes twice; the last value was taken"})
+}
+
+// outer gives the place of a key in the record itself, -1 if it is not there.
+func (e *engine) outer(en *entry) int32 {
+	if en.id >= 0 {
+		if p := e.places[0][en.id]; p.seq == e.seq {
+			return p.at
+		}
+	} else if at, ok := e.rare[0][en.key]; ok {
+		return at
+	}
+	return -1
 }
 
 func (e *engine) has(level int, wks ...wellKnown) bool {

@@ -8,8 +8,16 @@ import (
 )
 
 // recognise says which shape and table the record on the tape has; table is nil
-// with a reason if it has none.
+// with a reason if it has none, or one that nobody may write from outside.
 func (e *engine) recognise() (shape Shape, table *schema.Table, reason string) {
+	shape, table, reason = e.recogniseAny()
+	if table != nil && table.Internal {
+		return shape, nil, "the table " + table.Name + " is written by Glassward alone and takes nothing in"
+	}
+	return shape, table, reason
+}
+
+func (e *engine) recogniseAny() (shape Shape, table *schema.Table, reason string) {
 	shape = e.shape()
 	if shape == Diagnostic {
 		e.openProperties()
@@ -79,7 +87,7 @@ func (e *engine) diagnosticTable() (*schema.Table, string) {
 		return e.m.tables["auditlogs"], ""
 	}
 	if table == nil {
-		return nil, "no table takes the category " + strconv.Quote(category) + "; name a table to read it as"
+		return nil, "no table takes the category " + strconv.Quote(shorten(category, 60)) + "; name a table to read it as"
 	}
 	return table, ""
 }

@@ -47,7 +47,7 @@ func (e *engine) record(batch *Batch) (rec glassward.Record, shape Shape, reason
 			continue
 		case t.column == toExtra:
 			if en.kind != kNull {
-				e.extras = append(e.extras, int32(i))
+				e.toExtra(int32(i))
 			}
 			continue
 		case empty(en), t.scalar && (en.kind == kObject || en.kind == kArray):
@@ -91,6 +91,11 @@ func (e *engine) record(batch *Batch) (rec glassward.Record, shape Shape, reason
 	return rec, shape, ""
 }
 
+func (e *engine) toExtra(at int32) {
+	e.tape[at].extra = true
+	e.extras = append(e.extras, at)
+}
+
 // Times before the year 2000 or more than a day ahead are kept and flagged.
 const (
 	earliest = value.Ticks(630822816000000000) // 2000-01-01T00:00:00Z
@@ -114,19 +119,19 @@ func (e *engine) assign(b *binding, values []glassward.Value, column int, rank u
 	en := &e.tape[at]
 	v, ok := e.convert(b, column, en)
 	if !ok {
-		e.extras = append(e.extras, int32(at))
-		e.warn(WrongType, en.key, "the value "+shorten(en.val, 60)+" is no "+b.table.Columns[column].Type.String()+"; it is kept in _Extra")
+		e.toExtra(int32(at))
+		e.warn(WrongType, shorten(en.key, maxKey), "the value "+shorten(en.val, 60)+" is no "+b.table.Columns[column].Type.String()+"; it is kept in _Extra")
 		return
 	}
 	if old := e.ranks[column]; old != noRank {
 		same := values[column] == v
 		if rank < old {
 			if !same && !e.tells(int(e.sources[column])) {
-				e.extras = append(e.extras, e.sources[column])
+				e.toExtra(e.sources[column])
 			}
 		} else {
 			if !same && !e.tells(at) {
-				e.extras = append(e.extras, int32(at))
+				e.toExtra(int32(at))
 			}
 			return
 		}
@@ -350,7 +355,7 @@ func (e *engine) extra() string {
 		size += len(e.tape[at].key) + len(e.tape[at].val) + len("properties.") + 16
 	}
 	out := append(e.open(size), '{')
-	for n, at := range e.extras {
+	for _, at := range e.extras {
 		en := &e.tape[at]
 		if e.keyIsOwn(en) {
 			continue
@@ -359,10 +364,9 @@ func (e *engine) extra() string {
 			out = append(out, ',')
 		}
 		name := en.key
-		for _, other := range e.extras[:n] {
-			if e.tape[other].key == name && e.tape[other].level != en.level {
+		if en.level == 1 {
+			if at := e.outer(en); at >= 0 && e.tape[at].extra {
 				name = "properties." + name
-				break
 			}
 		}
 		out = appendQuoted(out, name)
