@@ -67,7 +67,7 @@ a configuration, --data alone gives a daemon that has no tenant yet.`,
 					case <-ctx.Done():
 						return
 					case <-hup:
-						if err := d.Reload(ctx); err != nil {
+						if err := d.Reload(ctx, "SIGHUP"); err != nil {
 							log.Error("reload", "error", err)
 						}
 					}

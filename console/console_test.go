@@ -104,17 +104,17 @@ func (h *house) Act(_ context.Context, tenant string, number int64, a console.Ac
 }
 
 func (h *house) Status(context.Context, string) (any, error) { h.note("status"); return "fine", nil }
-func (h *house) Reload(context.Context) error                { h.note("reload"); return nil }
-func (h *house) TestGroup(_ context.Context, g string) (any, error) {
+func (h *house) Reload(context.Context, string) error        { h.note("reload"); return nil }
+func (h *house) TestGroup(_ context.Context, g, _ string) (any, error) {
 	h.note("test %s", g)
 	return "sent", nil
 }
-func (h *house) CreateToken(_ context.Context, t console.NewToken) (string, error) {
+func (h *house) CreateToken(_ context.Context, t console.NewToken, _ string) (string, error) {
 	h.note("create token %s for %q", t.Name, t.Tenant)
 	return "gw_secret", nil
 }
 func (h *house) ListTokens(context.Context) (any, error) { h.note("list tokens"); return []int{}, nil }
-func (h *house) RevokeToken(_ context.Context, name string) error {
+func (h *house) RevokeToken(_ context.Context, name, _ string) error {
 	h.note("revoke %s", name)
 	return fmt.Errorf("token %q %w", name, console.ErrNoSuch)
 }

@@ -57,14 +57,14 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request, c call) *apiErro
 	if err := everywhere(c); err != nil {
 		return err
 	}
-	return s.answer(w, map[string]string{"status": "reloaded"}, s.o.Operator.Reload(r.Context()))
+	return s.answer(w, map[string]string{"status": "reloaded"}, s.o.Operator.Reload(r.Context(), c.grant.Name))
 }
 
 func (s *Server) testGroup(w http.ResponseWriter, r *http.Request, c call) *apiError {
 	if err := everywhere(c); err != nil {
 		return err
 	}
-	v, err := s.o.Operator.TestGroup(r.Context(), r.PathValue("group"))
+	v, err := s.o.Operator.TestGroup(r.Context(), r.PathValue("group"), c.grant.Name)
 	return s.answer(w, v, err)
 }
 
@@ -99,7 +99,7 @@ func (s *Server) createToken(w http.ResponseWriter, r *http.Request, c call) *ap
 		}
 		t.Tenant = tenant
 	}
-	secret, err := s.o.Operator.CreateToken(r.Context(), t)
+	secret, err := s.o.Operator.CreateToken(r.Context(), t, c.grant.Name)
 	return s.answer(w, map[string]string{"name": t.Name, "token": secret}, err)
 }
 
@@ -107,5 +107,5 @@ func (s *Server) revokeToken(w http.ResponseWriter, r *http.Request, c call) *ap
 	if err := everywhere(c); err != nil {
 		return err
 	}
-	return s.answer(w, map[string]string{"status": "revoked"}, s.o.Operator.RevokeToken(r.Context(), r.PathValue("name")))
+	return s.answer(w, map[string]string{"status": "revoked"}, s.o.Operator.RevokeToken(r.Context(), r.PathValue("name"), c.grant.Name))
 }

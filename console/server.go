@@ -36,14 +36,15 @@ type Desk interface {
 	Act(ctx context.Context, tenant string, number int64, a Action) (glassward.Incident, error)
 }
 
-// Operator is what only the scope operate reaches.
+// Operator is what only the scope operate reaches. who is the name of the grant
+// by which it is done.
 type Operator interface {
 	Status(ctx context.Context, tenant string) (any, error)
-	Reload(ctx context.Context) error
-	TestGroup(ctx context.Context, group string) (any, error)
-	CreateToken(ctx context.Context, t NewToken) (secret string, err error)
+	Reload(ctx context.Context, who string) error
+	TestGroup(ctx context.Context, group, who string) (any, error)
+	CreateToken(ctx context.Context, t NewToken, who string) (secret string, err error)
 	ListTokens(ctx context.Context) (any, error)
-	RevokeToken(ctx context.Context, name string) error
+	RevokeToken(ctx context.Context, name, who string) error
 	Rules(ctx context.Context, tenant string) (any, error)
 }
 

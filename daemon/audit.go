@@ -2,9 +2,10 @@ package daemon
 
 import (
 	"context"
-	"crypto/sha256"
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
-	"fmt"
+	"time"
 
 	"glassward"
 	"glassward/kql/value"
@@ -17,46 +18,86 @@ const auditTable = "GlasswardAudit"
 // own is the provenance of what Glassward writes itself.
 const own glassward.Provenance = "own"
 
-// audit writes who did what into the tenant's table GlasswardAudit, and where it
-// concerns the whole installation into every tenant's. It never hinders the deed.
-func (d *Daemon) audit(ctx context.Context, tenant, operation, actor, via, target, detail string) {
+// A deed is one line of GlasswardAudit.
+type deed struct {
+	// tenant is whose table it goes to; empty means every tenant's.
+	tenant string
+	at     time.Time
+	// operation is what was done, actor who did it, via the token that was used,
+	// target what it was done to, detail the query's text or the reason given.
+	operation, actor, via, target, detail, result string
+}
+
+// Bounds of the audit.
+const (
+	deedsWaiting = 1024     // deeds that may wait to be written
+	deedsAtOnce  = 256      // deeds a commit
+	maxDetail    = 32 << 10 // bytes of a detail
+)
+
+// audit notes a deed. It does not wait for the disk: an operator's query is not
+// to be slower for being written down. If too many wait, it does.
+func (d *Daemon) audit(x deed) {
+	x.at = d.now()
+	if x.actor == "" {
+		x.actor = x.via
+	}
+	if len(x.detail) > maxDetail {
+		x.detail = x.detail[:maxDetail]
+	}
+	d.deeds <- x
+}
+
+// keepAudit writes deeds until the channel is closed.
+func (d *Daemon) keepAudit() {
+	defer close(d.audited)
 	table, ok := schema.Lookup(auditTable)
 	if !ok {
-		return
+		panic("schema: there is no table " + auditTable)
 	}
-	now := d.now().UTC()
-	if actor == "" {
-		actor = via
-	}
-	cells := map[string]glassward.Value{
-		"TimeGenerated": glassward.Long(int64(value.FromTime(now))), "OperationName": glassward.String(operation),
-		"Actor": glassward.String(actor), "Via": glassward.String(via), "Target": glassward.String(target),
-		"Detail": glassward.String(detail), "Type": glassward.String(auditTable),
-	}
-	d.mu.RLock()
-	var list []*workspace
-	for id, w := range d.workspaces {
-		if tenant == "" || id == tenant {
-			list = append(list, w)
+	for x := range d.deeds {
+		list := []deed{x}
+		for len(list) < deedsAtOnce && len(d.deeds) > 0 {
+			if y, ok := <-d.deeds; ok {
+				list = append(list, y)
+			}
+		}
+		d.mu.RLock()
+		batches := map[*workspace][]glassward.Record{}
+		for id, w := range d.workspaces {
+			for _, y := range list {
+				if y.tenant == "" || y.tenant == id {
+					batches[w] = append(batches[w], y.record(table))
+				}
+			}
+		}
+		d.mu.RUnlock()
+		for w, records := range batches {
+			if _, err := w.append(context.Background(), records, nil); err != nil {
+				w.log.Error("deeds could not be written to "+auditTable, "deeds", len(records), "error", err)
+			}
 		}
 	}
-	d.mu.RUnlock()
-	raw, err := json.Marshal([]string{now.Format("2006-01-02T15:04:05.0000000Z"), operation, actor, via, target, detail})
-	if err != nil {
-		return
+}
+
+// record makes a deed a record of the table.
+func (x deed) record(table *schema.Table) glassward.Record {
+	at := x.at.UTC()
+	r := glassward.Record{Table: auditTable, Time: at, Received: at, Values: make([]glassward.Value, len(table.Columns)), Source: "glassward", Provenance: own}
+	_, _ = rand.Read(r.ID[:]) // never fails
+	r.EntraID = hex.EncodeToString(r.ID[:])
+	cells := map[string]string{
+		"Id": r.EntraID, "OperationName": x.operation, "Actor": x.actor, "Via": x.via,
+		"Target": x.target, "Detail": x.detail, "Result": x.result, "Type": auditTable,
 	}
-	sum := sha256.Sum256(append([]byte(auditTable+"\x00"), raw...))
-	r := glassward.Record{Table: auditTable, Time: now, Values: make([]glassward.Value, len(table.Columns)), Raw: raw, Source: "glassward", Provenance: own}
-	copy(r.ID[:], sum[:])
-	cells["Id"] = glassward.String(fmt.Sprintf("%x", sum[:16]))
-	for name, v := range cells {
-		if i, ok := table.Index(name); ok {
-			r.Values[i] = v
+	for i, c := range table.Columns {
+		switch {
+		case c.Name == "TimeGenerated":
+			r.Values[i] = glassward.Long(int64(value.FromTime(at)))
+		case cells[c.Name] != "":
+			r.Values[i] = glassward.String(cells[c.Name])
 		}
 	}
-	for _, w := range list {
-		if _, err := w.append(ctx, []glassward.Record{r}, nil); err != nil {
-			w.log.Error("a deed could not be written to GlasswardAudit", "operation", operation, "actor", actor, "error", err)
-		}
-	}
+	r.Raw, _ = json.Marshal(cells) // a map of strings always marshals
+	return r
 }

@@ -85,7 +85,7 @@ func (c cases) Act(ctx context.Context, tenant string, number int64, a console.A
 		return changed, err
 	}
 	c.d.courier.Wake()
-	c.d.audit(ctx, tenant, a.Kind+" incident", a.By, a.Via, "incident "+strconv.FormatInt(number, 10), a.Reason)
+	c.d.audit(deed{tenant: tenant, operation: a.Kind + " incident", actor: a.By, via: a.Via, target: "incident " + strconv.FormatInt(number, 10), detail: a.Reason + a.Comment, result: "success"})
 	return changed, nil
 }
 

@@ -73,7 +73,9 @@ type Daemon struct {
 	workspaces map[string]*workspace // by tenant id
 
 	started time.Time
-	reload  sync.Mutex // one reload at a time
+	deeds   chan deed
+	audited chan struct{} // closed when the last deed is written
+	reload  sync.Mutex    // one reload at a time
 	run     context.Context
 	work    sync.WaitGroup
 	closers []func() error
@@ -99,7 +101,8 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if o.NoAuth && !config.Loopback(o.Config.Listen) {
 		return nil, fmt.Errorf("without authentication only loopback may be listened on, and %s is not: use tokens, or listen on 127.0.0.1", o.Config.Listen)
 	}
-	d := &Daemon{o: o, log: o.Log, now: o.Now, started: o.Now(), config: o.Config, problems: o.Problems, workspaces: map[string]*workspace{}}
+	d := &Daemon{o: o, log: o.Log, now: o.Now, started: o.Now(), config: o.Config, problems: o.Problems, workspaces: map[string]*workspace{},
+		deeds: make(chan deed, deedsWaiting), audited: make(chan struct{})}
 	if d.o.Load == nil {
 		d.o.Load = func() (*config.Config, []config.Problem) { return config.Load(o.Config.File) }
 	}
@@ -111,10 +114,15 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if err := makeData(o.Config.Data); err != nil {
 		return nil, err
 	}
-	if d.state, err = state.Open(ctx, o.Config.Data, state.Options{AcceptLoss: o.AcceptLoss, Now: o.Now}); err != nil {
+	if d.state, err = state.Open(ctx, o.Config.Data, state.Options{AcceptLoss: o.AcceptLoss, Now: o.Now, Damaged: d.stateDamaged}); err != nil {
 		return nil, err
 	}
-	d.closers = append(d.closers, d.state.Close, d.closeWorkspaces)
+	go d.keepAudit()
+	d.closers = append(d.closers, d.state.Close, d.closeWorkspaces, func() error {
+		close(d.deeds)
+		<-d.audited
+		return nil
+	})
 	if d.desk, err = incident.NewDesk(incident.DeskOptions{Store: d.state, Policy: d.policy, Raw: rawReader{d}, Now: o.Now}); err != nil {
 		return nil, err
 	}

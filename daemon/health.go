@@ -32,6 +32,17 @@ func (d *Daemon) tell(ctx context.Context, tenant string, faults ...incident.Hea
 	}
 }
 
+// stateDamaged notes a stored thing that was found to be not what it was. It is
+// called in the middle of reading, so it is told from elsewhere.
+func (d *Daemon) stateDamaged(err error) {
+	d.log.Error("the control store holds something damaged", "error", err)
+	go d.tell(context.Background(), "", incident.Health{
+		Cause: "store-damaged", Subject: "state.db", Title: "Something in the control store is damaged",
+		Detail:   err.Error() + "\nIt is passed over. Look at the disk, and restore the data folder from a backup.",
+		Severity: glassward.High, Since: d.started,
+	})
+}
+
 // greet tells what was found while starting.
 func (d *Daemon) greet(ctx context.Context) {
 	for _, note := range d.state.Notes() {

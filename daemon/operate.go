@@ -157,25 +157,25 @@ func (o operator) Rules(_ context.Context, tenant string) (any, error) {
 }
 
 // Reload reads configuration and rules again.
-func (o operator) Reload(ctx context.Context) error {
-	if err := o.d.Reload(ctx); err != nil {
+func (o operator) Reload(ctx context.Context, who string) error {
+	if err := o.d.Reload(ctx, who); err != nil {
 		return fmt.Errorf("%w: %v", console.ErrInvalid, err)
 	}
 	return nil
 }
 
 // TestGroup sends a test notice to every receiver of a group.
-func (o operator) TestGroup(ctx context.Context, group string) (any, error) {
+func (o operator) TestGroup(ctx context.Context, group, who string) (any, error) {
 	results, err := o.d.courier.Test(ctx, group)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", console.ErrInvalid, err)
 	}
-	o.d.audit(ctx, "", "test action group", "", "", group, "")
+	o.d.audit(deed{operation: "test action group", via: who, target: group, result: "success"})
 	return results, nil
 }
 
 // CreateToken makes a token and gives its secret.
-func (o operator) CreateToken(ctx context.Context, t console.NewToken) (string, error) {
+func (o operator) CreateToken(ctx context.Context, t console.NewToken, who string) (string, error) {
 	n := state.Token{Name: t.Name, Tenant: t.Tenant, Source: t.Source, Expires: t.Expires}
 	if n.Tenant == "" {
 		n.Tenant = state.AllTenants
@@ -189,10 +189,11 @@ func (o operator) CreateToken(ctx context.Context, t console.NewToken) (string, 
 	for _, s := range t.Scopes {
 		n.Scopes = append(n.Scopes, state.Scope(s))
 	}
-	secret, err := o.d.state.CreateToken(ctx, n, "operator")
+	secret, err := o.d.state.CreateToken(ctx, n, who)
 	if err != nil {
 		return "", fmt.Errorf("%w: %v", console.ErrInvalid, err)
 	}
+	o.d.audit(deed{tenant: t.Tenant, operation: "create token", via: who, target: t.Name, detail: fmt.Sprint(t.Scopes), result: "success"})
 	return secret, nil
 }
 
@@ -206,8 +207,11 @@ func (o operator) ListTokens(ctx context.Context) (any, error) {
 }
 
 // RevokeToken revokes a token at once.
-func (o operator) RevokeToken(ctx context.Context, name string) error {
-	err := o.d.state.RevokeToken(ctx, name, "operator")
+func (o operator) RevokeToken(ctx context.Context, name, who string) error {
+	err := o.d.state.RevokeToken(ctx, name, who)
+	if err == nil {
+		o.d.audit(deed{operation: "revoke token", via: who, target: name, result: "success"})
+	}
 	if errors.Is(err, state.ErrNotFound) {
 		return fmt.Errorf("token %q %w", name, console.ErrNoSuch)
 	}

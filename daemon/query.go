@@ -36,6 +36,7 @@ func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (
 	}
 	program, list := kql.Compile(q.Text, kql.Options{Catalog: schema.Default().Catalog(), Watchlists: w.watchlists(), Window: window, File: "query"})
 	if list.HasErrors() {
+		g.d.audit(deed{tenant: tenant, operation: "query", via: q.Who, detail: q.Text, result: "refused"})
 		return nil, refusal(q.Text, list)
 	}
 	limit := time.Duration(c.Query.Timeout)
@@ -44,6 +45,11 @@ func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (
 	}
 	result, err := w.store.Run(ctx, program, kql.Bind{Now: value.FromTime(now), From: span.from, To: span.to},
 		logstore.Limits{Class: logstore.Interactive, Timeout: limit, MaxRows: c.Query.Rows})
+	outcome := "success"
+	if err != nil {
+		outcome = err.Error()
+	}
+	g.d.audit(deed{tenant: tenant, operation: "query", via: q.Who, detail: q.Text, result: outcome})
 	var (
 		late *logstore.TimeoutError
 		fat  *logstore.MemoryError

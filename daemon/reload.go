@@ -23,8 +23,9 @@ const toldWithin = 15 * time.Second
 // Reload reads configuration and rules again and takes them over, all or
 // nothing: after an error everything is as it was. What removes or weakens an
 // account, a receiver or a rule is told to the receivers as they were before it
-// takes effect. A tenant whose file is broken now is watched on as it was.
-func (d *Daemon) Reload(ctx context.Context) error {
+// takes effect. A tenant whose file is broken now is watched on as it was. who
+// goes to GlasswardAudit.
+func (d *Daemon) Reload(ctx context.Context, who string) error {
 	d.reload.Lock()
 	defer d.reload.Unlock()
 	next, problems := d.o.Load()
@@ -82,7 +83,7 @@ func (d *Daemon) Reload(ctx context.Context) error {
 	err = closeAll(gone)
 	d.tellProblems(ctx, problems)
 	d.tellRuleProblems(ctx)
-	d.audit(ctx, "", "reload configuration", "", "", next.File, "")
+	d.audit(deed{operation: "reload configuration", via: who, target: next.File, result: "success"})
 	d.log.Info("configuration and rules were read again", "tenants", len(next.Each), "rules", len(rules.Rules))
 	return err
 }

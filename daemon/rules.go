@@ -64,5 +64,5 @@ func (d *Daemon) ruleFacts(id string) notify.RuleFacts {
 	if !ok {
 		return notify.RuleFacts{}
 	}
-	return notify.RuleFacts{Query: r.Query}
+	return notify.RuleFacts{Query: r.Query, Period: r.Period}
 }

@@ -138,6 +138,17 @@ const (
 
 func show(s string, n int) string { return Inert(clip(s, n)) }
 
+// paragraphs is show for a text of which the lines are the rule author's own.
+// What a rule takes into it from a record is one line (package rule sees to it),
+// so that no record can write lines of its own.
+func paragraphs(s string, n int) string {
+	lines := strings.Split(strings.TrimSpace(clip(s, n)), "\n")
+	for i, l := range lines {
+		lines[i] = Inert(strings.TrimRight(l, " \t\r"))
+	}
+	return strings.Join(lines, "\n")
+}
+
 // NewView lays a message out.
 func NewView(m Message) View {
 	v := View{
@@ -172,7 +183,7 @@ func NewView(m Message) View {
 }
 
 func (v *View) alert(a glassward.Alert) {
-	v.Text = show(a.Description, maxText)
+	v.Text = paragraphs(a.Description, maxText)
 	for _, f := range facts(a) {
 		v.add(f.Label, f.Value)
 		if f.Label == "Who" {

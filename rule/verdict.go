@@ -484,12 +484,14 @@ func (o *Override) apply(a *glassward.Alert, columns []string, rows []row) {
 }
 
 // fill puts values in the places of {{Column}}. What a value holds is never
-// looked at again.
+// looked at again, and it stays one line: lines are the rule author's alone.
 func fill(format string, columns, cells []string) string {
 	return columnsPattern.ReplaceAllStringFunc(format, func(m string) string {
-		return cellNamed(columns, cells, columnsPattern.FindStringSubmatch(m)[1])
+		return oneLine.Replace(cellNamed(columns, cells, columnsPattern.FindStringSubmatch(m)[1]))
 	})
 }
+
+var oneLine = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ", "\u2028", " ", "\u2029", " ")
 
 // splitList reads ["a","b"] or a, b.
 func splitList(text string) []string {

@@ -104,6 +104,12 @@ func (p *parser) parseLine(line string) {
 			}
 			p.table.Categories = append(p.table.Categories, c.text)
 		}
+	case "internal":
+		if p.table == nil {
+			p.fail(1, "internal stands outside a table")
+			return
+		}
+		p.table.Internal = true
 	case "shadow":
 		if p.table == nil {
 			p.fail(1, "shadow stands outside a table")
@@ -111,7 +117,7 @@ func (p *parser) parseLine(line string) {
 		}
 		p.parseShadow(rest, col)
 	default:
-		p.fail(1, "%q begins no declaration: use own, table, category or shadow, and indent columns", word.text)
+		p.fail(1, "%q begins no declaration: use own, table, category, internal or shadow, and indent columns", word.text)
 	}
 }
 

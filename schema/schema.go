@@ -28,6 +28,9 @@ type Table struct {
 	Doc  string
 	// Categories are the categories of diagnostic settings that feed the table.
 	Categories []string
+	// Internal says that Glassward alone writes the table: intake refuses its
+	// records from anybody else.
+	Internal bool
 	// Columns are in the order of a live workspace where that is known. The
 	// store's own columns (OwnColumns) follow them and are not among them.
 	Columns []Column
