@@ -111,7 +111,17 @@ func TestDefaultsAreClean(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
+	env := environment()
+	env.Watchlists["ResultTypes"] = rule.ResultTypes()
 	for _, r := range rules {
+		// What concerns nobody who is declared must cost no query.
+		p, diags := kql.Compile(r.Query, kql.Options{Catalog: env.Catalog, Watchlists: env.Watchlists, Window: kql.BySeq, Lineage: true})
+		if diags.HasErrors() {
+			t.Fatal(diag.Text(r.File, r.Query, diags))
+		}
+		if len(p.Prefilters) == 0 || slices.ContainsFunc(p.Prefilters, func(f kql.Prefilter) bool { return len(f.Conditions) == 0 }) {
+			t.Errorf("%s looks at every record: %+v", r.File, p.Prefilters)
+		}
 		if list := rule.LintRule(r, environment()); len(list) > 0 {
 			t.Errorf("%s", diag.Text(r.File, r.Source(), list))
 		}

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"cmp"
 	_ "embed"
 	"maps"
 	"strings"
@@ -35,14 +36,18 @@ func ResultTypes() *kql.Watchlist {
 }
 
 // EmergencyAccounts gives the watchlist EmergencyAccounts. Its columns, all
-// strings, are ObjectId (the search key), Name, UserPrincipalName and Kind.
+// strings, are ObjectId (the search key), Name, UserPrincipalName and Kind. An
+// account without a user principal name stands with its object id in its place:
+// an empty text in a list of names would be found in every record that names
+// nobody.
 func EmergencyAccounts(accounts ...Account) *kql.Watchlist {
 	w := &kql.Watchlist{}
 	for _, name := range []string{"ObjectId", "Name", "UserPrincipalName", "Kind"} {
 		w.Columns = append(w.Columns, rel.Column{Name: name, Type: value.String})
 	}
 	for _, a := range accounts {
-		w.Rows = append(w.Rows, []any{strings.ToLower(a.ObjectID), a.Name, a.UserPrincipalName, a.Kind})
+		id := strings.ToLower(a.ObjectID)
+		w.Rows = append(w.Rows, []any{id, cmp.Or(a.Name, a.UserPrincipalName, id), cmp.Or(a.UserPrincipalName, id), a.Kind})
 	}
 	return w
 }
