@@ -223,13 +223,6 @@ func (d *Decoder) Summary() Summary {
 	return s
 }
 
-// Offset gives the byte of the (unpacked) stream up to which everything has been
-// given as a record or a reject.
-func (d *Decoder) Offset() int64 { return d.base + int64(d.pos) }
-
-// Line gives the 1-based line in which Offset stands.
-func (d *Decoder) Line() int { return d.lineOf(d.pos) }
-
 // Next empties the batch and fills it with the next records. It gives what is
 // there rather than wait for more, unless the options say Fill. At the end it returns io.EOF with an empty
 // batch; an error of the reader comes after everything that was read before it.

@@ -505,3 +505,76 @@ func BenchmarkDecodeSmallBody(b *testing.B) {
 		}
 	}
 }
+
+// TestValues holds how values become cells of each type.
+func TestValues(t *testing.T) {
+	columns := func(table, name, value string) string {
+		return `{"TimeGenerated":"2026-11-20T10:00:00Z","Type":"` + table + `","` + name + `":` + value + `}`
+	}
+	for _, c := range []struct {
+		table, column, value string
+		want                 glassward.Value // Null means that it does not fit
+	}{
+		{"MicrosoftGraphActivityLogs", "ResponseStatusCode", `403`, glassward.Long(403)},
+		{"MicrosoftGraphActivityLogs", "ResponseStatusCode", `"403"`, glassward.Long(403)},
+		{"MicrosoftGraphActivityLogs", "ResponseStatusCode", `99999999999`, glassward.Null()},
+		{"MicrosoftGraphActivityLogs", "ResponseStatusCode", `4.5`, glassward.Null()},
+		{"MicrosoftGraphActivityLogs", "ResponseStatusCode", `true`, glassward.Null()},
+		{"NetworkAccessTraffic", "SentBytes", `99999999999`, glassward.Long(99999999999)},
+		{"NetworkAccessTraffic", "SentBytes", `1.5e3`, glassward.Long(1500)},
+		{"NetworkAccessTraffic", "SentBytes", `-0`, glassward.Long(0)},
+		{"NetworkAccessTraffic", "SentBytes", `99999999999999999999`, glassward.Null()},
+		{"NetworkAccessTraffic", "SentBytes", `1e300`, glassward.Null()},
+		{"NetworkAccessTraffic", "SentBytes", `1e-`, glassward.Null()},
+		{"SecurityAlert", "ConfidenceScore", `0.25`, glassward.Real(0.25)},
+		{"SecurityAlert", "ConfidenceScore", `"-2.5E+1"`, glassward.Real(-25)},
+		{"SecurityAlert", "ConfidenceScore", `"NaN"`, glassward.Null()},
+		{"SecurityAlert", "ConfidenceScore", `[1]`, glassward.Null()},
+		{"SecurityAlert", "IsIncident", `0`, glassward.Bool(false)},
+		{"SecurityAlert", "IsIncident", `2`, glassward.Null()},
+		{"SecurityAlert", "EndTime", `"11/20/2026 10:00:00 AM"`, glassward.Long(639307656000000000)},
+		{"SecurityAlert", "EndTime", `"11\/20\/2026 10:00:00 AM"`, glassward.Long(639307656000000000)},
+		{"SecurityAlert", "EndTime", `1763632800`, glassward.Null()},
+		{"SecurityAlert", "Entities", `"[ {\"a\" : 1} ]"`, glassward.String(`[{"a":1}]`)},
+		{"SecurityAlert", "Entities", `"[ {\"a\" : 1} "`, glassward.String(`[ {"a" : 1} `)},
+		{"SecurityAlert", "Description", `"[ {\"a\" : 1} ]"`, glassward.String(`[ {"a" : 1} ]`)},
+		{"SecurityAlert", "Description", `true`, glassward.String("true")},
+		{"SecurityAlert", "Description", `1.50`, glassward.String("1.50")},
+		{"AuditLogs", "AdditionalDetails", `"[{\"key\":\"\\b\\f\\n\\r\\t\\u0001\\u00e9\\u20ac\\ud83d\\ude00\"}]"`, glassward.String(`[{"key":"\b\f\n\r\t\u0001é€😀"}]`)},
+		{"AuditLogs", "AdditionalDetails", `["\b\f\n\r\t\u001F\u00E9\uDC00"]`, glassward.String(`["\b\f\n\r\t\u001fé` + "\ufffd" + `"]`)},
+		{"AuditLogs", "AdditionalDetails", `12.0`, glassward.String("12.0")},
+		{"AuditLogs", "AdditionalDetails", `"a \"quoted\" text"`, glassward.String(`"a \"quoted\" text"`)},
+	} {
+		records, rejects, warnings, _ := decode(t, columns(c.table, c.column, c.value), ingest.DecoderOptions{})
+		if c.value == `1e-` {
+			if len(rejects) != 1 {
+				t.Errorf("%s: %+v", c.value, rejects)
+			}
+			continue
+		}
+		if len(records) != 1 {
+			t.Errorf("%s: %+v", c.value, rejects)
+			continue
+		}
+		if got := cell(t, records[0], c.column); got != c.want {
+			t.Errorf("%s.%s from %s is %+v, want %+v", c.table, c.column, c.value, got, c.want)
+		}
+		if misfit := len(warnings) == 1 && warnings[0].Kind == ingest.WrongType; misfit != (c.want == glassward.Null()) || misfit != (records[0].Extra == `{"`+c.column+`":`+c.value+`}`) {
+			t.Errorf("%s.%s from %s: warnings %+v, extra %s", c.table, c.column, c.value, warnings, records[0].Extra)
+		}
+	}
+	for word, want := range map[string]string{"Informational": "4", "information": "4", "Warning": "3", "Error": "2", "Critical": "1", "5": "5"} {
+		records, _, _, _ := decode(t, `{"time":"2026-11-20T10:00:00Z","category":"AuditLogs","level":"`+word+`"}`, ingest.DecoderOptions{})
+		if got := cell(t, records[0], "Level"); got != glassward.String(want) {
+			t.Errorf("level %s is %+v", word, got)
+		}
+	}
+}
+
+// TestDeepContainers holds that very many open arrays are no harm.
+func TestDeepContainers(t *testing.T) {
+	records, _, warnings, _ := decode(t, strings.Repeat("[", 10000)+r("a"), ingest.DecoderOptions{})
+	if len(records) != 1 || len(warnings) != 1 || warnings[0].Kind != ingest.CutOff {
+		t.Errorf("%d records, %+v", len(records), warnings)
+	}
+}
