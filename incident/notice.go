@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"glassward"
@@ -74,6 +75,12 @@ func Etag(inc glassward.Incident) string {
 // say puts facts into words, at most four of them.
 func (st *step) say(facts []string) string {
 	var words []string
+	// That the rule is another one is news, but its id tells nobody anything.
+	if others := slices.DeleteFunc(slices.Clone(facts), func(f string) bool { return strings.HasPrefix(f, "rule:") }); len(others) > 0 {
+		facts = others
+	} else if len(facts) > 0 {
+		return "the rule has not spoken before"
+	}
 	for i, f := range facts {
 		if i == 4 && len(facts) > 5 {
 			words = append(words, fmt.Sprintf("and %d more", len(facts)-i))

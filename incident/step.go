@@ -223,7 +223,7 @@ func (st *step) place(a glassward.Alert, facts []string) {
 		st.join(&home, a, facts)
 		if len(news) > 0 {
 			home.Seen = union(home.Seen, news)
-			st.page(&home, a, "again", news, fmt.Sprintf("%s in open incident %d: %s", a.Title, home.Number, st.say(news)))
+			st.page(&home, a, "again", news, fmt.Sprintf("New in incident %d, by rule %s: %s", home.Number, a.RuleName, st.say(news)))
 		}
 		st.put(home)
 	}
