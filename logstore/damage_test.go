@@ -203,7 +203,7 @@ func flip(b []byte, at int) []byte {
 func TestLostAcknowledged(t *testing.T) {
 	files := crashed(t, 6)
 	log := files[wal]
-	step := max(1, len(log)/23)
+	step := max(1, len(log)/7)
 	for _, kind := range []string{"torn", "zeroed", "flipped"} {
 		t.Run(kind, func(t *testing.T) {
 			for at := 0; at < len(log); at += step {
@@ -267,7 +267,7 @@ func TestDamagedDatabase(t *testing.T) {
 	want := rows(t, good, 1, everything)
 	noticed := 0
 	for _, kind := range []string{"torn", "zeroed", "flipped"} {
-		for at := 0; at < size; at += size/17 + 1 {
+		for at := 0; at < size; at += size/9 + 1 {
 			dir := put(t, with(files, database, func(b []byte) []byte {
 				switch kind {
 				case "torn":
