@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"glassward"
@@ -66,37 +65,63 @@ func (s *Store) Raw(ctx context.Context, ids []glassward.RecordID) ([]Raw, error
 
 // KeepWatched gives the default of Options.KeepRaw for the texts of
 // Options.Watch: it keeps the bytes of AuditLogs, and of every record that holds
-// one of the texts, letters in either case.
+// one of the texts, letters in either case. Ids (GUIDs) are found in one pass
+// however many there are; every other text costs a pass of its own.
 func KeepWatched(watch []string) func(*glassward.Record) bool {
+	ids := map[[guidLength]byte]bool{}
 	var texts [][]byte
 	for _, w := range watch {
-		if w != "" {
-			texts = append(texts, bytes.ToLower([]byte(w)))
+		lower := bytes.ToLower([]byte(w))
+		switch {
+		case len(lower) == guidLength && guidAt(lower, 0):
+			ids[[guidLength]byte(lower)] = true
+		case len(lower) > 0:
+			texts = append(texts, lower)
 		}
 	}
-	buffers := sync.Pool{New: func() any { return new([]byte) }}
 	return func(r *glassward.Record) bool {
 		if r.Table == "AuditLogs" {
+			return true
+		}
+		if len(ids) > 0 && holdsID(r.Raw, ids) {
 			return true
 		}
 		if len(texts) == 0 {
 			return false
 		}
-		b := buffers.Get().(*[]byte)
-		defer buffers.Put(b)
-		lower := append((*b)[:0], r.Raw...)
-		for i, c := range lower {
-			if 'A' <= c && c <= 'Z' {
-				lower[i] = c + 'a' - 'A'
-			}
+		lower := bytes.ToLower(r.Raw)
+		return slices.ContainsFunc(texts, func(t []byte) bool { return bytes.Contains(lower, t) })
+	}
+}
+
+const guidLength = 36
+
+// guidAt says whether the dashes of a GUID stand at their places from i on.
+func guidAt(b []byte, i int) bool {
+	return i >= 0 && i+guidLength <= len(b) && b[i+8] == '-' && b[i+13] == '-' && b[i+18] == '-' && b[i+23] == '-'
+}
+
+// holdsID says whether one of the ids, in lower case, stands in b in either.
+func holdsID(b []byte, ids map[[guidLength]byte]bool) bool {
+	for at := 0; ; {
+		next := bytes.IndexByte(b[at:], '-')
+		if next < 0 {
+			return false
 		}
-		*b = lower
-		for _, t := range texts {
-			if bytes.Contains(lower, t) {
+		at += next
+		if guidAt(b, at-8) {
+			var id [guidLength]byte
+			for i, c := range b[at-8 : at-8+guidLength] {
+				if 'A' <= c && c <= 'Z' {
+					c += 'a' - 'A'
+				}
+				id[i] = c
+			}
+			if ids[id] {
 				return true
 			}
 		}
-		return false
+		at++
 	}
 }
 
