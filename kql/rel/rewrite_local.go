@@ -7,8 +7,30 @@ package rel
 // Local are operators that work on one row at a time, unions of such, an aggregation by the record's own
 // id, a sort, and joins with tables of constants.
 func NotLocal(r Rel) (Rel, string) {
-	found, why, _ := locality(r)
-	return found, why
+	l := &locals{map[Rel]localResult{}}
+	found := l.of(r)
+	return found.bad, found.why
+}
+
+// locals remembers what was found of each node.
+type locals struct {
+	done map[Rel]localResult
+}
+
+type localResult struct {
+	bad Rel
+	why string
+	ids map[string]bool
+}
+
+func (l *locals) of(r Rel) localResult {
+	if d, ok := l.done[r]; ok {
+		return d
+	}
+	bad, why, ids := l.locality(r)
+	d := localResult{bad, why, ids}
+	l.done[r] = d
+	return d
 }
 
 // idColumns are the columns that tell a stored table's records apart.
@@ -16,11 +38,11 @@ func idColumn(name string) bool { return name == "Id" || name == ItemColumn || n
 
 // locality gives the first operator that is not local, and the columns of r's result that hold the
 // record's own id.
-func locality(r Rel) (Rel, string, map[string]bool) {
+func (l *locals) locality(r Rel) (Rel, string, map[string]bool) {
 	ids := map[string]bool{}
 	for _, in := range r.Inputs() {
-		if n, why, _ := locality(in); n != nil {
-			return n, why, nil
+		if d := l.of(in); d.bad != nil {
+			return d.bad, d.why, nil
 		}
 	}
 	// Tables within expressions must be constants.
@@ -45,8 +67,7 @@ func locality(r Rel) (Rel, string, map[string]bool) {
 		return bad, why, nil
 	}
 	input := func(i int) map[string]bool {
-		_, _, m := locality(r.Inputs()[i])
-		return m
+		return l.of(r.Inputs()[i]).ids
 	}
 	switch n := r.(type) {
 	case *Scan:
