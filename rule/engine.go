@@ -87,6 +87,11 @@ type judge struct {
 	saved int64     // seq of the committed watermark
 	wrote time.Time // when it was committed
 
+	// came are records that may have come again since all windows were judged:
+	// only they can change a row that rests on no new record. A restart forgets
+	// them, and with them at most a fuller text of a known alert.
+	came map[glassward.RecordID]struct{}
+
 	failed error // why the last evaluation failed
 	since  time.Time
 }
@@ -106,7 +111,7 @@ func NewEngine(ctx context.Context, o Options) (*Engine, error) {
 	e := &Engine{options: o, head: o.Head}
 	programs := make([]*kql.Program, len(o.Rules))
 	for i, r := range o.Rules {
-		j := &judge{rule: r, hash: r.QueryHash()}
+		j := &judge{rule: r, hash: r.QueryHash(), came: map[glassward.RecordID]struct{}{}}
 		e.judges = append(e.judges, j)
 		e.compile(j)
 		if err := e.load(ctx, j); err != nil {

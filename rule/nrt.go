@@ -66,7 +66,9 @@ func (e *Engine) settleNRT(ctx context.Context, j *judge, next state, v *verdict
 // the records that caused rows.
 func (e *Engine) judgeSeq(ctx context.Context, j *judge, v *verdicts, next *state, from int64, stamps map[glassward.RecordID]stamp, covered map[glassward.RecordID]struct{}) error {
 	now := value.FromTime(e.options.Now())
-	f := frame{from: now, to: now, again: true, state: next}
+	// Whatever is new in the log and known to an alert has come again.
+	again := func([]glassward.RecordID) bool { return true }
+	f := frame{from: now, to: now, again: again, state: next}
 	bind := kql.Bind{Now: now, SeqFrom: from, SeqTo: next.seq}
 	rows, columns, stamps, err := e.run(ctx, j, v, bind, f, stamps)
 	if err != nil {

@@ -14,10 +14,27 @@ import (
 
 // takeScheduled notes which windows that were judged a batch reaches into.
 func (e *Engine) takeScheduled(j *judge, a *arrival, hits []int) {
-	for _, i := range hits {
-		r := &a.batch.Records[i]
+	reach := func(r *glassward.Record) {
 		t := value.FromTime(r.Time)
 		j.state.arrive(j.grid, passKey(r.Table, r.Source), t, t)
+		if a.batch.Updated > 0 && len(j.came) < maxCame {
+			j.came[r.ID] = struct{}{}
+		}
+	}
+	for _, i := range hits {
+		reach(&a.batch.Records[i])
+	}
+	// What an alert holds and has come again may be nothing that the rule looks
+	// for any more.
+	for _, h := range a.held {
+		if h.RuleID != j.rule.ID {
+			continue
+		}
+		for i := range a.batch.Records {
+			if r := &a.batch.Records[i]; slices.Contains(h.Records, r.ID) {
+				reach(r)
+			}
+		}
 	}
 	for k, t := range a.newest {
 		if slices.Contains(j.program.Tables, tableOf(k)) {
@@ -113,6 +130,9 @@ func (e *Engine) tickScheduled(ctx context.Context, j *judge) error {
 			break
 		}
 	}
+	if len(j.state.toJudge()) == 0 {
+		clear(j.came)
+	}
 	if j.state.seq != j.saved && e.options.Now().Sub(j.wrote) >= saveEvery {
 		return e.save(ctx, j, &j.state, Outcome{RuleID: j.rule.ID})
 	}
@@ -187,8 +207,7 @@ func (e *Engine) judgeWindow(ctx context.Context, p *pass, n int64) error {
 		p.settle(n)
 		return nil
 	}
-	f := frame{from: from, to: to, late: p.next.late.has(n)}
-	f.again = f.late || p.next.open.has(n)
+	f := frame{from: from, to: to, late: p.next.late.has(n), again: j.cameAgain}
 	bind := kql.Bind{Now: to, From: from, To: to}
 	rows, columns, stamps, err := e.run(ctx, j, p.verdicts, bind, f, nil)
 	if err != nil {
@@ -220,4 +239,11 @@ func tableOf(key string) string {
 		}
 	}
 	return key
+}
+
+// maxCame bounds what a judge remembers of records that came again.
+const maxCame = 10_000
+
+func (j *judge) cameAgain(records []glassward.RecordID) bool {
+	return slices.ContainsFunc(records, func(id glassward.RecordID) bool { _, ok := j.came[id]; return ok })
 }

@@ -55,6 +55,7 @@ type story struct {
 	ctx     context.Context
 	clock   time.Time
 	day     time.Time
+	files   map[string]*rule.Rule
 	rules   []*rule.Rule
 	store   *logstore.Store
 	book    rule.Notebook
@@ -79,7 +80,7 @@ type event struct {
 
 func newStory(t *testing.T, a *txtar.Archive) *story {
 	ctx := t.Context()
-	s := &story{ctx: ctx, names: map[glassward.RecordID]string{}, alerts: map[string]glassward.AlertID{}}
+	s := &story{ctx: ctx, files: map[string]*rule.Rule{}, names: map[glassward.RecordID]string{}, alerts: map[string]glassward.AlertID{}}
 	s.day = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) // a Monday
 	s.clock = s.day
 	for _, f := range a.Files {
@@ -88,6 +89,7 @@ func newStory(t *testing.T, a *txtar.Archive) *story {
 			t.Fatal(p)
 		}
 		s.rules = append(s.rules, r)
+		s.files[f.Name] = r
 	}
 	store, err := logstore.OpenMemory(ctx, logstore.Options{Now: s.now, Threads: 1})
 	if err != nil {
@@ -169,7 +171,7 @@ func (s *story) line(line string) error {
 	if err := s.settled(); err != nil {
 		return err
 	}
-	if s.engine == nil && words[0] != "judge" {
+	if s.engine == nil && words[0] != "judge" && words[0] != "use" {
 		if err := s.start(); err != nil {
 			return err
 		}
@@ -190,6 +192,15 @@ func (s *story) line(line string) error {
 	case "tick":
 		return s.tick(words[1:])
 	case "restart":
+		return s.start()
+	case "use":
+		s.rules = nil
+		for _, name := range words[1:] {
+			if s.files[name] == nil {
+				return fmt.Errorf("there is no file %s", name)
+			}
+			s.rules = append(s.rules, s.files[name])
+		}
 		return s.start()
 	case "break":
 		s.broken = true

@@ -49,9 +49,9 @@ type row struct {
 // numbers (from and to are then the events' times).
 type frame struct {
 	from, to value.Ticks
-	late     bool   // the window had been closed
-	again    bool   // records in it came again or late: a row that differs is news
-	state    *state // what will be committed with the rows' alerts
+	late     bool                            // the window had been closed
+	again    func([]glassward.RecordID) bool // whether one of the records came again: a row that differs is news
+	state    *state                          // what will be committed with the rows' alerts
 }
 
 // verdicts collects the changes of one outcome, one for each alert.
@@ -285,7 +285,7 @@ func (v *verdicts) place(ctx context.Context, g groupOfRows, columns []string, s
 	for _, id := range fresh {
 		v.holders[heldBy{g.name, id}] = s.alert
 	}
-	if kind == Grown && len(fresh) == 0 && !f.again {
+	if kind == Grown && len(fresh) == 0 && !f.again(records) {
 		return s, nil // seen through another window, or leaving this one
 	}
 	a := j.alert(v.engine, g, columns, records, stamps, f)
