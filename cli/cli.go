@@ -115,6 +115,18 @@ Try "glassward demo", or ask a file at once:
 		a.ruleCommand(), a.incidentCommand(), a.notifyCommand(), a.tokenCommand(),
 		a.statusCommand(), a.configCommand(), a.versionCommand(),
 	)
+	// A group of commands that is given a name it does not know says so; by itself
+	// it would print its help and succeed.
+	for _, group := range root.Commands() {
+		if group.HasSubCommands() && !group.Runnable() {
+			group.RunE = func(cmd *cobra.Command, list []string) error {
+				if len(list) > 0 {
+					return hint(usagef("unknown command %q for %q", list[0], cmd.CommandPath()), "%s --help shows what there is", cmd.CommandPath())
+				}
+				return cmd.Help()
+			}
+		}
+	}
 	// Every flag can come from the environment: GLASSWARD_DATA for --data.
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.fromEnvironment(cmd) }
 	return root

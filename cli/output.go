@@ -47,6 +47,9 @@ func text(t value.Type, cell any) string {
 	case nil:
 		return ""
 	case string:
+		if t == value.Dynamic {
+			return console.Bare(v)
+		}
 		return v
 	case bool:
 		return strconv.FormatBool(v)

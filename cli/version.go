@@ -20,7 +20,7 @@ func (a *app) versionCommand() *cobra.Command {
 			if info, ok := debug.ReadBuildInfo(); ok {
 				for _, m := range info.Deps {
 					switch m.Path {
-					case "github.com/duckdb/duckdb-go/v2":
+					case "github.com/duckdb/duckdb-go-bindings":
 						v["duckdb-go"] = m.Version
 					case "modernc.org/sqlite":
 						v["sqlite"] = m.Version

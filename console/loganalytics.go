@@ -77,6 +77,10 @@ func jsonCell(t value.Type, cell any) any {
 			return strconv.FormatFloat(v, 'f', -1, 64)
 		}
 		return v
+	case string:
+		if t == value.Dynamic {
+			return Bare(v)
+		}
 	case int64:
 		switch t {
 		case value.DateTime:
@@ -89,6 +93,16 @@ func jsonCell(t value.Type, cell any) any {
 	return cell
 }
 
+// Bare gives a dynamic as the service and its portal show it: a string stands
+// without quotes, everything else as JSON.
+func Bare(text string) string {
+	var s string
+	if strings.HasPrefix(text, `"`) && json.Unmarshal([]byte(text), &s) == nil {
+		return s
+	}
+	return text
+}
+
 // trimFraction drops the zeros at the end of a datetime's fraction, as the
 // service does: 2015-12-31T23:59:59.9Z.
 func trimFraction(text string) string {
@@ -99,7 +113,8 @@ func trimFraction(text string) string {
 	return strings.TrimSuffix(strings.TrimRight(body, "0"), ".") + "Z"
 }
 
-// ReadQueryResponse reads what WriteQueryResponse wrote.
+// ReadQueryResponse reads what WriteQueryResponse wrote. A dynamic that is a
+// string holding JSON comes back as that JSON: the form does not tell them apart.
 func ReadQueryResponse(r io.Reader) (*kql.Result, error) {
 	var body struct {
 		Tables []struct {
@@ -159,6 +174,11 @@ func goCell(t value.Type, cell json.RawMessage) (any, error) {
 		return nil, err
 	}
 	switch t {
+	case value.Dynamic:
+		if !json.Valid([]byte(text)) {
+			quoted, err := json.Marshal(text)
+			return string(quoted), err
+		}
 	case value.DateTime:
 		v, ok := value.ParseDateTime(text)
 		if !ok {
