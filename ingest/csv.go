@@ -49,7 +49,7 @@ func (d *Decoder) csvColumns() (*csvHeader, int) {
 			}
 		}
 		name, _ = cleanText(strings.Clone(name))
-		for _, t := range d.e.m.set.Tables() {
+		for _, t := range d.e.m.incoming {
 			if _, ok := t.Index(name); ok {
 				known++
 				break

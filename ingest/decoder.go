@@ -133,7 +133,7 @@ func NewDecoder(r io.Reader, o DecoderOptions) (*Decoder, error) {
 	d.e.warn = d.warn
 	if o.Table != "" {
 		if d.e.table = d.e.m.tables[strings.ToLower(o.Table)]; d.e.table == nil {
-			return nil, fmt.Errorf("there is no table %q; the tables are %s", o.Table, tableNames(d.e.m.set))
+			return nil, fmt.Errorf("there is no table %q; the tables are %s", o.Table, tableNames(d.e.m.incoming))
 		}
 	}
 	if o.Resume != nil {
@@ -142,9 +142,9 @@ func NewDecoder(r io.Reader, o DecoderOptions) (*Decoder, error) {
 	return d, nil
 }
 
-func tableNames(s *schema.Set) string {
+func tableNames(tables []*schema.Table) string {
 	var names []string
-	for _, t := range s.Tables() {
+	for _, t := range tables {
 		names = append(names, t.Name)
 	}
 	return strings.Join(names, ", ")

@@ -68,6 +68,7 @@ type mapLine struct {
 
 type mapping struct {
 	set        *schema.Set
+	incoming   []*schema.Table // those that records from outside may go to
 	sections   []section
 	identities map[string][][]string
 	categories map[string]*schema.Table // lower case
@@ -91,6 +92,11 @@ func parseMapping(file, text string, set *schema.Set) (*mapping, error) {
 		compiled:   make(map[mapKey]*tableMap),
 	}
 	for _, t := range set.Tables() {
+		if t.Internal {
+			// What Glassward alone writes is no table for what comes in.
+			continue
+		}
+		m.incoming = append(m.incoming, t)
 		m.tables[strings.ToLower(t.Name)] = t
 		for _, c := range t.Categories {
 			m.categories[strings.ToLower(c)] = t

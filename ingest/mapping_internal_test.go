@@ -50,7 +50,7 @@ func TestMappingNames(t *testing.T) {
 			}
 		}
 	}
-	for _, table := range m.set.Tables() {
+	for _, table := range m.incoming {
 		for _, c := range table.Categories {
 			if m.categories[strings.ToLower(c)] != table {
 				t.Errorf("the category %s feeds two tables", c)
@@ -76,5 +76,47 @@ func TestSource(t *testing.T) {
 	}
 	if s, err = parseSource("properties"); err != nil || s.level != 0 || s.key != "properties" {
 		t.Errorf("%+v %v", s, err)
+	}
+}
+
+// TestInternalTables holds that nobody can write into a table that Glassward
+// alone writes: by its name, by force, or by its columns.
+func TestInternalTables(t *testing.T) {
+	found := false
+	for _, table := range schema.Tables() {
+		if !table.Internal {
+			continue
+		}
+		found = true
+		if _, err := NewDecoder(nil, DecoderOptions{Table: table.Name}); err == nil {
+			t.Errorf("%s can be forced", table.Name)
+		}
+		var b strings.Builder
+		for _, c := range table.Columns {
+			b.WriteString(`,"` + c.Name + `":""`)
+		}
+		columns := "{" + b.String()[1:] + "}"
+		for _, text := range []string{
+			`{"TimeGenerated":"2026-11-20T10:00:00Z","Type":"` + table.Name + `"}`,
+			strings.Replace(columns, `"Type":""`, `"Type":"`+table.Name+`"`, 1),
+			columns,
+		} {
+			d, err := NewDecoder(strings.NewReader(text), DecoderOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var batch Batch
+			if err := d.Next(&batch); err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range batch.Records {
+				if r.Table == table.Name {
+					t.Errorf("%s gives a record of %s", text, r.Table)
+				}
+			}
+		}
+	}
+	if !found {
+		t.Error("there is no such table; this test holds nothing")
 	}
 }

@@ -10,14 +10,11 @@ import (
 // recognise says which shape and table the record on the tape has; table is nil
 // with a reason if it has none, or one that nobody may write from outside.
 func (e *engine) recognise() (shape Shape, table *schema.Table, reason string) {
-	shape, table, reason = e.recogniseAny()
-	if table != nil && table.Internal {
-		return shape, nil, "the table " + table.Name + " is written by Glassward alone and takes nothing in"
+	if name := e.knownText(0, wkType); name != "" {
+		if t, ok := e.m.set.Lookup(name); ok && t.Internal {
+			return UnknownShape, nil, "the table " + t.Name + " is written by Glassward alone and takes nothing in"
+		}
 	}
-	return shape, table, reason
-}
-
-func (e *engine) recogniseAny() (shape Shape, table *schema.Table, reason string) {
 	shape = e.shape()
 	if shape == Diagnostic {
 		e.openProperties()
@@ -160,7 +157,7 @@ func (e *engine) guess() *schema.Table {
 	}
 	var best *schema.Table
 	bestCount := 0
-	for _, t := range e.m.set.Tables() {
+	for _, t := range e.m.incoming {
 		n := 0
 		for _, name := range names {
 			if _, ok := t.Index(name); ok {
