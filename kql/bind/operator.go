@@ -2,14 +2,24 @@ package bind
 
 import (
 	"glassward/kql/builtin"
-	"glassward/kql/rel"
 	"glassward/kql/syntax"
 )
 
 // operator binds one operator over the table before it.
 func (b *binder) operator(o syntax.Operator, in *table, sc *scope) *table {
+	// Operators that may stand at the head of a pipeline; there in is nil.
+	switch o := o.(type) {
+	case *syntax.Union:
+		return b.union(o, in, sc)
+	case *syntax.Search:
+		return b.search(o, in, sc)
+	case *syntax.Print:
+		return b.print(o, sc)
+	case *syntax.Range:
+		return b.rangeOp(o, sc)
+	}
 	if in == nil {
-		in = &table{rel: &rel.Values{Rows: [][]rel.Expr{{}}}}
+		in = openTable()
 	}
 	switch o := o.(type) {
 	case *syntax.Where:
@@ -48,8 +58,6 @@ func (b *binder) operator(o syntax.Operator, in *table, sc *scope) *table {
 		return b.join(o, in, sc)
 	case *syntax.Lookup:
 		return b.lookup(o, in, sc)
-	case *syntax.Union:
-		return b.union(o, in, sc)
 	case *syntax.MvExpand:
 		return b.mvExpand(o, in, sc)
 	case *syntax.MvApply:
@@ -60,18 +68,12 @@ func (b *binder) operator(o syntax.Operator, in *table, sc *scope) *table {
 		return b.parseKV(o, in, sc)
 	case *syntax.MakeSeries:
 		return b.makeSeries(o, in, sc)
-	case *syntax.Print:
-		return b.print(o, sc)
-	case *syntax.Range:
-		return b.rangeOp(o, sc)
 	case *syntax.As:
 		return b.as(o, in, sc)
 	case *syntax.Invoke:
 		return b.invoke(o, in, sc)
 	case *syntax.GetSchema:
 		return b.getSchema(in)
-	case *syntax.Search:
-		return b.search(o, in, sc)
 	case *syntax.Evaluate:
 		return b.evaluate(o, in, sc)
 	case *syntax.Render, *syntax.Consume:

@@ -177,6 +177,9 @@ func (p *pruner) narrow(old, n Rel) Rel {
 				items = append(items, it)
 			}
 		}
+		if identity(items, n.In.Columns()) {
+			return n.In
+		}
 		return &Project{n.In, items}
 	case *Join:
 		c := *n
@@ -205,6 +208,19 @@ func (p *pruner) narrow(old, n Rel) Rel {
 		return &Union{ins}
 	}
 	return n
+}
+
+// identity says whether items pass all columns through in their order.
+func identity(items []Item, cols []Column) bool {
+	if len(items) != len(cols) {
+		return false
+	}
+	for i, it := range items {
+		if c, ok := it.Expr.(*Col); !ok || it.Name != c.Name || c.Name != cols[i].Name {
+			return false
+		}
+	}
+	return true
 }
 
 // Map2 is Map for a function that is given each node both as it was and rebuilt.

@@ -555,6 +555,9 @@ func (g *gen) expand(n *rel.Expand) string {
 	var lists []string
 	for i, it := range n.Items {
 		e := x.value(it.Expr)
+		if _, ok := it.Expr.(*rel.Const); ok {
+			e += "::VARCHAR" // the engine types json_extract of a bare literal otherwise
+		}
 		entries := "kql_entries"
 		if n.Array {
 			entries = "kql_entry_pairs"
