@@ -18,7 +18,7 @@ type place struct{ data, tenant string }
 
 func (p *place) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&p.data, "data", "data", "data folder of the daemon")
-	cmd.Flags().StringVar(&p.tenant, "tenant", "default", "tenant, by id or name; default where there is one alone")
+	cmd.Flags().StringVar(&p.tenant, "tenant", "default", "tenant, by id or name; default where there is one alone, glassward for what concerns the installation")
 }
 
 func (p place) path(format string, args ...any) string {

@@ -89,6 +89,9 @@ func (a *app) printStatus(s daemon.Status) error {
 		fmt.Fprintf(a.Stdout, ", the oldest since %s", stamp(s.Owed.Oldest))
 	}
 	fmt.Fprintln(a.Stdout)
+	if n := s.Owed.Open[""]; n > 0 {
+		fmt.Fprintf(a.Stdout, "%s of the installation itself: glassward incident list --tenant glassward\n", bad("%s", counted(n, "open incident", "open incidents")))
+	}
 	if wrong > 0 {
 		return errSilent
 	}

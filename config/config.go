@@ -366,6 +366,9 @@ func (c *Config) loadTenant(file string) (*Tenant, []Problem) {
 	if !guid.MatchString(t.ID) {
 		at("$.tenant", "tenant %q is not a tenant id: it is the GUID that the Entra overview page shows", t.ID)
 	}
+	if strings.EqualFold(t.Name, "glassward") || strings.EqualFold(t.Name, "default") {
+		at("$.name", "the name %q has a meaning of its own: take another", t.Name)
+	}
 	if !nameForm.MatchString(t.Name) {
 		at("$.name", "name %q: use letters, digits, dash and dot, at most 64", t.Name)
 	}

@@ -81,6 +81,8 @@ func (s *Server) ingest(w http.ResponseWriter, r *http.Request, c call) *apiErro
 	case errors.As(err, &tooLarge) || errors.Is(err, errTooLarge):
 		return &apiError{status: http.StatusRequestEntityTooLarge, code: "RequestEntityTooLarge",
 			message: fmt.Sprintf("the body is larger than %d bytes; %d records before that point were taken: send the rest in smaller bodies", s.o.MaxBody, receipt.Added+receipt.Updated+receipt.Duplicates)}
+	case errors.Is(err, ErrNoSuch):
+		return &apiError{status: http.StatusNotFound, code: "PathNotFoundError", message: err.Error()}
 	case errors.Is(err, ErrBusy):
 		return &apiError{status: http.StatusServiceUnavailable, code: "IntakePaused", message: err.Error(), retryAfter: 30}
 	case err != nil:

@@ -61,6 +61,8 @@ func (s *Server) query(w http.ResponseWriter, r *http.Request, c call) *apiError
 		e := &apiError{status: http.StatusBadRequest, code: "BadArgumentError", message: "The request had some invalid properties",
 			inner: &innerError{Code: refused.Code, Message: refused.Text, Line: refused.Line, Pos: refused.Pos}}
 		return e
+	case errors.Is(err, ErrNoSuch):
+		return &apiError{status: http.StatusNotFound, code: "PathNotFoundError", message: err.Error()}
 	case errors.Is(err, ErrTimeout):
 		return &apiError{status: http.StatusGatewayTimeout, code: "GatewayTimeout", message: err.Error()}
 	case errors.Is(err, ErrThrottled):

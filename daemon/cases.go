@@ -16,9 +16,18 @@ import (
 // cases is the desk as the console knows it.
 type cases struct{ d *Daemon }
 
+// book gives the tenant under which incidents are kept: none for those of the
+// whole installation.
+func book(tenant string) string {
+	if tenant == Installation {
+		return ""
+	}
+	return tenant
+}
+
 // Incidents gives a tenant's incidents, newest first.
 func (c cases) Incidents(ctx context.Context, tenant string, f console.Filter) ([]glassward.Incident, error) {
-	filter := state.IncidentFilter{Tenants: []string{tenant, ""}, Limit: f.Limit}
+	filter := state.IncidentFilter{Tenants: []string{book(tenant)}, Limit: f.Limit}
 	if f.Status != "" {
 		filter.Status = []glassward.IncidentStatus{f.Status}
 	}
@@ -28,6 +37,7 @@ func (c cases) Incidents(ctx context.Context, tenant string, f console.Filter) (
 
 // Incident gives one incident with its alerts and what became of its notices.
 func (c cases) Incident(ctx context.Context, tenant string, number int64) (console.Case, error) {
+	tenant = book(tenant)
 	inc, err := c.d.state.Incident(ctx, tenant, number)
 	if errors.Is(err, state.ErrNotFound) {
 		return console.Case{}, console.ErrNoIncident
@@ -56,6 +66,7 @@ func (c cases) Incident(ctx context.Context, tenant string, number int64) (conso
 
 // Act carries out what a person commands.
 func (c cases) Act(ctx context.Context, tenant string, number int64, a console.Action) (glassward.Incident, error) {
+	tenant = book(tenant)
 	target := incident.Target{Number: number, Etag: a.Etag, By: a.By}
 	if target.Etag == "" {
 		target.Etag = incident.AnyEtag

@@ -360,10 +360,14 @@ func (d *Daemon) policy(tenant string) incident.Policy {
 }
 
 func (d *Daemon) link(n glassward.Notice) string {
-	if n.Incident == 0 || n.Tenant == "" {
+	if n.Incident == 0 {
 		return ""
 	}
-	return *d.base.Load() + d.links.Incident(n.Tenant, n.Incident, d.now())
+	tenant := n.Tenant
+	if tenant == "" {
+		tenant = Installation
+	}
+	return *d.base.Load() + d.links.Incident(tenant, n.Incident, d.now())
 }
 
 func (d *Daemon) workspace(tenant string) (*workspace, bool) {

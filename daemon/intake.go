@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,8 +20,15 @@ import (
 // gateway is what the console reaches workspaces through.
 type gateway struct{ d *Daemon }
 
+// Installation is the name under which the incidents that concern no one tenant
+// are found, where a tenant's name would stand: broken files, damaged stores.
+const Installation = "glassward"
+
 // Workspace gives the tenant that a name means.
 func (g gateway) Workspace(name string) (string, bool) {
+	if strings.EqualFold(name, Installation) {
+		return Installation, true
+	}
 	g.d.mu.RLock()
 	defer g.d.mu.RUnlock()
 	t, ok := g.d.config.Tenant(name)
@@ -36,7 +44,7 @@ func (g gateway) Ingest(ctx context.Context, tenant string, p console.Push, body
 	r := console.Receipt{Tables: map[string]int{}}
 	w, ok := g.d.workspace(tenant)
 	if !ok {
-		return r, fmt.Errorf("workspace %s is not open", tenant)
+		return r, fmt.Errorf("%w: %s holds no records", console.ErrNoSuch, tenant)
 	}
 	stream := ingest.NewStream("push:"+p.Source, body, ingest.DecoderOptions{
 		Provenance: provenanceOf(p), Table: p.Table, Tenant: tenant, Now: g.d.now,

@@ -20,7 +20,7 @@ import (
 func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (*kql.Result, error) {
 	w, ok := g.d.workspace(tenant)
 	if !ok {
-		return nil, fmt.Errorf("workspace %s is not open", tenant)
+		return nil, fmt.Errorf("%w: %s holds no records", console.ErrNoSuch, tenant)
 	}
 	now := g.d.now()
 	span, bounded, err := parseTimespan(q.Timespan, now)
