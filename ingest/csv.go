@@ -10,7 +10,6 @@ import (
 type csvHeader struct {
 	columns []column
 	cells   []string
-	found   []string
 }
 
 // csvBegin takes the header of a CSV file off the beginning; finished says that

@@ -450,7 +450,7 @@ func integer(s string) (int64, bool) {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return n, true
 	}
-	if strings.IndexAny(s, ".eE") < 0 {
+	if !strings.ContainsAny(s, ".eE") {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(s, 64)

@@ -92,7 +92,7 @@ func TestCommonAlertTypes(t *testing.T) {
 
 func TestCommonAlertIsBounded(t *testing.T) {
 	j := signIn()
-	huge := strings.Repeat("\x01‮<", 1<<20)
+	huge := strings.Repeat("\x01\u202E<", 1<<20)
 	j.Notice.Why, j.Notice.Tenant = huge, huge
 	a := &j.Alerts[0]
 	a.Title, a.Description, a.RuleName, a.RuleID = huge, huge, huge, huge

@@ -46,7 +46,7 @@ func at(text string) time.Time {
 }
 
 // nasty is a text as an attacker would write it.
-const nasty = "EA-01 <b>ok</b>\r\nBcc: all@evil.example \x1b[2J‮txet desrever‬ https://evil.example/a?b=c www.evil.example"
+const nasty = "EA-01 <b>ok</b>\r\nBcc: all@evil.example \x1b[2J\u202Etxet desrever\u202C https://evil.example/a?b=c www.evil.example"
 
 // signIn is the job of a sign-in by an emergency account, with a second alert
 // in its incident.

@@ -61,8 +61,6 @@ type Base struct {
 // Span gives where the node stands in the source.
 func (b *Base) Span() diag.Span { return b.At }
 
-func (b *Base) extent() *diag.Span { return &b.At }
-
 // File is a whole query text: statements separated by semicolons.
 type File struct {
 	Base
