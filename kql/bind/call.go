@@ -680,6 +680,10 @@ func (b *binder) windowCall(f *builtin.Function, e *syntax.Call, en *env) rel.Ex
 		b.errorf(MisplacedCall, e, "use it in extend, project or where over a sorted table", "%s reads other rows and cannot stand here", f.Name)
 		return unknown()
 	}
+	if f.Unsupported != "" {
+		b.unsupported(e, f.Unsupported)
+		return unknown()
+	}
 	if !b.argCount(f, e) {
 		return unknown()
 	}

@@ -407,6 +407,9 @@ func (b *binder) placeholder(at syntax.Node, v any) rel.Expr {
 }
 
 func (b *binder) unary(e *syntax.Unary, en *env) rel.Expr {
+	if l, ok := e.X.(*syntax.Literal); ok && e.Op == syntax.Sub && l.Kind == syntax.LongLit && l.Text == "9223372036854775808" {
+		return rel.Long(math.MinInt64)
+	}
 	x := b.expr(e.X, en)
 	t := x.Type()
 	if t == value.Unknown || e.Op == syntax.Add {

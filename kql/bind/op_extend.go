@@ -5,6 +5,7 @@ import (
 
 	"glassward/kql/rel"
 	"glassward/kql/syntax"
+	"glassward/kql/value"
 )
 
 func (b *binder) extend(items []*syntax.NamedExpr, in *table, sc *scope) *table {
@@ -30,7 +31,7 @@ func (b *binder) extend(items []*syntax.NamedExpr, in *table, sc *scope) *table 
 func (b *binder) projection(in rel.Rel, items []rel.Item) rel.Rel {
 	base := in
 	for i := range items {
-		if call, ok := items[i].Expr.(*rel.Call); ok && rel.IsWindow(call.Func) && !nestedWindow(call) {
+		if call, ok := items[i].Expr.(*rel.Call); ok && rel.IsWindow(call.Func) && !nestedWindow(call) && restart(call) == nil && !isRank(call) {
 			continue
 		}
 		base, items[i].Expr = b.liftWindows(base, items[i].Expr)
@@ -56,9 +57,54 @@ func (b *binder) liftWindows(in rel.Rel, e rel.Expr) (rel.Rel, rel.Expr) {
 		if !ok || !rel.IsWindow(c.Func) {
 			return x
 		}
+		if r := restart(c); r != nil || isRank(c) {
+			in, x = b.restarted(in, c, r)
+			return x
+		}
 		name := b.hiddenName("window")
 		in = &rel.Project{In: in, Items: append(rel.Refs(in.Columns()), rel.Item{Name: name, Expr: c})}
 		return &rel.Col{Name: name, T: c.T}
 	})
 	return in, e
+}
+
+func isRank(c *rel.Call) bool { return c.Func == "row_rank_dense" || c.Func == "row_rank_min" }
+
+// restart gives the condition at which a window function begins anew, or nil.
+func restart(c *rel.Call) rel.Expr {
+	if (c.Func == "row_number" || c.Func == "row_cumsum" || isRank(c)) && len(c.Args) == 2 {
+		return c.Args[1]
+	}
+	return nil
+}
+
+// restarted computes a window function that begins anew where a condition holds: the rows are numbered
+// and counted into segments, the function runs within each, and the order is restored.
+func (b *binder) restarted(in rel.Rel, c *rel.Call, cond rel.Expr) (rel.Rel, rel.Expr) {
+	add := func(what string, e rel.Expr) *rel.Col {
+		name := b.hiddenName(what)
+		in = &rel.Project{In: in, Items: append(rel.Refs(in.Columns()), rel.Item{Name: name, Expr: e})}
+		return &rel.Col{Name: name, T: e.Type()}
+	}
+	place := add("place", call("row_number", value.Long))
+	var segment rel.Expr = rel.Long(0)
+	if cond != nil {
+		segment = add("segment", call("row_cumsum", value.Long, call("iff", value.Long, cond, rel.Long(1), rel.Long(0))))
+	}
+	within := call("partition", value.Long, segment, place)
+	var out *rel.Col
+	switch c.Func {
+	case "row_rank_dense", "row_rank_min":
+		changed := add("changed", call("row_changed", value.Long, c.Args[0], within))
+		if c.Func == "row_rank_dense" {
+			out = add("window", call("row_cumsum", value.Long, changed, within))
+			break
+		}
+		number := add("number", call("row_number", value.Long, rel.Long(1), within))
+		out = add("window", call("row_run_start", value.Long, changed, number, within))
+	default:
+		out = add("window", &rel.Call{Func: c.Func, Args: []rel.Expr{c.Args[0], within}, T: c.T})
+	}
+	in = &rel.Sort{In: in, Keys: []rel.SortKey{{Expr: place}}}
+	return in, out
 }

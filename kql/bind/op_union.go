@@ -50,8 +50,8 @@ func (b *binder) unionTables(e syntax.Expr, fuzzy bool, sc *scope) []*table {
 	case *syntax.Wildcard:
 		var out []*table
 		for _, n := range sc.all() {
-			if f := sc.find(n); matches(x.Pattern, n) && x.Pattern != "*" {
-				if f.table != nil {
+			if f := sc.find(n); matches(x.Pattern, n) {
+				if f.table != nil && x.Pattern != "*" {
 					out = append(out, f.table)
 				} else if f.fn != nil && f.fn.View && len(f.fn.Params) == 0 {
 					if r := b.callUser(f, n, nil, &env{sc: sc}, x); r != nil && r.table != nil {

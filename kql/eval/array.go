@@ -238,6 +238,7 @@ func arrayFunctions() []Function {
 					if v {
 						sum++
 					}
+				case nil:
 				default:
 					return nil
 				}

@@ -35,7 +35,13 @@ func conversions() []Function {
 			}
 			return value.Text(v)
 		}),
-		fn("dynamic_int", types(tDyn), tLong, func(a []any) any { return small(dynLong(dyn(a[0]))) }),
+		fn("dynamic_int", types(tDyn), tLong, func(a []any) any {
+			v := dyn(a[0])
+			if n, ok := v.(int64); ok {
+				return int64(int32(n)) // a long in a dynamic is cut to its lower bits, as Kusto does
+			}
+			return small(dynLong(v))
+		}),
 		fn("dynamic_long", types(tDyn), tLong, func(a []any) any { return dynLong(dyn(a[0])) }),
 		fn("dynamic_real", types(tDyn), tReal, func(a []any) any {
 			switch v := dyn(a[0]).(type) {
@@ -150,15 +156,15 @@ func textLong(s string) any {
 
 func textReal(s string) any {
 	s = strings.TrimSpace(s)
-	switch strings.ToLower(s) {
-	case "nan":
+	switch s {
+	case "nan", "NaN":
 		return math.NaN()
-	case "inf", "+inf", "infinity", "+infinity":
+	case "inf", "Inf", "+inf", "Infinity", "+Infinity":
 		return math.Inf(1)
-	case "-inf", "-infinity":
+	case "-inf", "-Inf", "-Infinity":
 		return math.Inf(-1)
 	}
-	if strings.ContainsAny(s, "_xXpP") {
+	if strings.ContainsAny(s, "_xXpPnN") {
 		if n, ok := textLong(s).(int64); ok {
 			return float64(n)
 		}

@@ -42,14 +42,14 @@ func regexFunctions() []Function {
 		return fn(name, types(tStr, tStr), tStr, func(a []any) any {
 			s := str(a[1])
 			if start {
-				if re := cache.get(`^(?:` + str(a[0]) + `)+`); re != nil {
+				if re := cache.get(`^(?:` + str(a[0]) + `)`); re != nil {
 					if m := re.FindStringIndex(s); m != nil {
 						s = s[m[1]:]
 					}
 				}
 			}
 			if end {
-				if re := cache.get(`(?:` + str(a[0]) + `)+$`); re != nil {
+				if re := cache.get(`(?:` + str(a[0]) + `)$`); re != nil {
 					if m := re.FindStringIndex(s); m != nil {
 						s = s[:m[0]]
 					}

@@ -85,19 +85,19 @@ func textFunctions() []Function {
 			return replaceBounded(str(a[0]), str(a[1]), str(a[2]))
 		}),
 		fn("replace_strings", types(tStr, tDyn, tDyn), tStr, func(a []any) any {
-			s := str(a[0])
 			from, _ := array(a[1])
 			to, _ := array(a[2])
+			var pairs []string
 			for i, f := range from {
 				old, repl := value.Text(f), ""
 				if i < len(to) {
 					repl = value.Text(to[i])
 				}
 				if old != "" {
-					s = replaceBounded(s, old, repl)
+					pairs = append(pairs, old, repl)
 				}
 			}
-			return s
+			return strings.NewReplacer(pairs...).Replace(str(a[0]))
 		}),
 		fn("translate", types(tStr, tStr, tStr), tStr, func(a []any) any {
 			from, to := []rune(str(a[0])), []rune(str(a[1]))

@@ -303,6 +303,18 @@ func pad(n int64, width int) string {
 	return s
 }
 
+// formatRun gives how many letters at the start of a format belong together: dddd is dd twice.
+func formatRun(s string) int {
+	most := 2
+	switch s[0] {
+	case 'f', 'F':
+		most = 7
+	case 'y':
+		most = 4
+	}
+	return min(runLength(s), most)
+}
+
 // FormatDateTime writes a time in one of format_datetime's formats; a letter that it does not know
 // stands for itself.
 func FormatDateTime(t value.Ticks, format string) string {
@@ -310,7 +322,7 @@ func FormatDateTime(t value.Ticks, format string) string {
 	frac := pad(int64(t)%int64(value.Second), 7)
 	var b strings.Builder
 	for s := format; s != ""; {
-		n := runLength(s)
+		n := formatRun(s)
 		switch s[0] {
 		case 'y':
 			if n >= 3 {

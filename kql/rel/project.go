@@ -55,7 +55,7 @@ func (n *Project) mixes() string {
 }
 
 // windowFuncs are the functions that read other rows.
-var windowFuncs = [...]string{"prev", "next", "row_number", "row_cumsum", "row_rank_dense", "row_rank_min", "row_window_session"}
+var windowFuncs = [...]string{"prev", "next", "row_number", "row_cumsum", "row_rank_dense", "row_rank_min", "row_window_session", "row_changed", "row_run_start"}
 
 // IsWindow says whether a function reads other rows of its table.
 func IsWindow(name string) bool { return slices.Contains(windowFuncs[:], name) }

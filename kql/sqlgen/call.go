@@ -42,7 +42,10 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 		return x.arithmetic(c)
 	case "negate":
 		if c.T == value.Long || c.T == value.TimeSpan {
-			return "(0 - " + x.value(a[0]) + ")"
+			if a[0].Type() == value.Int {
+				return "(0 - " + x.value(a[0]) + "::BIGINT)"
+			}
+			return "kql_subtract(0, " + x.value(a[0]) + ")"
 		}
 		return "(-" + x.value(a[0]) + ")"
 	case "in", "in~":
@@ -154,9 +157,9 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 	case "atan2":
 		return "atan2(" + x.value(a[0]) + "::DOUBLE, " + x.value(a[1]) + "::DOUBLE)"
 	case "isnan", "isinf":
-		return "coalesce(" + c.Func + "(" + x.value(a[0]) + "::DOUBLE), false)"
+		return c.Func + "(" + x.value(a[0]) + "::DOUBLE)"
 	case "isfinite":
-		return "coalesce(isfinite(" + x.value(a[0]) + "::DOUBLE), false)"
+		return "isfinite(" + x.value(a[0]) + "::DOUBLE)"
 	case "bin", "floor":
 		return x.bin(c)
 	case "bin_at":
@@ -196,7 +199,7 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 		return x.value(a[0])
 	case "row_id":
 		return "row_number() OVER ()"
-	case "prev", "next", "row_number", "row_cumsum", "row_rank_dense", "row_rank_min", "row_window_session":
+	case "prev", "next", "row_number", "row_cumsum", "row_rank_dense", "row_rank_min", "row_changed", "row_run_start":
 		return x.window(c)
 	case rel.LineageOne:
 		return "[" + x.value(a[0]) + "]"
@@ -453,12 +456,15 @@ func (x *exprs) window(c *rel.Call) string {
 	part := ""
 	if n := len(args); n > 0 {
 		if p, ok := args[n-1].(*rel.Call); ok && p.Func == "partition" {
-			part, args = x.value(p.Args[0]), args[:n-1]
+			part, args = "PARTITION BY "+x.value(p.Args[0]), args[:n-1]
+			if len(p.Args) > 1 {
+				part += " ORDER BY " + x.value(p.Args[1])
+			}
 		}
 	}
 	over := "OVER ()"
 	if part != "" {
-		over = "OVER (PARTITION BY " + part + ")"
+		over = "OVER (" + part + ")"
 	}
 	switch c.Func {
 	case "prev", "next":
@@ -483,26 +489,26 @@ func (x *exprs) window(c *rel.Call) string {
 		if len(args) > 0 {
 			start = x.value(args[0])
 		}
-		if len(args) < 2 {
-			return "(row_number() " + over + " + " + start + " - 1)"
-		}
-		return "(kql_restart_number(list(coalesce(" + x.value(args[1]) + ", false)) " + running(part) + ") + " + start + ")"
+		return "(row_number() " + over + " + " + start + " - 1)"
+	case "row_changed":
+		v := x.value(args[0])
+		return "CASE WHEN row_number() " + over + " = 1 OR " + v + " IS DISTINCT FROM lag(" + v + ") " + over + " THEN 1::BIGINT ELSE 0::BIGINT END"
+	case "row_run_start":
+		return "max(CASE WHEN " + x.value(args[0]) + " = 1 THEN " + x.value(args[1]) + " END) " + running(part)
 	case "row_cumsum":
 		v := x.value(args[0])
-		if len(args) < 2 {
-			if c.T == value.Real || c.T == value.Decimal {
-				return "coalesce(sum(" + v + ") " + running(part) + ", 0)"
-			}
-			return "coalesce(try_cast(sum(" + v + ") " + running(part) + " AS BIGINT), 0)"
+		if c.T == value.Real || c.T == value.Decimal {
+			return "coalesce(sum(" + v + ") " + running(part) + ", 0)"
 		}
+		return "coalesce(try_cast(sum(" + v + ") " + running(part) + " AS BIGINT), 0)"
 	}
-	x.g.fail("the function %s is written in that form by restarts", c.Func)
+	x.g.fail("no SQL for the window function %s", c.Func)
 	return ""
 }
 
 func running(part string) string {
 	if part != "" {
-		part = "PARTITION BY " + part + " "
+		part += " "
 	}
 	return "OVER (" + part + "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
 }

@@ -196,9 +196,10 @@ func idents(cols []rel.Column) map[string]string {
 	m := make(map[string]string, len(cols))
 	used := make(map[string]bool, len(cols))
 	for _, c := range cols {
-		n := c.Name
+		n := strings.NewReplacer("\x00", "\uFFFD", "\n", "\uFFFD", "\r", "\uFFFD").Replace(strings.ToValidUTF8(c.Name, "\uFFFD"))
+		base := n
 		for i := 2; used[strings.ToLower(n)]; i++ {
-			n = c.Name + "__" + strconv.Itoa(i)
+			n = base + "__" + strconv.Itoa(i)
 		}
 		used[strings.ToLower(n)] = true
 		m[c.Name] = quote(n)
@@ -208,7 +209,7 @@ func idents(cols []rel.Column) map[string]string {
 
 // quote gives an identifier.
 func quote(name string) string {
-	name = strings.ReplaceAll(name, "\x00", "\uFFFD")
+	name = strings.NewReplacer("\x00", "\uFFFD", "\n", "\uFFFD", "\r", "\uFFFD").Replace(strings.ToValidUTF8(name, "\uFFFD"))
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
@@ -221,7 +222,12 @@ func text(s string) string {
 		}
 		return "(" + strings.Join(parts, " || chr(0) || ") + ")"
 	}
-	return "'" + strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "'", "''") + "'"
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "'", "''")
+	if strings.ContainsAny(s, "\n\r") {
+		// The SQL is laid out in lines; those of a text are escaped.
+		return "E'" + strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`).Replace(s) + "'"
+	}
+	return "'" + s + "'"
 }
 
 func sqlType(t value.Type) string {

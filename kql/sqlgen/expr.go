@@ -309,6 +309,17 @@ func bits(e rel.Expr) int {
 	return 64
 }
 
+// hasScalar says whether an expression holds a sub-query.
+func hasScalar(e rel.Expr) bool {
+	found := false
+	rel.WalkExpr(e, func(e rel.Expr) {
+		if _, ok := e.(*rel.Scalar); ok {
+			found = true
+		}
+	})
+	return found
+}
+
 func (x *exprs) arithmetic(c *rel.Call) string {
 	l, r := c.Args[0], c.Args[1]
 	a, b := x.bare(l), x.bare(r)
@@ -332,7 +343,7 @@ func (x *exprs) arithmetic(c *rel.Call) string {
 			return s
 		}
 		probe := s
-		if _, lc := l.(*rel.Const); !rc && !lc {
+		if _, lc := l.(*rel.Const); !rc && !lc && !hasScalar(c) {
 			probe = "TRY" + s
 		}
 		return "CASE WHEN " + probe + " BETWEEN 0 AND " + strconv.FormatInt(int64(value.MaxTicks), 10) + " THEN " + s + " END"
@@ -349,16 +360,22 @@ func (x *exprs) arithmetic(c *rel.Call) string {
 		if k, ok := r.(*rel.Const); ok && k.Value != int64(-1) {
 			return "(" + a + " // " + b + ")"
 		}
+		if hasScalar(c) {
+			return "(" + a + " // " + b + ")"
+		}
 		return "TRY(" + a + " // " + b + ")"
 	}
 	s := "(" + x.value(l) + " " + c.Func + " " + x.value(r) + ")"
 	if bits(c) <= 63 {
 		return s
 	}
-	if c.T == value.TimeSpan {
+	if c.T == value.TimeSpan && !hasScalar(c) {
 		return "TRY" + s
 	}
 	name := map[string]string{"+": "kql_add", "-": "kql_subtract", "*": "kql_multiply"}[c.Func]
+	if hasScalar(c) { // TRY takes no sub-query
+		return name + "(" + x.value(l) + ", " + x.value(r) + ")"
+	}
 	return "coalesce(TRY" + s + ", " + name + "(" + x.value(l) + ", " + x.value(r) + "))"
 }
 
