@@ -265,6 +265,9 @@ func (d *document) integer(n ast.Node, what string, low, high int) int {
 
 // hintFor names the known word that is nearest to one that is not known.
 func hintFor(word string, known []string) string {
+	if slices.Contains(known, "metadata") && slices.Contains([]string{"source", "author", "support", "categories"}, word) {
+		return "it belongs under metadata, indented"
+	}
 	best, distance := "", len(word)/2+2
 	for _, k := range known {
 		if n := editDistance(strings.ToLower(word), strings.ToLower(k)); n < distance {

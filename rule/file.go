@@ -168,19 +168,22 @@ type Problem struct {
 	List   diag.List
 }
 
-// Error gives the first error with its place.
+// Error gives the first error with its place, or, if there is none, the first
+// finding.
 func (p *Problem) Error() string {
-	for _, d := range p.List {
-		if d.Severity == diag.Error {
-			at := diag.Locate(p.Source, d.Span.Start)
-			text := fmt.Sprintf("%s:%d:%d: %s: %s", p.File, at.Line, at.Column, d.Code, d.Message)
-			if d.Hint != "" {
-				text += " (" + d.Hint + ")"
-			}
-			return text
-		}
+	if len(p.List) == 0 {
+		return p.File + ": no findings"
 	}
-	return p.File + ": no error"
+	first := p.List[0]
+	if i := slices.IndexFunc(p.List, func(d diag.Diagnostic) bool { return d.Severity == diag.Error }); i >= 0 {
+		first = p.List[i]
+	}
+	at := diag.Locate(p.Source, first.Span.Start)
+	text := fmt.Sprintf("%s:%d:%d: %s: %s", p.File, at.Line, at.Column, first.Code, first.Message)
+	if first.Hint != "" {
+		text += " (" + first.Hint + ")"
+	}
+	return text
 }
 
 // Failed says whether an error is among the findings.

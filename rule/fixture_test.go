@@ -89,3 +89,13 @@ func TestCaseCompare(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseFixture(f *testing.F) {
+	f.Add("account a b c\n== fires: x\n{}\n-- alert\nentity: A b=c; d=e\n== silent: y\n{}\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		x, err := ParseFixture("f", text)
+		if (x == nil) == (err == nil) {
+			t.Fatalf("%v, %v", x, err)
+		}
+	})
+}

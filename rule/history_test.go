@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 	"pgregory.net/rapid"
+
+	"glassward"
 )
 
 const historyRules = `
@@ -101,6 +103,7 @@ const (
 	uncommitted         // the first commit of the step fails, then the process is killed
 	unheralded          // the records are stored, and the process is killed before the engine hears of them
 	repeated            // the engine hears of the records twice
+	together            // the records come in one batch and not one by one
 )
 
 // play runs a history on a new store and gives the alerts as they stand at the
@@ -124,6 +127,16 @@ func play(t *testing.T, history []step, troubles []trouble) (map[string]string, 
 		s.lose = bad == uncommitted
 		if st.tick {
 			tick()
+		}
+		if bad == together {
+			var batch []glassward.Record
+			for _, m := range st.records {
+				r, err := s.records(m.words(s.clock))
+				check(err)
+				batch = append(batch, r...)
+			}
+			check(s.append(batch))
+			continue
 		}
 		for _, m := range st.records {
 			// The records of a step come one by one, so that each is a batch.
@@ -176,12 +189,13 @@ func (s *story) outcome() map[string]string {
 
 var shortLags = []time.Duration{0, 3 * time.Minute, 50 * time.Minute, 3 * time.Hour}
 
-// TestRestartsChangeNothing: whenever the process is killed, and whatever is not
-// committed then, the alerts are the same, with the same ids and records.
+// TestRestartsChangeNothing: whenever the process is killed, whatever is not
+// committed then, and however records fall into batches, the alerts are the
+// same, with the same ids and records.
 func TestRestartsChangeNothing(t *testing.T) {
 	few(t, func(r *rapid.T) {
 		history := drawHistory(r, shortLags)
-		troubles := rapid.SliceOfN(rapid.Map(rapid.IntRange(0, 4), func(n int) trouble { return trouble(n) }), len(history), len(history)).Draw(r, "troubles")
+		troubles := rapid.SliceOfN(rapid.Map(rapid.IntRange(0, 5), func(n int) trouble { return trouble(n) }), len(history), len(history)).Draw(r, "troubles")
 		want, _ := play(t, history, nil)
 		got, _ := play(t, history, troubles)
 		if diff := cmp.Diff(want, got); diff != "" {

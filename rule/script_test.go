@@ -284,6 +284,14 @@ func (s *story) at(words []string) ([]string, error) {
 
 // record NAME… [of [DAY] TIME] [in TABLE] [from SOURCE] Column=Value…
 func (s *story) record(words []string) error {
+	batch, err := s.records(words)
+	if err != nil {
+		return err
+	}
+	return s.append(batch)
+}
+
+func (s *story) records(words []string) ([]glassward.Record, error) {
 	var names []string
 	r := glassward.Record{Table: "SigninLogs", Time: s.clock, Received: s.clock, Source: "hub", Provenance: glassward.Pulled}
 	var cells []string
@@ -294,7 +302,7 @@ func (s *story) record(words []string) error {
 		switch {
 		case w == "of":
 			if r.Time, words, err = s.moment(words); err != nil {
-				return err
+				return nil, err
 			}
 		case (w == "in" || w == "from") && len(words) > 0:
 			if w == "in" {
@@ -311,7 +319,7 @@ func (s *story) record(words []string) error {
 	}
 	table, ok := schema.Lookup(r.Table)
 	if !ok {
-		return fmt.Errorf("no table %s", r.Table)
+		return nil, fmt.Errorf("no table %s", r.Table)
 	}
 	var batch []glassward.Record
 	for _, name := range names {
@@ -352,21 +360,21 @@ func (s *story) record(words []string) error {
 			return nil
 		}
 		if err := set("TimeGenerated", value.FromTime(rec.Time).String()); err != nil {
-			return err
+			return nil, err
 		}
 		if err := set("Id", name); err != nil {
-			return err
+			return nil, err
 		}
 		for _, c := range cells {
 			column, text, _ := strings.Cut(c, "=")
 			if err := set(column, text); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		s.names[rec.ID] = name
 		batch = append(batch, rec)
 	}
-	return s.append(batch)
+	return batch, nil
 }
 
 // append commits records and hands the batch to the engine.

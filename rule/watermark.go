@@ -143,7 +143,9 @@ func (in *storedState) state(g grid) (s state, windows bool) {
 		s.passed[k] = value.Ticks(t)
 	}
 	for _, x := range in.Seen {
-		s.seen = append(s.seen, sighting{x.Alert, x.Group, x.Silent, g.restored(x.Windows)})
+		if windows := g.restored(x.Windows); len(windows) > 0 {
+			s.seen = append(s.seen, sighting{x.Alert, x.Group, x.Silent, windows})
+		}
 	}
 	if in.Fired != nil {
 		s.fired = value.Ticks(*in.Fired)

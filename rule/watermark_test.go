@@ -140,3 +140,21 @@ func TestSight(t *testing.T) {
 		t.Errorf("window 4 has nothing to lose, and %v are gone", gone)
 	}
 }
+
+func FuzzReadStored(f *testing.F) {
+	f.Add([]byte(`{"v":1,"seq":42,"judged":"2026-03-02T10:05:00.0000000Z","open":[["2026-03-02T10:05:00Z","2026-03-02T10:15:00Z"]],"seen":[{"alert":"a","windows":[["2026-03-02T10:05:00Z","2026-03-02T10:05:00Z"]]}]}`))
+	f.Add([]byte(`{"v":1,"judged":"0001-01-01T00:00:00Z","late":[["9999-12-31T23:59:59Z","0001-01-01T00:00:00Z"]],"seen":[{"windows":[]}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		in, err := readStored(data)
+		if err != nil {
+			return
+		}
+		g := newGrid(5*time.Minute, time.Hour)
+		s, _ := in.state(g)
+		s.prune(g, at("2026-03-02T10:05:00Z"))
+		s.sight(1, []sighting{{alert: "a"}})
+		if _, err := s.encode(g); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
