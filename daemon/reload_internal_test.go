@@ -1,0 +1,71 @@
+package daemon
+
+import (
+	"slices"
+	"testing"
+
+	"glassward"
+	"glassward/config"
+	"glassward/notify"
+	"glassward/rule"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestWeakenedNamesWhatIsTakenAway(t *testing.T) {
+	base := func() *config.Config {
+		return &config.Config{
+			Config: notify.Config{
+				MailServers: []notify.MailServer{{Name: "main", Host: "smtp.example.org", From: "g@example.org"}},
+				ActionGroups: []notify.ActionGroup{{
+					Name:    "emergency",
+					Email:   []notify.EmailReceiver{{Name: "oncall", EmailAddress: "oncall@example.org"}},
+					Webhook: []notify.WebhookReceiver{{Name: "pager", ServiceURI: "https://pager.example.org"}},
+				}},
+			},
+			Each: []config.Tenant{{
+				ID: "t1", Name: "contoso", ActionGroups: []string{"emergency"},
+				EmergencyAccounts: []config.EmergencyAccount{{ObjectID: "a1", Name: "EA-01"}, {ObjectID: "a2"}},
+			}},
+		}
+	}
+	rules := func() *rule.Set {
+		return &rule.Set{Rules: []*rule.Rule{{ID: "r1", Name: "mine", Query: "SigninLogs", Severity: glassward.High, Enabled: true}}}
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*config.Config, *rule.Set)
+		want   []string
+	}{
+		{"nothing", func(*config.Config, *rule.Set) {}, nil},
+		{"something is added", func(c *config.Config, s *rule.Set) {
+			c.Each[0].EmergencyAccounts = append(c.Each[0].EmergencyAccounts, config.EmergencyAccount{ObjectID: "a3"})
+			c.ActionGroups = append(c.ActionGroups, notify.ActionGroup{Name: "more"})
+			s.Rules = append(s.Rules, &rule.Rule{ID: "r2"})
+		}, nil},
+		{"an account", func(c *config.Config, _ *rule.Set) { c.Each[0].EmergencyAccounts = c.Each[0].EmergencyAccounts[1:] },
+			[]string{"tenant contoso: emergency account a1 (EA-01) is no longer declared"}},
+		{"a tenant", func(c *config.Config, _ *rule.Set) { c.Each = nil }, []string{"tenant contoso is no longer watched"}},
+		{"a group of a tenant", func(c *config.Config, _ *rule.Set) { c.Each[0].ActionGroups = nil },
+			[]string{"tenant contoso: action group emergency is no longer told"}},
+		{"a group", func(c *config.Config, _ *rule.Set) { c.ActionGroups = nil }, []string{"action group emergency is gone"}},
+		{"an address", func(c *config.Config, _ *rule.Set) { c.ActionGroups[0].Email[0].EmailAddress = "evil@example.org" },
+			[]string{"action group emergency: mail receiver oncall is gone or changed"}},
+		{"an endpoint", func(c *config.Config, _ *rule.Set) { c.ActionGroups[0].Webhook = nil },
+			[]string{"action group emergency: webhook receiver pager is gone or changed"}},
+		{"a mail server", func(c *config.Config, _ *rule.Set) { c.MailServers[0].Host = "elsewhere.example.org" },
+			[]string{"mail server main is gone or changed"}},
+		{"a rule", func(_ *config.Config, s *rule.Set) { s.Rules = nil }, []string{`rule "mine" is gone`}},
+		{"a rule's switch", func(_ *config.Config, s *rule.Set) { s.Rules[0].Enabled = false }, []string{`rule "mine" is switched off`}},
+		{"a rule's query", func(_ *config.Config, s *rule.Set) { s.Rules[0].Query = "SigninLogs | take 0" }, []string{`rule "mine" is changed`}},
+		{"a rule's severity", func(_ *config.Config, s *rule.Set) { s.Rules[0].Severity = glassward.Low }, []string{`rule "mine" is changed`}},
+	} {
+		next, nextRules := base(), rules()
+		c.change(next, nextRules)
+		got := weakened(base(), next, rules(), nextRules)
+		slices.Sort(got)
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
