@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -31,7 +32,7 @@ type intake struct {
 	// openCursors are their cursors, lost is what a load has to be told.
 	open        bool
 	openRows    int
-	openCursors []*Cursor
+	openCursors map[string][]byte
 	lost        error
 
 	// appenders are kept from one commit to the next: making one costs as much
@@ -58,28 +59,34 @@ const groupRows = 32 << 10
 // number.
 func newIntake(ctx context.Context, s *Store, c *conn) (*intake, error) {
 	in := &intake{store: s, conn: c, queue: make(chan *request, 256), ending: make(chan struct{}), done: make(chan struct{}),
-		pending: map[glassward.RecordID]int{}, appenders: map[*table]*appender{}, cursors: map[string][]byte{}}
-	rows, err := c.all(ctx, "SELECT source, position FROM _cursors", nil)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range rows {
-		in.cursors[r[0].(string)] = []byte(r[1].(string))
-	}
+		pending: map[glassward.RecordID]int{}, appenders: map[*table]*appender{}, cursors: map[string][]byte{}, openCursors: map[string][]byte{}}
 	if err := in.learn(ctx); err != nil {
 		return nil, err
 	}
 	if s.dir != "" {
-		if in.journal, err = openJournal(s.journalPath()); err != nil {
+		j, err := openJournal(s.journalPath())
+		if err != nil {
 			return nil, err
 		}
+		in.journal = j
 	}
 	in.keeper = newKeeper(s)
 	return in, nil
 }
 
-// learn makes the index and finds the last sequence number.
+// learn reads the cursors, makes the index and finds the last sequence number.
 func (in *intake) learn(ctx context.Context) error {
+	rows, err := in.conn.all(ctx, "SELECT source, position FROM _cursors", nil)
+	if err != nil {
+		return err
+	}
+	cursors := map[string][]byte{}
+	for _, r := range rows {
+		cursors[r[0].(string)] = []byte(r[1].(string))
+	}
+	in.mu.Lock()
+	in.cursors = cursors
+	in.mu.Unlock()
 	var count strings.Builder
 	count.WriteString("SELECT coalesce(sum(n), 0)::BIGINT, coalesce(max(top), 0)::BIGINT FROM (SELECT 0 AS n, max(seq) AS top FROM _floor")
 	for name := range in.store.tables {
@@ -365,8 +372,9 @@ func (in *intake) stage(group []*request) (err error) {
 	}
 	for _, r := range group {
 		if c := r.batch.Cursor; c != nil {
-			// A load's caller uses its memory again before the commit.
-			in.openCursors = append(in.openCursors, &Cursor{c.Source, slices.Concat([]byte{}, c.Position)})
+			// A load's caller uses its memory again before the commit. Of several
+			// positions of a source the last one counts.
+			in.openCursors[c.Source] = slices.Concat([]byte{}, c.Position)
 		}
 		r.finish(d.entries[r.first:r.last])
 	}
@@ -383,7 +391,8 @@ func (in *intake) fail(err error) error {
 		// ROLLBACK fails where a commit has ended the transaction already.
 		_ = in.conn.exec(context.Background(), "ROLLBACK")
 	}
-	in.open, in.openRows, in.openCursors, in.stale = false, 0, nil, true
+	in.open, in.openRows, in.stale = false, 0, true
+	clear(in.openCursors)
 	return err
 }
 
@@ -412,8 +421,8 @@ func (in *intake) seal() error {
 	if err := in.flush(); err != nil {
 		return in.fail(err)
 	}
-	for _, c := range in.openCursors {
-		if err := in.writeCursor(ctx, c); err != nil {
+	for source, position := range in.openCursors {
+		if err := in.writeCursor(ctx, source, position); err != nil {
 			return in.fail(err)
 		}
 	}
@@ -432,11 +441,10 @@ func (in *intake) seal() error {
 		}
 	}
 	in.mu.Lock()
-	for _, c := range in.openCursors {
-		in.cursors[c.Source] = c.Position
-	}
+	maps.Copy(in.cursors, in.openCursors)
 	in.mu.Unlock()
-	in.open, in.openRows, in.openCursors = false, 0, nil
+	in.open, in.openRows = false, 0
+	clear(in.openCursors)
 	in.keeper.wake()
 	return nil
 }
@@ -679,12 +687,12 @@ func (t *table) text(s said) string {
 	return string(b)
 }
 
-func (in *intake) writeCursor(ctx context.Context, c *Cursor) error {
-	args := map[string]any{"source": c.Source, "position": c.Position}
-	n, err := in.conn.run(ctx, "UPDATE _cursors SET position = $position WHERE source = $source", args)
-	if err == nil && n == 0 {
-		_, err = in.conn.run(ctx, "INSERT INTO _cursors VALUES ($source, $position)", args)
+func (in *intake) writeCursor(ctx context.Context, source string, position []byte) error {
+	sql := "UPDATE _cursors SET position = $position WHERE source = $source"
+	if _, known := in.cursors[source]; !known {
+		sql = "INSERT INTO _cursors VALUES ($source, $position)"
 	}
+	_, err := in.conn.run(ctx, sql, map[string]any{"source": source, "position": position})
 	return err
 }
 
