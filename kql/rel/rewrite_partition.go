@@ -33,6 +33,11 @@ func Partition(r, down Rel, key string) Rel {
 			}
 			return n.With([]Rel{in})
 		case *Project:
+			for _, it := range n.Items {
+				if partitioned(it.Expr) {
+					return nil
+				}
+			}
 			items := slices.DeleteFunc(slices.Clone(n.Items), func(it Item) bool { return it.Name == key })
 			for i := range items {
 				items[i].Expr = within(items[i].Expr, k)
@@ -48,6 +53,17 @@ func Partition(r, down Rel, key string) Rel {
 		return nil
 	}
 	return visit(r)
+}
+
+// partitioned says whether an expression has a window function that keeps to a part of the rows already.
+func partitioned(e Expr) bool {
+	found := false
+	WalkExpr(e, func(e Expr) {
+		if c, ok := e.(*Call); ok && c.Func == "partition" {
+			found = true
+		}
+	})
+	return found
 }
 
 // within keeps window functions to the rows that agree in a key: it becomes their last argument,

@@ -561,9 +561,6 @@ func (g *gen) expand(n *rel.Expand) string {
 	var lists []string
 	for i, it := range n.Items {
 		e := x.value(it.Expr)
-		if _, ok := it.Expr.(*rel.Const); ok {
-			e += "::VARCHAR" // the engine types json_extract of a bare literal otherwise
-		}
 		entries := "kql_entries"
 		if n.Array {
 			entries = "kql_entry_pairs"
@@ -573,6 +570,9 @@ func (g *gen) expand(n *rel.Expand) string {
 			list = "CASE json_type(" + e + ") WHEN 'ARRAY' THEN coalesce(nullif(json_extract(" + e + ", '$[*]'), []), [NULL]) WHEN 'OBJECT' THEN coalesce(nullif(json_extract(" + entries + "(" + e + "), '$[*]'), []), [NULL]) ELSE [" + e + "::JSON] END"
 		} else {
 			list = "CASE WHEN " + e + " IS NULL THEN [] ELSE " + list + " END"
+		}
+		if c, ok := it.Expr.(*rel.Const); ok {
+			list = constantElements(c, n)
 		}
 		if n.Limit > 0 {
 			list = "list_slice(" + list + ", 1, " + strconv.FormatInt(n.Limit, 10) + ")"
@@ -613,6 +613,36 @@ func (g *gen) expand(n *rel.Expand) string {
 		sep = ",\n  "
 	}
 	return "SELECT " + strings.Join(sel, sep) + "\nFROM (\n  SELECT " + strings.Join(inner, ",\n    ") + "\n  FROM " + in + "\n)"
+}
+
+// constantElements writes the elements of a constant, which the engine cannot type by itself.
+func constantElements(c *rel.Const, n *rel.Expand) string {
+	text0, _ := c.Value.(string)
+	v, _ := value.ParseJSON(text0)
+	var items []any
+	switch v := v.(type) {
+	case nil:
+	case []any:
+		items = v
+	case *value.Object:
+		for _, m := range v.Members {
+			if n.Array {
+				items = append(items, []any{m.Key, m.Value})
+			} else {
+				items = append(items, &value.Object{Members: []value.Member{m}})
+			}
+		}
+	default:
+		items = []any{v}
+	}
+	parts := make([]string, len(items))
+	for i, e := range items {
+		parts[i] = text(value.JSON(e))
+	}
+	if len(parts) == 0 && !n.Drop {
+		parts = []string{"NULL"}
+	}
+	return "[" + strings.Join(parts, ", ") + "]::JSON[]"
 }
 
 // maxSeriesBins bounds the elements that make-series makes a row.
