@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"glassward"
@@ -61,13 +62,14 @@ const (
 // committed. Between, a restart costs one more query.
 const saveEvery = time.Minute
 
-// An Engine judges one workspace. Batch and Tick are called by one goroutine,
-// one after the other; States may be called at any time.
+// An Engine judges one workspace. One goroutine calls Batch and CatchUp; Tick may
+// be called by another, so that no window, however long its query takes, keeps a
+// record from being judged on arrival. States may be called at any time.
 type Engine struct {
 	options Options
 	judges  []*judge
 	screen  *screen
-	head    int64
+	head    atomic.Int64 // sequence number of the newest record that was heard of
 
 	mu     sync.Mutex // guards states
 	states []State
@@ -75,6 +77,15 @@ type Engine struct {
 
 // A judge is one rule in an engine.
 type judge struct {
+	place int // among the engine's judges
+
+	// inbox holds what came while the rule was judged by a Tick.
+	inboxMu sync.Mutex
+	inbox   []note
+
+	// busy is held while the rule is judged; it guards what follows.
+	busy sync.Mutex
+
 	rule    *Rule
 	nrt     bool
 	grid    grid // of a Scheduled rule
@@ -108,10 +119,11 @@ func NewEngine(ctx context.Context, o Options) (*Engine, error) {
 		o.Horizon = 48 * time.Hour
 	}
 	o.Watchlists = withResultTypes(o.Watchlists)
-	e := &Engine{options: o, head: o.Head}
+	e := &Engine{options: o, states: make([]State, len(o.Rules))}
+	e.head.Store(o.Head)
 	programs := make([]*kql.Program, len(o.Rules))
 	for i, r := range o.Rules {
-		j := &judge{rule: r, hash: r.QueryHash(), came: map[glassward.RecordID]struct{}{}}
+		j := &judge{place: i, rule: r, hash: r.QueryHash(), came: map[glassward.RecordID]struct{}{}}
 		e.judges = append(e.judges, j)
 		e.compile(j)
 		if err := e.load(ctx, j); err != nil {
@@ -122,7 +134,9 @@ func NewEngine(ctx context.Context, o Options) (*Engine, error) {
 		}
 	}
 	e.screen = newScreen(programs)
-	e.publish()
+	for _, j := range e.judges {
+		e.show(j)
+	}
 	return e, nil
 }
 
@@ -236,14 +250,14 @@ func (e *Engine) save(ctx context.Context, j *judge, next *state, o Outcome) err
 // before the batch is made up from the store. The error is the Desk's or the
 // Memory's; what it concerns will be judged again.
 func (e *Engine) Batch(ctx context.Context, b Batch) error {
-	if b.To <= e.head {
+	head := e.head.Load()
+	if b.To <= head {
 		return nil
 	}
-	if b.From != e.head {
+	if b.From != head {
 		return e.CatchUp(ctx, b.To)
 	}
-	e.head = b.To
-	defer e.publish()
+	e.head.Store(b.To)
 	a := arrival{batch: b, hits: e.screen.match(b.Records), newest: newest(b.Records)}
 	var errs []error
 	if b.Updated > 0 {
@@ -312,63 +326,69 @@ func newest(records []glassward.Record) map[string]value.Ticks {
 
 // take lets one rule take an arrival in.
 func (e *Engine) take(ctx context.Context, j *judge, a *arrival, hits []int) error {
-	switch {
-	case j.state.seq >= a.batch.To:
+	if !j.nrt {
+		j.hear(a, hits)
+	}
+	if !j.busy.TryLock() {
+		// A Tick has the rule in hand. A Scheduled one finds the arrival in its
+		// inbox, an NRT one is behind now and makes up for it at the next Tick.
 		return nil
-	case j.state.seq != a.batch.From || j.failed != nil && j.nrt:
-		// It is behind. One that fails is tried again at the next tick, not at
-		// every batch.
-		if j.failed != nil {
-			return nil
-		}
-		return e.catchUp(ctx, j)
-	case j.nrt:
+	}
+	defer j.busy.Unlock()
+	defer e.show(j)
+	switch {
+	case !j.nrt:
+		j.listen()
+	case j.state.seq >= a.batch.To, j.failed != nil:
+		// One that fails is tried again at the next tick, not at every batch.
+	case j.state.seq != a.batch.From:
+		return e.catchUpNRT(ctx, j)
+	default:
 		return e.takeNRT(ctx, j, a, hits)
 	}
-	e.takeScheduled(j, a, hits)
 	return nil
 }
 
 // CatchUp judges everything up to a sequence number, reading from the store. It
-// is called once after a start, with the store's newest number.
+// is called once after a start, with the store's newest number. Scheduled rules
+// have their turn at the next Tick.
 func (e *Engine) CatchUp(ctx context.Context, head int64) error {
-	e.head = max(e.head, head)
-	defer e.publish()
+	e.head.Store(max(e.head.Load(), head))
 	var errs []error
 	for _, j := range e.judges {
-		if j.works() && j.state.seq < e.head {
-			if err := e.catchUp(ctx, j); err != nil {
-				errs = append(errs, err)
-			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
+		if !j.works() || !j.nrt || !j.busy.TryLock() {
+			continue
+		}
+		err := e.catchUpNRT(ctx, j)
+		e.show(j)
+		j.busy.Unlock()
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (e *Engine) catchUp(ctx context.Context, j *judge) error {
-	if j.nrt {
-		return e.catchUpNRT(ctx, j)
-	}
-	return e.catchUpScheduled(ctx, j)
-}
-
 // Tick judges the windows that are due, those that have to be judged again, and
 // what rules that failed owe. It is to be called at least once a minute.
 func (e *Engine) Tick(ctx context.Context) error {
-	defer e.publish()
 	var errs []error
 	for _, j := range e.judges {
+		if !j.works() {
+			continue
+		}
+		j.busy.Lock()
 		var err error
-		switch {
-		case !j.works():
-		case j.nrt:
+		if j.nrt {
 			err = e.tickNRT(ctx, j)
-		default:
+		} else {
 			err = e.tickScheduled(ctx, j)
 		}
+		e.show(j)
+		j.busy.Unlock()
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -509,33 +529,29 @@ func (e *Engine) ask(ctx context.Context, query string, w kql.Window, bind kql.B
 	return nil
 }
 
-// publish makes the rules' states readable for others.
-func (e *Engine) publish() {
-	states := make([]State, 0, len(e.judges))
-	for _, j := range e.judges {
-		s := State{
-			ID: j.rule.ID, Name: j.rule.Name, Kind: j.rule.Kind, RunsAs: j.runsAs, Origin: j.rule.Origin(),
-			Enabled: j.rule.Enabled, Err: j.failed, Since: j.since,
-		}
-		if j.broken != nil {
-			s.Err = j.broken
-		}
-		if j.works() {
-			if j.nrt {
-				s.JudgedTo = j.state.seq
-			} else {
-				_, end := j.grid.bounds(j.state.judged)
-				s.Windows = end.Time()
-				s.Owed = j.state.toJudge().size()
-				if t := j.state.openSince(j.program.Tables); t != 0 {
-					s.OpenSince = t.Time()
-				}
+// show makes the rule's state readable for others.
+func (e *Engine) show(j *judge) {
+	s := State{
+		ID: j.rule.ID, Name: j.rule.Name, Kind: j.rule.Kind, RunsAs: j.runsAs, Origin: j.rule.Origin(),
+		Enabled: j.rule.Enabled, Err: j.failed, Since: j.since,
+	}
+	if j.broken != nil {
+		s.Err = j.broken
+	}
+	if j.works() {
+		if j.nrt {
+			s.JudgedTo = j.state.seq
+		} else {
+			_, end := j.grid.bounds(j.state.judged)
+			s.Windows = end.Time()
+			s.Owed = j.state.toJudge().size()
+			if t := j.state.openSince(j.program.Tables); t != 0 {
+				s.OpenSince = t.Time()
 			}
 		}
-		states = append(states, s)
 	}
 	e.mu.Lock()
-	e.states = states
+	e.states[j.place] = s
 	e.mu.Unlock()
 }
 

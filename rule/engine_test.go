@@ -1,13 +1,17 @@
 package rule_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"glassward"
+	"glassward/kql"
+	"glassward/logstore"
 	"glassward/rule"
 )
 
@@ -189,5 +193,62 @@ func TestStoreWasPutBack(t *testing.T) {
 	check(t, again.line("at 10:01 record e UserId=one"))
 	if n := len(again.book.Alerts()); n != 1 {
 		t.Errorf("%d alerts, want one of the record that came after the store was put back", n)
+	}
+}
+
+// TestTickBesideBatches: records come while windows are judged, in another
+// goroutine. None is missed by either kind of rule.
+func TestTickBesideBatches(t *testing.T) {
+	s := newStory(t, txtar.Parse([]byte(historyRules)))
+	s.clock = s.day.Add(12 * time.Hour)
+	s.since = s.day.Add(11 * time.Hour)
+	env := environment()
+	e, err := rule.NewEngine(t.Context(), rule.Options{
+		Tenant: tenant, Rules: s.rules, Catalog: env.Catalog, Watchlists: env.Watchlists,
+		Runner: rule.RunnerFunc(func(ctx context.Context, p *kql.Program, b kql.Bind) (*kql.Result, error) {
+			return s.store.Run(ctx, p, b, logstore.Limits{Class: logstore.Rules})
+		}),
+		Memory: &s.book, Desk: s.book.Desk(tenant), Now: s.now, Since: s.since,
+	})
+	check(t, err)
+	stop, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				done <- nil
+				return
+			default:
+				if err := e.Tick(t.Context()); err != nil {
+					done <- err
+					return
+				}
+				e.States()
+			}
+		}
+	}()
+	want := map[glassward.RecordID]bool{}
+	for i := range 60 {
+		name, result := fmt.Sprintf("r%d", i), "50126"
+		if i%3 == 0 {
+			result = "0"
+		}
+		records, err := s.records(strings.Fields(fmt.Sprintf("%s of 11:%02d UserId=user%d ResultType=%s", name, i%50, i%4, result)))
+		check(t, err)
+		want[records[0].ID] = true
+		c, err := s.store.Append(t.Context(), logstore.Batch{Records: records})
+		check(t, err)
+		check(t, e.Batch(t.Context(), rule.Batch{From: c.FirstSeq - 1, To: c.LastSeq, Records: c.Records, Updated: c.Updated}))
+	}
+	close(stop)
+	check(t, <-done)
+	check(t, e.Tick(t.Context()))
+	for _, a := range s.book.Alerts() {
+		for _, id := range a.Records {
+			delete(want, id)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("%d of 60 records are held by no alert", len(want))
 	}
 }

@@ -90,9 +90,9 @@ func (e *Engine) judgeSeq(ctx context.Context, j *judge, v *verdicts, next *stat
 // catchUpNRT judges what lies between the rule's watermark and the newest
 // record, from the store.
 func (e *Engine) catchUpNRT(ctx context.Context, j *judge) error {
-	for j.state.seq < e.head {
+	for head := e.head.Load(); j.state.seq < head; {
 		next := j.state.clone()
-		next.seq = min(e.head, j.state.seq+seqPerRun)
+		next.seq = min(head, j.state.seq+seqPerRun)
 		v := newVerdicts(e, j)
 		if err := e.judgeSeq(ctx, j, v, &next, j.state.seq, nil, map[glassward.RecordID]struct{}{}); err != nil {
 			return e.fail(ctx, j, err)
@@ -107,7 +107,7 @@ func (e *Engine) catchUpNRT(ctx context.Context, j *judge) error {
 // tickNRT makes up for what a rule that failed owes and saves its watermark now
 // and then.
 func (e *Engine) tickNRT(ctx context.Context, j *judge) error {
-	if j.state.seq < e.head {
+	if j.state.seq < e.head.Load() {
 		if err := e.catchUpNRT(ctx, j); err != nil || j.failed != nil {
 			return err
 		}

@@ -12,14 +12,30 @@ import (
 	"glassward/kql/value"
 )
 
-// takeScheduled notes which windows that were judged a batch reaches into.
-func (e *Engine) takeScheduled(j *judge, a *arrival, hits []int) {
+// A note is what a Scheduled rule wants to know of an arrival: the records that
+// can matter to it, and how far sources have come.
+type note struct {
+	from, to int64
+	reached  []reached
+	newest   map[string]value.Ticks
+}
+
+// A reached record lies in windows that may have been judged.
+type reached struct {
+	id    glassward.RecordID
+	key   string // of its table and source
+	at    value.Ticks
+	again bool // it may have come before
+}
+
+// maxInbox bounds the notes that wait. What is beyond it is read from the store.
+const maxInbox = 10_000
+
+// hear puts an arrival into the rule's inbox.
+func (j *judge) hear(a *arrival, hits []int) {
+	n := note{from: a.batch.From, to: a.batch.To, newest: a.newest}
 	reach := func(r *glassward.Record) {
-		t := value.FromTime(r.Time)
-		j.state.arrive(j.grid, passKey(r.Table, r.Source), t, t)
-		if a.batch.Updated > 0 && len(j.came) < maxCame {
-			j.came[r.ID] = struct{}{}
-		}
+		n.reached = append(n.reached, reached{r.ID, passKey(r.Table, r.Source), value.FromTime(r.Time), a.batch.Updated > 0})
 	}
 	for _, i := range hits {
 		reach(&a.batch.Records[i])
@@ -36,12 +52,39 @@ func (e *Engine) takeScheduled(j *judge, a *arrival, hits []int) {
 			}
 		}
 	}
-	for k, t := range a.newest {
-		if slices.Contains(j.program.Tables, tableOf(k)) {
-			j.state.pass(map[string]value.Ticks{k: t})
-		}
+	j.inboxMu.Lock()
+	defer j.inboxMu.Unlock()
+	if len(j.inbox) >= maxInbox {
+		j.inbox = nil // a gap: the next Tick asks the store
+		return
 	}
-	j.state.seq = a.batch.To
+	j.inbox = append(j.inbox, n)
+}
+
+// listen takes the notes of the inbox in. Those that do not follow on what the
+// rule knows are left to catchUpScheduled.
+func (j *judge) listen() {
+	j.inboxMu.Lock()
+	notes := j.inbox
+	j.inbox = nil
+	j.inboxMu.Unlock()
+	for _, n := range notes {
+		if n.from != j.state.seq {
+			continue
+		}
+		for _, r := range n.reached {
+			j.state.arrive(j.grid, r.key, r.at, r.at)
+			if r.again && len(j.came) < maxCame {
+				j.came[r.id] = struct{}{}
+			}
+		}
+		for k, t := range n.newest {
+			if slices.Contains(j.program.Tables, tableOf(k)) {
+				j.state.pass(map[string]value.Ticks{k: t})
+			}
+		}
+		j.state.seq = n.to
+	}
 }
 
 // catchUpScheduled notes, from the store, which windows were reached by records
@@ -49,12 +92,13 @@ func (e *Engine) takeScheduled(j *judge, a *arrival, hits []int) {
 // rule's frequency and of all records, so that it may name more windows than a
 // batch would have, and never fewer.
 func (e *Engine) catchUpScheduled(ctx context.Context, j *judge) error {
+	head := e.head.Load()
 	next := j.state.clone()
 	width := value.Ticks(j.grid.frequency)
 	newest := map[string]value.Ticks{}
 	for _, table := range j.program.Tables {
 		query := fmt.Sprintf("%s | summarize Last = max(TimeGenerated) by Bin = bin(TimeGenerated, %dtick), Source = _Source | project Bin, Source, Last", table, int64(width))
-		bind := kql.Bind{Now: value.FromTime(e.options.Now()), SeqFrom: j.state.seq, SeqTo: e.head}
+		bind := kql.Bind{Now: value.FromTime(e.options.Now()), SeqFrom: j.state.seq, SeqTo: head}
 		err := e.ask(ctx, query, kql.BySeq, bind, func(cells []any) error {
 			start, _ := cells[0].(int64)
 			source, _ := cells[1].(string)
@@ -69,7 +113,7 @@ func (e *Engine) catchUpScheduled(ctx context.Context, j *judge) error {
 		}
 	}
 	next.pass(newest)
-	next.seq = e.head
+	next.seq = head
 	j.state = next
 	return nil
 }
@@ -77,7 +121,11 @@ func (e *Engine) catchUpScheduled(ctx context.Context, j *judge) error {
 // tickScheduled judges the windows that are due and then those that have to be
 // judged again: the newest things first, and what lies beyond the horizon last.
 func (e *Engine) tickScheduled(ctx context.Context, j *judge) error {
-	if j.state.seq < e.head {
+	// The head is read before the inbox is emptied, so that what comes between is
+	// no gap.
+	head := e.head.Load()
+	j.listen()
+	if j.state.seq < head {
 		if err := e.catchUpScheduled(ctx, j); err != nil {
 			return err
 		}
