@@ -121,6 +121,8 @@ func (w *appender) add(r *entry) error {
 			*at[int64](col, w.rows) = r.seq
 		case k >= t.shadows && k < t.shadows+len(t.schema.Shadows):
 			w.cell(col, t.columns[k].typ, w.cells[k-t.shadows])
+		case t.columns[k].typ == value.String:
+			w.text(col, "")
 		default:
 			w.null(col)
 		}

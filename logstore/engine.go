@@ -47,7 +47,9 @@ func openEngine(path string, settings map[string]string) (*engine, error) {
 	}
 	e := new(engine)
 	var message string
-	if duckdb.OpenExt(path, &e.db, config, &message) == duckdb.StateError {
+	var state duckdb.State
+	yielding(func() { state = duckdb.OpenExt(path, &e.db, config, &message) })
+	if state == duckdb.StateError {
 		return nil, &engineError{Message: message}
 	}
 	return e, nil

@@ -89,8 +89,13 @@ func (in *intake) learn(ctx context.Context) error {
 	in.mu.Unlock()
 	var count strings.Builder
 	count.WriteString("SELECT coalesce(sum(n), 0)::BIGINT, coalesce(max(top), 0)::BIGINT FROM (SELECT 0 AS n, max(seq) AS top FROM _floor")
-	for name := range in.store.tables {
-		fmt.Fprintf(&count, " UNION ALL SELECT count(*), max(%s) FROM %s", seqColumn, quote(name))
+	// A file may have tables that this schema does not know; their numbers count.
+	tables, err := in.conn.all(ctx, "SELECT table_name FROM duckdb_columns() WHERE NOT internal AND column_name = '"+seqColumn+"'", nil)
+	if err != nil {
+		return err
+	}
+	for _, r := range tables {
+		fmt.Fprintf(&count, " UNION ALL SELECT count(*), max(%s) FROM %s", seqColumn, quote(r[0].(string)))
 	}
 	count.WriteString(")")
 	got, err := in.conn.all(ctx, count.String(), nil)

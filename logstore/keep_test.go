@@ -178,6 +178,17 @@ func TestNewColumns(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	// And one that has columns which this schema does not know.
+	s = open(t, dir, logstore.Options{Tables: parse("table T\n  TimeGenerated datetime\n  A string\n")})
+	r := rec("T", when, glassward.String("c"))
+	r.ID[1] = 1
+	appendTo(t, s, r)
+	if d := cmp.Diff(append(want, "c||<nil>|4"), rows(t, s, 4, `SELECT "A", "New", "Count", "_Seq" FROM "T" ORDER BY "_Seq"`)); d != "" {
+		t.Error(d)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := logstore.Open(context.Background(), dir, logstore.Options{Tables: parse("table T\n  TimeGenerated datetime\n  A long\n")}); err == nil || !strings.Contains(err.Error(), "column T.A is VARCHAR in the file and BIGINT") {
 		t.Errorf("another type: %v", err)
 	}

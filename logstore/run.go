@@ -244,7 +244,11 @@ func (p *pool) with(ctx context.Context, limits Limits, f func(context.Context, 
 		return err
 	}
 	defer p.give(c)
-	err = f(timed, c)
+	if limits.Class == Interactive {
+		yielding(func() { err = f(timed, c) })
+	} else {
+		err = f(timed, c)
+	}
 	if err == nil {
 		return nil
 	}

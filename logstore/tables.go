@@ -3,6 +3,7 @@ package logstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
@@ -155,37 +156,33 @@ func createTables(ctx context.Context, c *conn, order []*schema.Table, tables ma
 		return err
 	}
 	// The order of the engine's columns is what the appender follows.
-	for _, st := range order {
-		if err := tables[st.Name].arrange(ctx, c); err != nil {
-			return err
+	rows, err = c.all(ctx, "SELECT table_name, column_name, NOT is_nullable FROM duckdb_columns() WHERE NOT internal ORDER BY table_name, column_index", nil)
+	if err != nil {
+		return err
+	}
+	for _, t := range tables {
+		t.layout = t.layout[:0]
+	}
+	for _, r := range rows {
+		if t := tables[r[0].(string)]; t != nil {
+			t.arrange(r[1].(string), r[2].(bool))
 		}
 	}
 	return nil
 }
 
-// arrange learns in which order the engine has the table's columns: those that
-// were added later stand at its end, and a file may have columns that this
-// schema does not know.
-func (t *table) arrange(ctx context.Context, c *conn) error {
-	rows, err := c.all(ctx, "SELECT column_name, data_type, NOT is_nullable FROM duckdb_columns() WHERE table_name = $t ORDER BY column_index", map[string]any{"t": t.schema.Name})
-	if err != nil {
-		return err
-	}
-	byName := map[string]int{}
-	for i, col := range t.columns {
-		byName[col.name] = i
-	}
-	t.layout = t.layout[:0]
-	for _, r := range rows {
-		i, ok := byName[r[0].(string)]
-		if !ok {
-			if r[2].(bool) {
-				return fmt.Errorf("column %s.%s stands in the file and this version of Glassward does not know it: the file was written by a newer version; use that one", t.schema.Name, r[0])
-			}
-			i = len(t.columns)
-			t.columns = append(t.columns, stored{name: r[0].(string), kind: duckdb.TypeSQLNull})
+// arrange notes the next of the engine's columns: those that were added later
+// stand at its end, and a file may have columns that this schema does not know,
+// which stay empty.
+func (t *table) arrange(name string, notNull bool) {
+	i := slices.IndexFunc(t.columns, func(c stored) bool { return c.name == name })
+	if i < 0 {
+		i = len(t.columns)
+		unknown := stored{name: name, kind: duckdb.TypeSQLNull}
+		if notNull {
+			unknown.typ = value.String // nothing else is ever NOT NULL
 		}
-		t.layout = append(t.layout, i)
+		t.columns = append(t.columns, unknown)
 	}
-	return nil
+	t.layout = append(t.layout, i)
 }

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package logstore
+
+// yielding runs f. Only Linux has a niceness for each thread.
+func yielding(f func()) { f() }
