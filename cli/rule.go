@@ -88,16 +88,7 @@ func (a *app) rulesAlone(folder string) ([]daemon.RuleStatus, error) {
 	for _, p := range set.Problems {
 		fmt.Fprintln(a.Stderr, safe(p.Error()))
 	}
-	env := environment()
-	var book rule.Notebook
-	engine, err := rule.NewEngine(context.Background(), rule.Options{
-		Tenant: "none", Rules: set.Rules, Catalog: env.Catalog, Watchlists: env.Watchlists,
-		Runner: rule.RunnerFunc(nil), Memory: &book, Desk: book.Desk("none"),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return daemon.RuleStates(engine), nil
+	return daemon.RuleStates(rule.List(set.Rules, environment())), nil
 }
 
 func (a *app) ruleLint() *cobra.Command {

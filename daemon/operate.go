@@ -96,16 +96,13 @@ func (w *workspace) status(ctx context.Context) (WorkspaceStatus, error) {
 }
 
 func (w *workspace) ruleStatus() []RuleStatus {
-	w.mu.Lock()
-	e := w.engine
-	w.mu.Unlock()
-	return RuleStates(e)
+	return RuleStates(w.states())
 }
 
-// RuleStates says how an engine's rules stand.
-func RuleStates(e *rule.Engine) []RuleStatus {
+// RuleStates gives the states of rules as the API does.
+func RuleStates(states []rule.State) []RuleStatus {
 	var out []RuleStatus
-	for _, r := range e.States() {
+	for _, r := range states {
 		x := RuleStatus{ID: r.ID, Name: r.Name, RunsAs: r.RunsAs, Origin: r.Origin, Enabled: r.Enabled, Owed: r.Owed}
 		if r.Err != nil {
 			x.Error, x.Since = r.Err.Error(), r.Since

@@ -169,6 +169,7 @@ func (w *workspace) tenantID() string {
 func (w *workspace) start(ctx context.Context) {
 	w.ctx, w.stop = context.WithCancel(ctx)
 	w.work.Go(func() { w.judge(w.ctx) })
+	w.work.Go(func() { w.tick(w.ctx) })
 	w.work.Go(func() { w.keepHouse(w.ctx) })
 	w.followAnew()
 	w.reportRecovery(w.ctx)
@@ -287,25 +288,17 @@ func (w *workspace) take(head int64, since time.Time) (b rule.Batch, ok bool, wa
 	return b, true, 0
 }
 
-// judge is the one goroutine that calls the engine. What fails is logged, told
-// and judged again: no error ends it.
+// judge is the goroutine that gives batches to the engine, in their order. What
+// fails is logged, told and judged again: no error ends it.
 func (w *workspace) judge(ctx context.Context) {
-	tick := time.NewTicker(tickEvery)
-	defer tick.Stop()
 	engine := w.engine
-	fail := func(doing string, err error) {
-		if err != nil && ctx.Err() == nil {
-			w.log.Error("rules could not be judged; they will be again", "doing", doing, "error", err)
-		}
-	}
 	head := w.head.Load()
-	fail("what was committed before the start", engine.CatchUp(ctx, head))
-	fail("windows", engine.Tick(ctx))
+	w.failed(ctx, "what was committed before the start", engine.CatchUp(ctx, head))
 	gap := w.d.now()
 	for {
 		b, ok, wait := w.take(head, gap)
 		if ok {
-			fail("new records", engine.Batch(ctx, b))
+			w.failed(ctx, "new records", engine.Batch(ctx, b))
 			head, gap = max(head, b.To), w.d.now()
 			continue
 		}
@@ -323,21 +316,38 @@ func (w *workspace) judge(ctx context.Context) {
 				gap = w.d.now()
 			}
 		case <-again:
-		case <-tick.C:
-			if at := w.head.Load(); at > head && wait == 0 {
-				// Committed, but nobody came to say so.
-				fail("records without a herald", engine.CatchUp(ctx, at))
-				head = at
-			}
-			fail("windows", engine.Tick(ctx))
 		case r := <-w.replace:
 			engine = r.engine
 			w.mu.Lock()
 			w.engine = engine
 			w.mu.Unlock()
 			close(r.done)
-			fail("with other rules", engine.CatchUp(ctx, w.head.Load()))
-			fail("windows", engine.Tick(ctx))
+			w.failed(ctx, "with other rules", engine.CatchUp(ctx, w.head.Load()))
+		}
+	}
+}
+
+// failed logs why rules could not be judged.
+func (w *workspace) failed(ctx context.Context, doing string, err error) {
+	if err != nil && ctx.Err() == nil {
+		w.log.Error("rules could not be judged; they will be again", "doing", doing, "error", err)
+	}
+}
+
+// tick judges the windows that are due. It has a goroutine of its own: the slow
+// query of a Scheduled rule must not keep a new record waiting.
+func (w *workspace) tick(ctx context.Context) {
+	every := time.NewTicker(tickEvery)
+	defer every.Stop()
+	for {
+		w.mu.Lock()
+		engine := w.engine
+		w.mu.Unlock()
+		w.failed(ctx, "windows", engine.Tick(ctx))
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
 		}
 	}
 }
