@@ -27,5 +27,22 @@ lint: deps
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 	@$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./... || echo "govulncheck did not finish: see above"
 
+# Ratios to a named reference, in one run; absolute times are printed too. The
+# alarm's way is measured last, against a running server.
+bench: build
+	$(GO) test -run '^$$' -bench 'Ingest|Needle|Commit' -benchtime 1x -timeout 30m ./logstore
+	$(GO) test -run '^$$' -bench 'DecodeSignIn' ./ingest
+	$(GO) test -run '^$$' -bench 'Screen|Batch|Hit' ./rule
+	$(GO) test -run '^$$' -bench 'Commit' ./state
+	$(GO) run ./internal/bench -binary $(BIN)
+
+# Each fuzz test for FUZZTIME.
+FUZZTIME ?= 30s
+fuzz: deps
+	@for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; done
+
 clean:
 	rm -rf bin
