@@ -12,6 +12,9 @@ import (
 	"glassward/kql/value"
 )
 
+// maxTree bounds the operators and expressions that a query stands for.
+const maxTree = 100_000
+
 // maxSource bounds a query's text, in bytes.
 const maxSource = 1 << 20
 
@@ -40,6 +43,10 @@ func Compile(source string, o Options) (*Program, diag.List) {
 	}
 	diags.Sort()
 	if diags.HasErrors() || bound == nil {
+		return nil, diags
+	}
+	if rel.Size(bound.Rel, maxTree) > maxTree {
+		diags.Errorf(bind.TooLarge, file.Span(), "name what is used several times with materialize()", "the query grows beyond what can be compiled")
 		return nil, diags
 	}
 	p := &Program{Columns: slices.Clone(bound.Rel.Columns()), Tree: rel.Text(bound.Rel)}

@@ -88,3 +88,31 @@ func check(e *engine, r *kqltest.Record, b kql.Bind) string {
 	}
 	return ""
 }
+
+// TestPublishedErrors holds that what Microsoft's emulator refuses is refused here too.
+func TestPublishedErrors(t *testing.T) {
+	text := shared(t, "errors.jsonl")
+	records, err := kqltest.ReadRecords(strings.NewReader(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for _, r := range records {
+		p, diags := kql.Compile(r.Query, kql.Options{})
+		if p == nil {
+			refused++
+			if os.Getenv("KQLCASES") != "" {
+				t.Logf("%s\n%v", r.Query, diags.Err())
+			}
+			continue
+		}
+		t.Logf("not refused: %s", r.Query)
+	}
+	t.Logf("%d of %d are refused", refused, len(records))
+	if refused < min(len(records), errorsFloor) {
+		t.Errorf("%d are refused, %d were before", refused, errorsFloor)
+	}
+}
+
+// errorsFloor is how many of them are refused at least.
+const errorsFloor = 0

@@ -39,6 +39,7 @@ const (
 	NoQuery          diag.Code = "KQL0217"
 	SkippedTable     diag.Code = "KQL0218"
 	DuplicateColumn  diag.Code = "KQL0219"
+	TextAsDynamic    diag.Code = "KQL0220"
 )
 
 // Catalog gives the stored tables.
@@ -275,11 +276,7 @@ func (b *binder) letValue(e syntax.Expr, sc *scope) *binding {
 	return &binding{scalar: b.expr(e, &env{sc: sc})}
 }
 
-func exprSize(e rel.Expr) int {
-	n := 0
-	rel.WalkExpr(e, func(rel.Expr) { n++ })
-	return n
-}
+func exprSize(e rel.Expr) int { return rel.ExprSize(e, maxExprSize) }
 
 func openTable() *table {
 	return &table{rel: &rel.Values{}, open: true}

@@ -398,6 +398,17 @@ func (b *binder) finish(f *builtin.Function, e *syntax.Call, args []rel.Expr) re
 			return unknown()
 		}
 		args = []rel.Expr{args[0], groups, b.cast(text, value.String)}
+	case "format_datetime", "format_timespan":
+		if c, ok := args[1].(*rel.Const); ok {
+			letters := "dfFhHmMsty"
+			if name == "format_timespan" {
+				letters = "dfFhHms"
+			}
+			if bad := strings.Trim(c.Value.(string), letters+" /-:,._[]"); bad != "" {
+				b.errorf(BadLiteral, e.Args[1], "formats have the letters "+letters+" and the delimiters space / - : , . _ [ ]", "the format has %q, which has no meaning", bad[:1])
+				return unknown()
+			}
+		}
 	case "range":
 		return b.rangeCall(args, e)
 	case "parse_user_agent":

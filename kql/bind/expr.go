@@ -168,11 +168,21 @@ func (b *binder) member(e *syntax.Member, en *env) rel.Expr {
 	if isUnknown(x) {
 		return x
 	}
+	if x.Type() == value.String {
+		x = b.textAsDynamic(x, &e.Name, describe(e.X))
+	}
 	if x.Type() != value.Dynamic {
 		b.errorf(WrongType, &e.Name, "read a text with parse_json() first", "%s is of type %s; only dynamic values have properties", describe(e.X), x.Type())
 		return unknown()
 	}
 	return step(x, rel.Field(e.Name.Name))
+}
+
+// textAsDynamic reads a text as JSON where a property or element of it is asked for. Columns such as
+// AuthenticationDetails are dynamic in some workspaces and text in others, and queries are written for both.
+func (b *binder) textAsDynamic(x rel.Expr, at syntax.Node, what string) rel.Expr {
+	b.diags.Warnf(TextAsDynamic, at.Span(), "write parse_json("+what+") to say so", "%s is of type string and is read as JSON here", what)
+	return b.convert("parse_json", x)
 }
 
 func describe(e syntax.Expr) string {
@@ -217,6 +227,9 @@ func step(x rel.Expr, s rel.Step) rel.Expr {
 func (b *binder) index(x, i rel.Expr, at syntax.Node) rel.Expr {
 	if isUnknown(x) || isUnknown(i) {
 		return unknown()
+	}
+	if x.Type() == value.String {
+		x = b.textAsDynamic(x, at, "the value")
 	}
 	if x.Type() != value.Dynamic {
 		b.errorf(WrongType, at, "read a text with parse_json() first", "the value is of type %s; only dynamic values have elements", x.Type())

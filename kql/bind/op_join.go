@@ -183,6 +183,10 @@ func (b *binder) addKey(keys []rel.JoinKey, l, r rel.Expr, at syntax.Node) []rel
 		b.errorf(WrongType, at, "convert it before the join, for example with extend k = tostring(k)", "tables cannot be joined on a column of type dynamic")
 		return keys
 	case lt == rt, lt.Numeric() && rt.Numeric():
+	case lt == value.GUID && rt == value.String:
+		l, r = b.guidText(l), lowered(r)
+	case lt == value.String && rt == value.GUID:
+		l, r = lowered(l), b.guidText(r)
 	default:
 		b.errorf(WrongType, at, "convert one of them before the join", "the join compares %s with %s", lt, rt)
 		return keys
