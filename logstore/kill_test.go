@@ -2,6 +2,7 @@ package logstore_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,6 +20,9 @@ import (
 // story is the variable that makes the test binary a process that works on the
 // store in a folder, to be killed at a point; what it holds is the folder.
 const story = "GLASSWARD_LOGSTORE_STORY"
+
+// accept is the variable that lets that process accept a loss.
+const accept = "GLASSWARD_LOGSTORE_ACCEPT"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(story); dir != "" {
@@ -43,6 +47,7 @@ func tell(dir string) error {
 	ctx := context.Background()
 	o := small()
 	o.Retention = map[string]time.Duration{"SigninLogs": 24 * time.Hour}
+	o.AcceptLoss = os.Getenv(accept) != ""
 	s, err := logstore.Open(ctx, dir, o)
 	if err != nil {
 		return err
@@ -91,7 +96,7 @@ func TestKilled(t *testing.T) {
 	}
 	passed := 0
 	for _, point := range points {
-		if !strings.HasPrefix(string(point), "logstore.") {
+		if !strings.HasPrefix(string(point), "logstore.") || strings.HasPrefix(string(point), "logstore.giveup.") {
 			continue
 		}
 		passed++
@@ -116,6 +121,47 @@ func TestKilled(t *testing.T) {
 	}
 	if passed < 10 {
 		t.Errorf("%d points, there were more", passed)
+	}
+}
+
+// TestKilledGivingUp kills the process while it puts aside, as it was told to, a
+// log that the engine refuses: another database's, by its head.
+func TestKilledGivingUp(t *testing.T) {
+	for _, point := range []string{"logstore.giveup.before", "logstore.giveup.after"} {
+		t.Run(point, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "tenant")
+			if _, killed := run(t, dir, "logstore.journal.after:3=kill"); !killed {
+				t.Fatal("it was not killed")
+			}
+			path := filepath.Join(dir, wal)
+			log, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			log[11] ^= 1 // in the database's identifier
+			if err := os.WriteFile(path, log, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv(accept, "1")
+			if _, killed := run(t, dir, point+"=kill"); !killed {
+				t.Fatal("it was not killed")
+			}
+			var said *logstore.DamagedError
+			if s, err := logstore.Open(context.Background(), dir, small()); !errors.As(err, &said) {
+				if err == nil {
+					s.Close()
+				}
+				t.Fatalf("without accepting the loss: %v", err)
+			}
+			s := open(t, dir, accepting())
+			if !s.Recovery().Lost {
+				t.Errorf("%+v", s.Recovery())
+			}
+			if kept, err := filepath.Glob(path + ".damaged-*"); err != nil || len(kept) != 1 {
+				t.Errorf("kept aside: %v, %v", kept, err)
+			}
+			again(t, s, storyBatches)
+		})
 	}
 }
 

@@ -122,7 +122,13 @@ func (s *Store) giveUp() (bool, error) {
 			continue
 		}
 		aside := s.aside(path)
+		if err := fault.Point("logstore.giveup.before"); err != nil {
+			return false, err
+		}
 		if err := os.Rename(path, aside); err != nil {
+			return false, err
+		}
+		if err := fault.Point("logstore.giveup.after"); err != nil {
 			return false, err
 		}
 		s.recovery.Aside = append(s.recovery.Aside, aside)
