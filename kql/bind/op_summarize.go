@@ -183,6 +183,11 @@ func (b *binder) aggregateCall(f *builtin.Function, e *syntax.Call, en *env) rel
 			continue
 		}
 		p := f.Param(i)
+		if (p.Name == "limit" || p.Name == "accuracy" || p.Name == "p") && usesColumns(x) {
+			b.errorf(NotConstant, a, "", "%s of %s must not depend on the rows", p.Name, f.Name)
+			bad = true
+			continue
+		}
 		y, ok := b.coerce(x, p.Types)
 		if !ok && p.Name == "condition" {
 			y, ok = b.condition(x, a), true
@@ -223,6 +228,17 @@ func (b *binder) aggregateCall(f *builtin.Function, e *syntax.Call, en *env) rel
 		}
 	}
 	return call(f.Name, b.resultType(f, args), args...)
+}
+
+// usesColumns says whether an expression depends on the rows.
+func usesColumns(e rel.Expr) bool {
+	found := false
+	rel.WalkExpr(e, func(e rel.Expr) {
+		if _, ok := e.(*rel.Col); ok {
+			found = true
+		}
+	})
+	return found
 }
 
 // argExtreme binds arg_max and arg_min: the extreme itself, then the other values of its row.

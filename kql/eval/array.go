@@ -149,8 +149,8 @@ func arrayFunctions() []Function {
 				start = max(int64(len(list))+start, 0)
 			}
 			end := int64(len(list))
-			if n := long(a[3], -1); n >= 0 {
-				end = min(end, start+n)
+			if n := long(a[3], -1); n >= 0 && start < end && n < end-start {
+				end = start + n
 			}
 			k := long(a[4], 1)
 			for i := start; i < end; i++ {

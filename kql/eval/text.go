@@ -184,8 +184,8 @@ func indexOf(s string, start, length, occurrence any, find func(string) (int, in
 		return int64(-1)
 	}
 	to := int64(len(r))
-	if n := long(length, -1); n >= 0 {
-		to = min(to, from+n)
+	if n := long(length, -1); n >= 0 && n < to-from {
+		to = from + n
 	}
 	k := long(occurrence, 1)
 	if k < 1 {
