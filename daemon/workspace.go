@@ -255,13 +255,33 @@ func (w *workspace) append(ctx context.Context, records []glassward.Record, curs
 	}
 	w.mu.Lock()
 	w.head.Store(max(w.head.Load(), c.LastSeq))
-	w.commits = append(w.commits, rule.Batch{From: c.FirstSeq - 1, To: c.LastSeq, Records: c.Records, Updated: c.Updated})
+	w.commits = append(w.commits, rule.Batch{From: c.FirstSeq - 1, To: c.LastSeq, Records: owned(c.Records), Updated: c.Updated})
 	w.mu.Unlock()
 	select {
 	case w.wake <- struct{}{}:
 	default:
 	}
 	return c, nil
+}
+
+// owned gives the rules records of their own: the cells of those that were
+// appended belong to whoever decoded them, and he decodes the next batch into
+// the same cells as soon as append comes back.
+func owned(records []glassward.Record) []glassward.Record {
+	n := 0
+	for i := range records {
+		n += len(records[i].Values)
+	}
+	cells := make([]glassward.Value, 0, n)
+	out := slices.Clone(records)
+	for i := range out {
+		from := len(cells)
+		cells = append(cells, out[i].Values...)
+		out[i].Values = cells[from:len(cells):len(cells)]
+		// Rules judge cells; the bytes may be part of what is read into again.
+		out[i].Raw = nil
+	}
+	return out
 }
 
 // patience is how long a gap before a durable batch may last until the rules
