@@ -250,9 +250,9 @@ func arrayFunctions() []Function {
 			if a[1] == nil || n < 0 {
 				return nil
 			}
-			n = min(n, maxRange)
-			out := make([]any, n)
 			v := dyn(a[0])
+			n = min(n, maxRange, int64(4*MaxText/(len(str(a[0]))+1)))
+			out := make([]any, n)
 			for i := range out {
 				out[i] = v
 			}

@@ -27,6 +27,7 @@ type Function struct {
 // Bounds on what one call gives.
 const (
 	MaxText  = 1 << 20 // bytes of a text, as Kusto's limit on a string
+	MaxJSON  = 1 << 26 // bytes of a dynamic value, which aggregates of many records reach
 	MaxItems = 1 << 20 // elements of an array
 )
 
@@ -73,7 +74,7 @@ func types(ts ...value.Type) []value.Type { return ts }
 
 // fn makes a function that gives null for null.
 func fn(name string, params []value.Type, result value.Type, call func(a []any) any) Function {
-	return Function{Name: "kql_" + name, Params: params, Result: result, Call: func(a []any) (any, error) { return bounded(call(a)), nil }}
+	return Function{Name: "kql_" + name, Params: params, Result: result, Call: func(a []any) (any, error) { return bounded(call(a), result), nil }}
 }
 
 // nfn makes a function that sees nulls.
@@ -90,11 +91,14 @@ func vfn(name string, params []value.Type, result value.Type, call func(a []any)
 	return f
 }
 
-// bounded cuts a text that grew beyond MaxText; JSON text that is too large becomes null, since a part of
-// it would be none.
-func bounded(v any) any {
+// bounded cuts a text that grew beyond MaxText; JSON text beyond MaxJSON becomes null, since a part of it
+// would be none.
+func bounded(v any, t value.Type) any {
 	if s, ok := v.(string); ok && len(s) > MaxText {
-		if len(s) <= 64*MaxText && len(s) > 0 && (s[0] == '[' || s[0] == '{') {
+		if t == tDyn {
+			if len(s) > MaxJSON {
+				return nil
+			}
 			return s
 		}
 		for n := MaxText; n > MaxText-4; n-- {

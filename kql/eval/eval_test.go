@@ -60,7 +60,7 @@ func FuzzFunctions(f *testing.F) {
 			for p, ty := range fn.Params {
 				choices[p] = samples(ty, text, n, x)
 			}
-			for round := range 8 {
+			for round := range 3 {
 				args := make([]any, len(fn.Params))
 				null := false
 				for p := range args {
