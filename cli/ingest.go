@@ -83,18 +83,13 @@ func (a *app) ingestAlone(cmd *cobra.Command, list []string, data, tenant, table
 	if tenant != "" {
 		guard = name
 	}
+	rejects := filepath.Join(daemon.WorkspaceDir(data, name), "rejects.jsonl")
+	total.keep = func(list []ingest.Reject) error { return keepRejects(rejects, list) }
 	err = a.readFiles(cmd.Context(), store, files, table, guard, total)
-	// What was rejected before an error is kept too.
-	if kept := keepRejects(filepath.Join(daemon.WorkspaceDir(data, name), "rejects.jsonl"), total.rejects); kept != nil && err == nil {
-		err = kept
-	}
 	return errors.Join(err, store.Close())
 }
 
 func keepRejects(path string, rejects []ingest.Reject) error {
-	if len(rejects) == 0 {
-		return nil
-	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("keep what was rejected: %w", err)
@@ -102,7 +97,9 @@ func keepRejects(path string, rejects []ingest.Reject) error {
 	return errors.Join(ingest.WriteRejects(f, rejects), f.Close())
 }
 
-// ingestAgain takes a rejects file in and leaves in it what still fails.
+// ingestAgain takes a rejects file in and leaves in it what still fails. The new
+// file is put in the place of the old one when all that was taken is durable; a
+// crash before that leaves the old one, and reading it again doubles nothing.
 func (a *app) ingestAgain(cmd *cobra.Command, retry, data, tenant, table string, total *reading) error {
 	in, err := os.Open(retry)
 	if err != nil {
@@ -114,36 +111,31 @@ func (a *app) ingestAgain(cmd *cobra.Command, retry, data, tenant, table string,
 		return err
 	}
 	defer store.Close()
+	left, err := os.OpenFile(retry+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer left.Close()
+	total.keep = func(list []ingest.Reject) error { return ingest.WriteRejects(left, list) }
+	load := store.Load()
 	total.sum, err = ingest.Retry(cmd.Context(), in, ingest.DecoderOptions{Provenance: glassward.File, Table: table}, func(ctx context.Context, b *ingest.Batch) error {
-		total.rejects = append(total.rejects, b.Rejects...)
+		if err := total.reject(b.Rejects); err != nil {
+			return err
+		}
 		if len(b.Records) == 0 {
 			return nil
 		}
-		c, err := store.Append(ctx, logstore.Batch{Records: b.Records})
-		total.added += c.Added
-		total.updated += c.Updated
-		total.duplicate += c.Duplicates
+		c, err := load.Add(ctx, logstore.Batch{Records: b.Records})
+		total.committed(c)
 		return err
 	})
-	if err != nil {
+	if err = errors.Join(err, load.Flush(cmd.Context()), store.Close()); err != nil {
 		return err
 	}
-	if err := store.Close(); err != nil {
+	if err := errors.Join(left.Sync(), left.Close()); err != nil {
 		return err
 	}
-	return replaceRejects(retry, total.rejects)
-}
-
-// replaceRejects writes a rejects file anew; a crash leaves the old or the new.
-func replaceRejects(path string, rejects []ingest.Reject) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(ingest.WriteRejects(f, rejects), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return os.Rename(retry+".new", retry)
 }
 
 // ingestThrough hands files to the daemon.

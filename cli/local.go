@@ -90,20 +90,59 @@ type reading struct {
 	added, updated, duplicate int
 	conflicts                 int
 	last                      int64 // sequence number of the newest record
-	rejects                   []ingest.Reject
+	// rejects are the first that were not understood, for showing; keep, where it
+	// is set, gets all of them.
+	rejects []ingest.Reject
+	keep    func([]ingest.Reject) error
 }
 
-// readFiles decodes files into a store; what is rejected is collected.
+// maxShown is how many rejects a reading remembers for showing.
+const maxShown = 100
+
+func (r *reading) reject(list []ingest.Reject) error {
+	for _, x := range list[:min(len(list), maxShown-len(r.rejects))] {
+		r.rejects = append(r.rejects, x)
+	}
+	if r.keep == nil || len(list) == 0 {
+		return nil
+	}
+	return r.keep(list)
+}
+
+func (r *reading) committed(c logstore.Committed) {
+	r.added += c.Added
+	r.updated += c.Updated
+	r.duplicate += c.Duplicates
+	r.conflicts += len(c.Conflicts)
+	r.last = max(r.last, c.LastSeq)
+}
+
+// sayRejects shows a few of those that were not understood.
+func (a *app) sayRejects(r reading) {
+	const shown = 10
+	for i, x := range r.rejects {
+		if i == shown {
+			a.say("… and %d more were not understood", r.sum.Rejected-shown)
+			return
+		}
+		a.say("%s:%d: not understood: %s", line(strings.TrimPrefix(x.Source, "file:")), x.Line, line(x.Reason))
+	}
+}
+
+// readFiles loads files into a store. A load is committed by large blocks, and
+// all of it when readFiles returns without an error; after an error the same
+// files can be read again, for what is there already adds nothing.
 func (a *app) readFiles(ctx context.Context, store *logstore.Store, files []string, table, tenant string, into *reading) error {
+	load := store.Load()
 	for _, f := range files {
-		if err := a.readFile(ctx, store, f, table, tenant, into); err != nil {
-			return fmt.Errorf("%s: %w", f, err)
+		if err := a.readFile(ctx, load, f, table, tenant, into); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", f, err), load.Flush(ctx))
 		}
 	}
-	return nil
+	return load.Flush(ctx)
 }
 
-func (a *app) readFile(ctx context.Context, store *logstore.Store, path, table, tenant string, into *reading) error {
+func (a *app) readFile(ctx context.Context, load *logstore.Loader, path, table, tenant string, into *reading) error {
 	r := a.Stdin
 	name := "stdin"
 	if path != "-" {
@@ -118,16 +157,14 @@ func (a *app) readFile(ctx context.Context, store *logstore.Store, path, table, 
 	defer meter.done()
 	stream := ingest.NewStream(name, meter, ingest.DecoderOptions{Source: name, Provenance: glassward.File, Table: table, Tenant: tenant})
 	err := stream.Run(ctx, nil, func(ctx context.Context, b *ingest.Batch, _ *ingest.Cursor) error {
-		into.rejects = append(into.rejects, b.Rejects...)
+		if err := into.reject(b.Rejects); err != nil {
+			return err
+		}
 		if len(b.Records) == 0 {
 			return nil
 		}
-		c, err := store.Append(ctx, logstore.Batch{Records: b.Records})
-		into.added += c.Added
-		into.updated += c.Updated
-		into.duplicate += c.Duplicates
-		into.conflicts += len(c.Conflicts)
-		into.last = max(into.last, c.LastSeq)
+		c, err := load.Add(ctx, logstore.Batch{Records: b.Records})
+		into.committed(c)
 		return err
 	})
 	into.sum.Add(stream.Summary())

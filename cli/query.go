@@ -136,13 +136,7 @@ func (a *app) queryFiles(ctx context.Context, from []string, text, name string, 
 	if err := a.readFiles(ctx, store, files, "", "", &got); err != nil {
 		return nil, err
 	}
-	for i, x := range got.rejects {
-		if i == 10 {
-			a.say("… and %d more were not understood", len(got.rejects)-i)
-			break
-		}
-		a.say("%s:%d: not understood: %s", line(strings.TrimPrefix(x.Source, "file:")), x.Line, line(x.Reason))
-	}
+	a.sayRejects(got)
 	return a.run(ctx, store, text, name, limit)
 }
 

@@ -59,13 +59,7 @@ Accounts are named by object id, which nobody can change.`,
 			if err := a.readFiles(ctx, store, files, "", "", &got); err != nil {
 				return err
 			}
-			for i, x := range got.rejects {
-				if i == 10 {
-					a.say("… and %d more were not understood", len(got.rejects)-i)
-					break
-				}
-				a.say("%s:%d: not understood: %s", line(strings.TrimPrefix(x.Source, "file:")), x.Line, line(x.Reason))
-			}
+			a.sayRejects(got)
 			set, err := daemon.LoadRules(folder)
 			if err != nil {
 				return err

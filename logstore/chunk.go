@@ -1,7 +1,6 @@
 package logstore
 
 import (
-	"encoding/hex"
 	"fmt"
 	"math"
 	"math/big"
@@ -9,6 +8,8 @@ import (
 	"unsafe"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
+
+	"glassward"
 )
 
 // A chunk is up to 2048 rows, held by the column in the engine's memory.
@@ -72,21 +73,6 @@ func hugeintOf(id [16]byte) hugeint {
 		low = low<<8 | uint64(id[8+i])
 	}
 	return hugeint{low: low, high: int64(high ^ 1<<63)}
-}
-
-// uuidText writes a UUID as text.
-func uuidText(id [16]byte) string {
-	var b [36]byte
-	hex.Encode(b[0:8], id[0:4])
-	b[8] = '-'
-	hex.Encode(b[9:13], id[4:6])
-	b[13] = '-'
-	hex.Encode(b[14:18], id[6:8])
-	b[18] = '-'
-	hex.Encode(b[19:23], id[8:10])
-	b[23] = '-'
-	hex.Encode(b[24:36], id[10:16])
-	return string(b[:])
 }
 
 func (h hugeint) big() *big.Int {
@@ -193,7 +179,7 @@ func (c *column) value(row int) any {
 	case duckdb.TypeBlob:
 		return strings.Clone(at[text](c, row).string())
 	case duckdb.TypeUUID:
-		return uuidText(at[hugeint](c, row).uuid())
+		return glassward.RecordID(at[hugeint](c, row).uuid()).String()
 	case duckdb.TypeDecimal:
 		return c.decimal(row)
 	case duckdb.TypeSQLNull:

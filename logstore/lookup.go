@@ -181,7 +181,7 @@ func (c *column) record(row int) glassward.Value {
 	case duckdb.TypeDouble:
 		return glassward.Real(*at[float64](c, row))
 	case duckdb.TypeUUID:
-		return glassward.String(uuidText(at[hugeint](c, row).uuid()))
+		return glassward.String(glassward.RecordID(at[hugeint](c, row).uuid()).String())
 	}
 	return glassward.String(strings.Clone(at[text](c, row).string()))
 }
