@@ -174,6 +174,59 @@ func addressFunctions() []Function {
 			return s
 		})
 	}
+	// has looks for an address, or with prefix one that begins so, as a term of a text.
+	has := func(text, addr string, prefix bool) bool {
+		if !prefix {
+			if a, err := netip.ParseAddr(addr); err != nil || !a.Is4() {
+				return false
+			}
+		} else if addr == "" {
+			return false
+		}
+		for from := 0; ; {
+			i := strings.Index(text[from:], addr)
+			if i < 0 {
+				return false
+			}
+			i += from
+			from = i + 1
+			inTerm := func(c byte) bool { return c == '.' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' }
+			if i > 0 && inTerm(text[i-1]) {
+				continue
+			}
+			j := i
+			for j < len(text) && inTerm(text[j]) {
+				j++
+			}
+			term := strings.TrimRight(text[i:j], ".")
+			a, err := netip.ParseAddr(term)
+			if err == nil && a.Is4() && (prefix && (strings.HasSuffix(addr, ".") || term == addr) || term == addr) {
+				return true
+			}
+		}
+	}
+	hasAny := func(a []any, prefix bool) any {
+		list := []any{dyn(a[1])}
+		rest, _ := array(a[2])
+		list = append(list, rest...)
+		for k := 0; k < len(list); k++ {
+			switch v := list[k].(type) {
+			case string:
+				if has(str(a[0]), v, prefix) {
+					return true
+				}
+			case []any:
+				list = append(list, v...)
+			}
+		}
+		return false
+	}
+	out = append(out,
+		fn("has_ipv4", types(tStr, tStr), tBool, func(a []any) any { return has(str(a[0]), str(a[1]), false) }),
+		fn("has_ipv4_prefix", types(tStr, tStr), tBool, func(a []any) any { return has(str(a[0]), str(a[1]), true) }),
+		vfn("has_any_ipv4", types(tStr, tDyn, tDyn), tBool, func(a []any) any { return hasAny(a, false) }),
+		vfn("has_any_ipv4_prefix", types(tStr, tDyn, tDyn), tBool, func(a []any) any { return hasAny(a, true) }),
+	)
 	return append(out,
 		fn("ipv4_is_private", types(tStr), tBool, func(a []any) any {
 			addr, _, ok := prefixOf(str(a[0]), true)

@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/csv"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -65,6 +66,14 @@ func codecFunctions() []Function {
 				out[i] = int64(c)
 			}
 			return js(out)
+		}),
+		fn("base64_decode_toguid", types(tStr), tStr, func(a []any) any {
+			b, ok := decode64(str(a[0]))
+			if !ok || len(b) != 16 {
+				return nil
+			}
+			// The first three groups are little-endian.
+			return fmt.Sprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%x-%x", b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6], b[8:10], b[10:])
 		}),
 		hash("hash_md5", func(b []byte) []byte { s := md5.Sum(b); return s[:] }),
 		hash("hash_sha1", func(b []byte) []byte { s := sha1.Sum(b); return s[:] }),

@@ -56,6 +56,9 @@ func FuzzFunctions(f *testing.F) {
 		}
 		for i := range all {
 			fn := &all[i]
+			if fn.Name == "kql_range" || fn.Name == "kql_repeat" || fn.Name == "kql_series" || fn.Name == "kql_axis" {
+				continue // TestBounds has them: a million elements take their time
+			}
 			choices := make([][]any, len(fn.Params))
 			for p, ty := range fn.Params {
 				choices[p] = samples(ty, text, n, x)
@@ -128,5 +131,25 @@ func TestFormatDateTime(t *testing.T) {
 	}
 	if got := eval.FormatTimeSpan(-value.Day-2*value.Hour-value.Second, "d.hh:mm:ss"); got != "-1.02:00:01" {
 		t.Errorf("span: %q", got)
+	}
+}
+
+func TestBounds(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []any
+	}{
+		{"kql_range", []any{"1", "9223372036854775807", "1"}}, {"kql_range", []any{"1", "1e300", "1.5"}}, {"kql_repeat", []any{`"xxxxxxxxxx"`, int64(math.MaxInt64)}},
+		{"kql_series", []any{"[1]", "[1]", int64(math.MaxInt64), "0"}}, {"kql_axis", []any{"long", int64(math.MaxInt64), 0.0, 1.0, int64(0), int64(1)}},
+		{"kql_strrep", []any{strings.Repeat("x", 1<<20), int64(1024), ""}}, {"kql_replace_string", []any{strings.Repeat("x", 1<<20), "x", strings.Repeat("y", 1000)}},
+	} {
+		f, ok := eval.Lookup(c.name)
+		if !ok {
+			t.Fatalf("no %s", c.name)
+		}
+		got, err := f.Call(c.args)
+		if s, _ := got.(string); err != nil || len(s) > eval.MaxJSON || f.Result == value.String && len(s) > eval.MaxText {
+			t.Errorf("%s gives %d bytes, %v", c.name, len(s), err)
+		}
 	}
 }

@@ -44,6 +44,29 @@ func seriesFunctions() []Function {
 			return js(x)
 		})
 	}
+	each := func(name string, f func(float64) float64) Function {
+		return single(name, func(v any) any {
+			if rank(v) != 1 {
+				return nil
+			}
+			return f(real(v, 0))
+		})
+	}
+	total := func(name string, add func(sum, f float64) float64, end func(float64) float64) Function {
+		return fn(name, types(tDyn), tReal, func(a []any) any {
+			x, ok := array(a[0])
+			if !ok {
+				return nil
+			}
+			sum := 0.0
+			for _, e := range x {
+				if rank(e) == 1 {
+					sum = add(sum, real(e, 0))
+				}
+			}
+			return end(sum)
+		})
+	}
 	fill := func(name string, back bool) Function {
 		return nfn(name, types(tDyn, tDyn), tDyn, func(a []any) any {
 			x, ok := array(a[0])
@@ -133,6 +156,12 @@ func seriesFunctions() []Function {
 			}
 			return int64(0)
 		}),
+		pair("series_greater_equals", func(x, y float64) any { return x >= y }, nil),
+		pair("series_less_equals", func(x, y float64) any { return x <= y }, nil),
+		pair("series_not_equals", func(x, y float64) any { return x != y }, nil),
+		each("series_exp", math.Exp), each("series_floor", math.Floor), each("series_ceiling", math.Ceil), each("series_log", math.Log), each("series_acos", math.Acos),
+		total("series_sum", func(sum, f float64) float64 { return sum + f }, func(f float64) float64 { return f }),
+		total("series_magnitude", func(sum, f float64) float64 { return sum + f*f }, math.Sqrt),
 		nfn("series_fill_const", types(tDyn, tDyn, tDyn), tDyn, func(a []any) any {
 			x, ok := array(a[0])
 			if !ok {
