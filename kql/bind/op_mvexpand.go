@@ -113,7 +113,7 @@ func (b *binder) mvApply(o *syntax.MvApply, in *table, sc *scope) *table {
 		})
 		return b.applied(in, plain, body)
 	}
-	inner := rel.Partition(body.rel, x, number)
+	inner := rel.Partition(body.rel, x, number, value.Long)
 	if inner == nil {
 		b.errorf(Unsupported, o, "move the operator behind mv-apply", "an operator within mv-apply is not supported there")
 		return &table{rel: in.rel, open: true}

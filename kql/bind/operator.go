@@ -74,6 +74,10 @@ func (b *binder) operator(o syntax.Operator, in *table, sc *scope) *table {
 		return b.invoke(o, in, sc)
 	case *syntax.GetSchema:
 		return b.getSchema(in)
+	case *syntax.Partition:
+		return b.partition(o, in, sc)
+	case *syntax.TopHitters:
+		return b.topHitters(o, in, sc)
 	case *syntax.Evaluate:
 		return b.evaluate(o, in, sc)
 	case *syntax.Render, *syntax.Consume:

@@ -184,7 +184,7 @@ func own(n *Join) bool {
 // isRow says whether an expression is the hidden number that mv-apply gives each row.
 func isRow(e Expr) bool {
 	c, ok := e.(*Col)
-	return ok && len(c.Name) > 4 && c.Name[:4] == "$row"
+	return ok && len(c.Name) > 4 && c.Name[:4] == "$row" && c.Name[4] != '_'
 }
 
 // isID says whether an expression is a record's own id, or its text.

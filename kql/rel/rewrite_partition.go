@@ -11,8 +11,8 @@ func Mixes(r Rel) string { return r.mixes() }
 
 // Partition rewrites the operators from r down to the node down, so that each works within the rows
 // that agree in the column key, which they carry. It gives nil where an operator cannot.
-func Partition(r, down Rel, key string) Rel {
-	k := &Col{Name: key, T: value.Long}
+func Partition(r, down Rel, key string, t value.Type) Rel {
+	k := &Col{Name: key, T: t}
 	var visit func(Rel) Rel
 	visit = func(r Rel) Rel {
 		if r == down {
