@@ -48,6 +48,12 @@ func sharedTables(t testing.TB) tables {
 				tab.Columns = append(tab.Columns, c)
 			}
 		}
+		if name == "AuditLogs" {
+			for _, s := range [][3]string{{"_Who_id", "InitiatedBy", ".user.id"}, {"_Who_name", "InitiatedBy", ".user.userPrincipalName"}, {"_App_name", "InitiatedBy", ".app.displayName"},
+				{"_First_name", "TargetResources", "[0].displayName"}, {"_First_id", "TargetResources", "[0].id"}, {"_Ids", "TargetResources", "[*].id"}} {
+				tab.Shadows = append(tab.Shadows, rel.Shadow{Name: s[0], Column: s[1], Path: s[2], Type: value.String})
+			}
+		}
 		m[name] = tab
 	}
 	return m

@@ -493,11 +493,18 @@ func Prefilter(r Rel) Rel {
 		for _, t := range terms {
 			var all []Expr
 			for _, dm := range t {
-				i := Index(s.Table.Columns, dm.Column)
-				if i < 0 {
+				ct := value.Unknown
+				if i := Index(s.Table.Columns, dm.Column); i >= 0 {
+					ct = s.Table.Columns[i].Type
+				}
+				for _, sh := range s.Table.Shadows {
+					if sh.Name == dm.Column {
+						ct = sh.Type
+					}
+				}
+				if ct == value.Unknown {
 					return r
 				}
-				ct := s.Table.Columns[i].Type
 				var c *Col
 				if ct == value.Dynamic {
 					inside = true
@@ -536,6 +543,13 @@ func join(es []Expr, op string) Expr {
 // condition writes a demand on a column as an expression.
 func (d *Demand) condition(c *Col) Expr {
 	var any []Expr
+	if d.Op == Equals && len(d.Values) > 1 && c.T == value.String {
+		list := []Expr{c}
+		for _, v := range d.Values {
+			list = append(list, Str(v))
+		}
+		return &Call{"in", list, value.Bool}
+	}
 	for _, v := range d.Values {
 		switch d.Op {
 		case Contains:
