@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"glassward/kql/builtin"
-	"glassward/kql/diag"
 	"glassward/kql/rel"
 	"glassward/kql/syntax"
 	"glassward/kql/value"
@@ -706,5 +705,3 @@ func (b *binder) between(e *syntax.Between, en *env) rel.Expr {
 	}
 	return r
 }
-
-var _ = diag.Error

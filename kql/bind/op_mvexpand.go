@@ -2,7 +2,6 @@ package bind
 
 import (
 	"slices"
-	"strconv"
 
 	"glassward/kql/rel"
 	"glassward/kql/syntax"
@@ -248,5 +247,3 @@ func restore(r rel.Rel, cols []rel.Column) rel.Rel {
 	}
 	return r
 }
-
-var _ = strconv.Itoa

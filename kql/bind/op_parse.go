@@ -2,7 +2,6 @@ package bind
 
 import (
 	"slices"
-	"strings"
 
 	"glassward/kql/rel"
 	"glassward/kql/syntax"
@@ -146,5 +145,3 @@ func (b *binder) declared(cols []*syntax.ColumnDecl) []rel.Column {
 	}
 	return out
 }
-
-var _ = strings.ToLower

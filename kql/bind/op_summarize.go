@@ -1,8 +1,6 @@
 package bind
 
 import (
-	"strconv"
-
 	"glassward/kql/builtin"
 	"glassward/kql/rel"
 	"glassward/kql/syntax"
@@ -443,5 +441,3 @@ func (b *binder) makeSeries(o *syntax.MakeSeries, in *table, sc *scope) *table {
 	}
 	return in.with(s)
 }
-
-var _ = strconv.Itoa

@@ -2,12 +2,9 @@ package eval
 
 import (
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf8"
-
-	"glassward/kql/value"
 )
 
 // regexCache keeps compiled expressions. It is bounded: when it is full it starts anew.
@@ -278,9 +275,6 @@ func parsePattern(cache *regexCache, s, spec string) any {
 	}
 	m := re.FindStringSubmatch(s)
 	if m == nil {
-		if kind != "simple" || len(parts) == 0 {
-			return nil
-		}
 		return nil
 	}
 	// Groups of the pattern's own regular expressions come between the columns'; named types tell them
@@ -294,7 +288,7 @@ func parsePattern(cache *regexCache, s, spec string) any {
 			continue
 		}
 		if !converts(text, t) {
-			if kind == "simple" || kind == "regex" && false {
+			if kind == "simple" {
 				return nil
 			}
 			out[i] = nil
@@ -459,6 +453,3 @@ func parseGreedy(s, pair, kv string, found map[string]string) {
 		key = next
 	}
 }
-
-var _ = strconv.Itoa
-var _ = value.JSON

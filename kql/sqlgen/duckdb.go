@@ -35,7 +35,7 @@ var ErrTooLarge = errors.New("the query grows beyond what can be compiled")
 
 // DuckDB writes a tree as SQL for DuckDB.
 func DuckDB(r rel.Rel) (q *Query, err error) {
-	g := &gen{names: map[rel.Rel]string{}, params: map[string]bool{}, uses: map[rel.Rel]int{}}
+	g := &gen{names: map[rel.Rel]string{}, params: map[string]bool{}}
 	defer func() {
 		if p := recover(); p != nil {
 			f, ok := p.(failure)
@@ -85,7 +85,6 @@ type gen struct {
 	ctes   []cte
 	names  map[rel.Rel]string
 	params map[string]bool
-	uses   map[rel.Rel]int
 	size   int
 }
 
@@ -341,7 +340,6 @@ func (g *gen) project(n *rel.Project) string {
 	order := ""
 	if s, ok := input.(*rel.Sort); ok && rel.Mixes(n) == "" {
 		input = s.In
-		order = s.In.Columns()[0].Name // replaced below
 		name := g.from(input)
 		order = "\nORDER BY " + g.orderBy(s.Keys, input.Columns(), name)
 	}
@@ -396,7 +394,7 @@ func prefix(items []rel.Item, cols []rel.Column) bool {
 
 func (g *gen) aggregate(n *rel.Aggregate) string {
 	in := g.from(n.In)
-	x := &exprs{g: g, ids: idents(n.In.Columns()), sorted: sortedInput(n.In)}
+	x := &exprs{g: g, ids: idents(n.In.Columns())}
 	out := idents(n.Columns())
 	var sel, by []string
 	for i, k := range n.Keys {
@@ -417,23 +415,6 @@ func (g *gen) aggregate(n *rel.Aggregate) string {
 		s += "\nGROUP BY " + strings.Join(by, ", ")
 	}
 	return s
-}
-
-// sortedInput says whether rows come in an order that was asked for.
-func sortedInput(r rel.Rel) bool {
-	switch n := r.(type) {
-	case *rel.Sort:
-		return true
-	case *rel.Filter:
-		return sortedInput(n.In)
-	case *rel.Project:
-		return sortedInput(n.In)
-	case *rel.Expand:
-		return sortedInput(n.In)
-	case *rel.Limit:
-		return len(n.Keys) > 0
-	}
-	return false
 }
 
 func (g *gen) orderBy(keys []rel.SortKey, cols []rel.Column, qualify string) string {

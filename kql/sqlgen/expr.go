@@ -16,7 +16,6 @@ type exprs struct {
 	ids         map[string]string
 	left, right map[string]string
 	qualify     string
-	sorted      bool
 }
 
 // value writes an expression so that its SQL type is that of its KQL type.
