@@ -148,6 +148,9 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if d.rules, err = d.loadRules(o.Config); err != nil {
 		return nil, err
 	}
+	if err := errors.Join(d.keepRules(ctx, d.rules), d.keepConfiguration(ctx, o.Config, "start", nil)); err != nil {
+		return nil, err
+	}
 	for _, t := range o.Config.Each {
 		w, err := d.openWorkspace(ctx, t, o.Config, d.rules)
 		if err != nil {
@@ -195,6 +198,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.serve(api, d.listen, stop)
 	d.serve(local, d.control, stop)
 	d.work.Go(func() { d.courier.Run(ctx) })
+	d.work.Go(func() { d.verifyJournal(ctx) })
 	d.mu.RLock()
 	for _, w := range d.workspaces {
 		w.start(ctx)

@@ -52,8 +52,12 @@ func (d *Daemon) Reload(ctx context.Context, who string) error {
 	if err != nil {
 		return fmt.Errorf("nothing was changed: %w", errors.Join(err, closeAll(opened)))
 	}
-	if lost := weakened(old, next, oldRules, rules); len(lost) > 0 {
+	lost := weakened(old, next, oldRules, rules)
+	if len(lost) > 0 {
 		d.warnPrevious(ctx, lost)
+	}
+	if err := errors.Join(d.keepRules(ctx, rules), d.keepConfiguration(ctx, next, who, lost)); err != nil {
+		return fmt.Errorf("nothing was changed: %w", errors.Join(err, closeAll(opened)))
 	}
 
 	d.mu.Lock()
