@@ -101,6 +101,11 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	// A file: URI takes the first name of a relative path for a host.
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open control store: %w", err)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open control store: %w", err)
 	}
