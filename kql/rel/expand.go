@@ -9,13 +9,13 @@ import (
 )
 
 // Expand makes a row of every element of dynamic values: mv-expand. Several items run side by side,
-// the shorter ones filled with null. A value without elements leaves one row with null.
+// the shorter ones filled with null. A null leaves one row with null, an empty array or bag leaves none.
 type Expand struct {
 	In    Rel
 	Items []ExpandItem
 	Index string // name of the column that counts the elements from 0, or ""
 	Limit int64  // rows made of one row at most; 0 = no limit given
-	Drop  bool   // rows without elements are dropped (mv-apply)
+	Drop  bool   // a null leaves no row either (mv-apply)
 	Array bool   // bags become ["key", value] instead of {"key": value}
 }
 

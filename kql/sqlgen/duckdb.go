@@ -547,9 +547,7 @@ func (g *gen) expand(n *rel.Expand) string {
 			entries = "kql_entry_pairs"
 		}
 		list := "CASE json_type(" + e + ") WHEN 'ARRAY' THEN json_extract(" + e + ", '$[*]') WHEN 'OBJECT' THEN json_extract(" + entries + "(" + e + "), '$[*]') ELSE [" + e + "::JSON] END"
-		if !n.Drop {
-			list = "CASE json_type(" + e + ") WHEN 'ARRAY' THEN coalesce(nullif(json_extract(" + e + ", '$[*]'), []), [NULL]) WHEN 'OBJECT' THEN coalesce(nullif(json_extract(" + entries + "(" + e + "), '$[*]'), []), [NULL]) ELSE [" + e + "::JSON] END"
-		} else {
+		if n.Drop {
 			list = "CASE WHEN " + e + " IS NULL THEN [] ELSE " + list + " END"
 		}
 		if c, ok := it.Expr.(*rel.Const); ok {
@@ -603,6 +601,9 @@ func constantElements(c *rel.Const, n *rel.Expand) string {
 	var items []any
 	switch v := v.(type) {
 	case nil:
+		if !n.Drop {
+			items = []any{nil}
+		}
 	case []any:
 		items = v
 	case *value.Object:
@@ -619,9 +620,6 @@ func constantElements(c *rel.Const, n *rel.Expand) string {
 	parts := make([]string, len(items))
 	for i, e := range items {
 		parts[i] = text(value.JSON(e))
-	}
-	if len(parts) == 0 && !n.Drop {
-		parts = []string{"NULL"}
 	}
 	return "[" + strings.Join(parts, ", ") + "]::JSON[]"
 }
