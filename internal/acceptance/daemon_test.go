@@ -518,6 +518,38 @@ func (l *firstMute) Close() error {
 	return err
 }
 
+// Before the disk is full intake pauses and says so: to the pusher, who comes
+// again, to people, and to whoever asks for the status. Nothing is half taken.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	sink := listenMail(t, mailsink.Options{})
+	h := newHouse(t, map[string]string{
+		"glassward.yaml": mainFile(sink.Port(), "oncall@example.org") + "disk: {reserve: 900TiB}\n", // more than there is
+		tenantPath:       tenantFile(entrasim.EA01),
+		"more.json":      string(signIn(1, entrasim.EA01)),
+	})
+	d := h.serve()
+	token := strings.TrimSpace(h.cli("token", "create", "road", "--tenant", entrasim.TenantName, "--scope", "ingest", "-q"))
+	code, _, text := push(t, d.Addr(), token, signIn(1, entrasim.EA01))
+	if code != http.StatusServiceUnavailable || !strings.Contains(text, "IntakePaused") {
+		t.Errorf("the push gave %d: %s", code, text)
+	}
+	if m := mails(t, sink, 1)[0]; !strings.Contains(said(m), "Intake pauses") {
+		t.Errorf("the alarm says\n%s", m)
+	}
+	exit, _, errs := run(t, "", "ingest", "--data", h.data(), h.file("more.json"))
+	if exit != 1 || !strings.Contains(errs, "intake pauses") {
+		t.Errorf("ingest: exit %d: %s", exit, errs)
+	}
+	exit, out, _ := run(t, "", "status", "--data", h.data())
+	if exit != 1 || !strings.Contains(out, "intake pauses") {
+		t.Errorf("status: exit %d\n%s", exit, out)
+	}
+	if out := h.cli("query", "-q", "-o", "tsv", "SigninLogs | count"); out != "0\n" {
+		t.Errorf("%s records were taken", strings.TrimSpace(out))
+	}
+}
+
 // What a record says is text on the incident's page and in its mail, too.
 func TestVandalOnThePage(t *testing.T) {
 	t.Parallel()
