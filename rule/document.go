@@ -268,12 +268,7 @@ func hintFor(word string, known []string) string {
 	if slices.Contains(known, "metadata") && slices.Contains([]string{"source", "author", "support", "categories"}, word) {
 		return "it belongs under metadata, indented"
 	}
-	best, distance := "", len(word)/2+2
-	for _, k := range known {
-		if n := editDistance(strings.ToLower(word), strings.ToLower(k)); n < distance {
-			best, distance = k, n
-		}
-	}
+	best := diag.Nearest(word, known)
 	if best != "" {
 		return "did you mean " + best + "?"
 	}
@@ -281,25 +276,4 @@ func hintFor(word string, known []string) string {
 		return "known are " + strings.Join(known, ", ")
 	}
 	return ""
-}
-
-// editDistance is Levenshtein's.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

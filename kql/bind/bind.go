@@ -300,7 +300,7 @@ func (b *binder) unknownTable(at syntax.Node, name string, sc *scope) {
 	}
 	names = append(slices.Clone(names), sc.all()...)
 	hint := ""
-	if near := builtin.Nearest(name, names); near != "" {
+	if near := diag.Nearest(name, names); near != "" {
 		hint = "did you mean " + near + "?"
 		if strings.EqualFold(near, name) {
 			hint = "names regard case: write " + near

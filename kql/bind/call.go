@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"glassward/kql/builtin"
+	"glassward/kql/diag"
 	"glassward/kql/rel"
 	"glassward/kql/syntax"
 	"glassward/kql/value"
@@ -58,7 +59,7 @@ func (b *binder) anyCall(e *syntax.Call, en *env) *binding {
 		return &binding{scalar: unknown()}
 	}
 	hint := ""
-	if near := builtin.Nearest(n.Name, append(builtin.Names(builtin.Scalar, builtin.Aggregate, builtin.Window, builtin.Table), en.sc.all()...)); near != "" {
+	if near := diag.Nearest(n.Name, append(builtin.Names(builtin.Scalar, builtin.Aggregate, builtin.Window, builtin.Table), en.sc.all()...)); near != "" {
 		hint = "did you mean " + near + "?"
 		if strings.EqualFold(near, n.Name) {
 			hint = "names regard case: write " + near
@@ -780,7 +781,7 @@ func (b *binder) tableCall(f *builtin.Function, e *syntax.Call, en *env) *bindin
 		}
 		slices.Sort(names)
 		hint := "no watchlists are declared"
-		if near := builtin.Nearest(name, names); near != "" {
+		if near := diag.Nearest(name, names); near != "" {
 			hint = "did you mean " + near + "?"
 		} else if len(names) > 0 {
 			hint = "there are: " + strings.Join(names, ", ")

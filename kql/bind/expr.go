@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"glassward/kql/builtin"
+	"glassward/kql/diag"
 	"glassward/kql/rel"
 	"glassward/kql/syntax"
 	"glassward/kql/value"
@@ -147,7 +148,7 @@ func (b *binder) unknownColumn(at syntax.Node, name string, cols []rel.Column, s
 	}
 	names = append(names, sc.all()...)
 	hint := ""
-	if near := builtin.Nearest(name, names); near != "" {
+	if near := diag.Nearest(name, names); near != "" {
 		hint = "did you mean " + near + "?"
 		if strings.EqualFold(near, name) {
 			hint = "names regard case: write " + near

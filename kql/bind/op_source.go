@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"glassward/kql/builtin"
+	"glassward/kql/diag"
 	"glassward/kql/rel"
 	"glassward/kql/syntax"
 	"glassward/kql/value"
@@ -222,7 +223,7 @@ func (b *binder) evaluate(o *syntax.Evaluate, in *table, sc *scope) *table {
 	f, ok := builtin.Lookup(builtin.Plugin, n.Name)
 	if !ok {
 		hint := ""
-		if near := builtin.Nearest(n.Name, builtin.Names(builtin.Plugin)); near != "" {
+		if near := diag.Nearest(n.Name, builtin.Names(builtin.Plugin)); near != "" {
 			hint = "did you mean " + near + "?"
 		}
 		b.errorf(UnknownFunction, n, hint, "there is no plugin %s", n.Name)

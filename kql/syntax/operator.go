@@ -158,7 +158,7 @@ func (p *parser) leftoverHint() string {
 		case "having":
 			return "put | where after the summarize"
 		}
-		if best := nearest(w, operatorNames[:]); best != "" && !p.tok().nl {
+		if best := diag.Nearest(w, operatorNames[:]); best != "" && !p.tok().nl {
 			return "an operator begins with a pipe: | " + best
 		}
 		return "is a comma, an operator or a pipe missing before it?"
@@ -250,7 +250,7 @@ func (p *parser) unknownOperator(w, lower string, at diag.Span) {
 	case "inner", "leftouter", "leftanti", "innerunique", "anti", "left":
 		hint = "write join kind=" + lower + " (…) on …"
 	default:
-		if best := nearest(lower, operatorNames[:]); best != "" {
+		if best := diag.Nearest(lower, operatorNames[:]); best != "" {
 			hint = "did you mean " + best + "?"
 		}
 	}
@@ -498,46 +498,4 @@ func (p *parser) body() *Pipeline {
 		pl.At = p.from(pl.At.Start)
 	})
 	return pl
-}
-
-// nearest gives the name that differs least from w, if it is near enough to be what was meant.
-func nearest(w string, names []string) string {
-	best, least := "", 1+len(w)/3
-	for _, n := range names {
-		if d := distance(w, n, least); d <= least && (best == "" || d < least) {
-			best, least = n, d
-		}
-	}
-	return best
-}
-
-// distance gives how many insertions, deletions, changes and swaps of neighbours make b of a; beyond most it
-// may give any number greater than most.
-func distance(a, b string, most int) int {
-	if len(a)-len(b) > most || len(b)-len(a) > most || len(a) > 64 {
-		return most + 1
-	}
-	var rows [3][]int
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-	}
-	before, prev, cur := rows[0], rows[1], rows[2]
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				cur[j] = min(cur[j], before[j-2]+1)
-			}
-		}
-		before, prev, cur = prev, cur, before
-	}
-	return prev[len(b)]
 }

@@ -1,0 +1,47 @@
+package diag
+
+import "strings"
+
+// Nearest gives the candidate that is most like name, to be offered in a hint: the same letters in
+// another case, else at most a third of them changed. It gives "" if nothing is near.
+func Nearest(name string, candidates []string) string {
+	best, limit := "", len(name)/3+1
+	for _, c := range candidates {
+		if strings.EqualFold(c, name) {
+			return c
+		}
+		if d := distance(strings.ToLower(name), strings.ToLower(c), limit); d <= limit {
+			if d < limit || best == "" {
+				best = c
+			}
+			limit = min(limit, d)
+		}
+	}
+	return best
+}
+
+// distance is Damerau and Levenshtein's distance, or more than limit.
+func distance(a, b string, limit int) int {
+	if len(a)-len(b) > limit || len(b)-len(a) > limit || len(a) > 100 || len(b) > 100 {
+		return limit + 1
+	}
+	prev2, prev, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		cur[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				cur[j] = min(cur[j], prev2[j-2]+1)
+			}
+		}
+		prev2, prev, cur = prev, cur, prev2
+	}
+	return prev[len(b)]
+}
