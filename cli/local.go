@@ -100,9 +100,7 @@ type reading struct {
 const maxShown = 100
 
 func (r *reading) reject(list []ingest.Reject) error {
-	for _, x := range list[:min(len(list), maxShown-len(r.rejects))] {
-		r.rejects = append(r.rejects, x)
-	}
+	r.rejects = append(r.rejects, list[:min(len(list), maxShown-len(r.rejects))]...)
 	if r.keep == nil || len(list) == 0 {
 		return nil
 	}

@@ -39,7 +39,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	v, err := operator{c.d}.Status(ctx, "")
+	v, err := operator(c).Status(ctx, "")
 	s, ok := v.(Status)
 	if err != nil || !ok {
 		return

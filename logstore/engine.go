@@ -310,15 +310,6 @@ func (r *rows) changed() int64 {
 	return n
 }
 
-// columnNames gives the names of the result's columns.
-func (r *rows) columnNames() []string {
-	names := make([]string, duckdb.ColumnCount(&r.result))
-	for i := range names {
-		names[i] = duckdb.ColumnName(&r.result, duckdb.IdxT(i))
-	}
-	return names
-}
-
 func (r *rows) close() {
 	r.current.destroy()
 	r.release()

@@ -45,7 +45,8 @@ func takeLock(path string) (*lock, error) {
 		return nil, &LockedError{Path: path, PID: pid}
 	}
 	// The pid is for people and error messages; the lock is the kernel's.
-	if err := f.Truncate(0); err == nil {
+	err = f.Truncate(0)
+	if err == nil {
 		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	if err != nil {

@@ -117,7 +117,7 @@ func (x *Expectation) field(line string) error {
 	name, text, ok := strings.Cut(line, ":")
 	text = strings.TrimSpace(text)
 	if !ok {
-		return errors.New("write title:, severity:, entity:, detail: or records:")
+		return errors.New("an expectation begins with title:, severity:, entity:, detail: or records: and goes on")
 	}
 	switch name {
 	case "title":
@@ -152,7 +152,7 @@ func (x *Expectation) field(line string) error {
 		}
 		x.Details[k] = v
 	default:
-		return fmt.Errorf("unknown field %q: write title:, severity:, entity:, detail: or records:", name)
+		return fmt.Errorf("unknown field %q: known are title, severity, entity, detail and records", name)
 	}
 	return nil
 }

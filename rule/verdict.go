@@ -83,10 +83,6 @@ func (v *verdicts) list() []Change {
 	return out
 }
 
-func (v *verdicts) firedNew() bool {
-	return slices.ContainsFunc(v.changes, func(c *Change) bool { return c.Kind == New })
-}
-
 // rows makes rows of a result. stamps gives the times of the records in it.
 func (v *verdicts) rows(res *kql.Result, stamps map[glassward.RecordID]stamp, f frame) ([]row, error) {
 	out := make([]row, 0, len(res.Rows))

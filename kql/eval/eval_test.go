@@ -47,7 +47,7 @@ func samples(t value.Type, text string, n int64, f float64) []any {
 // null or of its type, JSON where it is dynamic.
 func FuzzFunctions(f *testing.F) {
 	f.Add("hello world", int64(3), 1.5)
-	f.Add(`{"kind":"simple","parts":[["star"],["text","a"],["column","long"]]}`, int64(-5), -0.0)
+	f.Add(`{"kind":"simple","parts":[["star"],["text","a"],["column","long"]]}`, int64(-5), math.Copysign(0, -1))
 	f.Add("\\1(\xff", int64(1<<40), 1e18)
 	all := eval.Functions()
 	f.Fuzz(func(t *testing.T, text string, n int64, x float64) {
