@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"sort"
@@ -20,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"glassward/kql/diag"
 	"glassward/notify"
 	"glassward/schema"
 
@@ -477,7 +479,37 @@ func decode(file string, text []byte, into any) *Problem {
 		p.Column, _ = strconv.Atoi(m[2])
 		p.Message = strings.TrimSpace(strings.TrimPrefix(p.Message, m[0]))
 	}
+	if m := unknownField.FindStringSubmatch(p.Message); m != nil {
+		if near := diag.Nearest(m[1], fields(reflect.TypeOf(into), nil)); near != "" {
+			p.Message = strings.Replace(p.Message, m[0], m[0]+": did you mean "+near+"?", 1)
+		}
+	}
 	return p
+}
+
+var unknownField = regexp.MustCompile(`unknown field "([^"]+)"`)
+
+// fields gives the names that a type's YAML knows, at whatever depth.
+func fields(t reflect.Type, seen []reflect.Type) []string {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || slices.Contains(seen, t) {
+		return nil
+	}
+	seen = append(seen, t)
+	var names []string
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		if name == "-" {
+			continue
+		}
+		if name != "" {
+			names = append(names, name)
+		}
+		names = append(names, fields(t.Field(i).Type, seen)...)
+	}
+	return names
 }
 
 var placeForm = regexp.MustCompile(`^\[(\d+):(\d+)\]`)
