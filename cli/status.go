@@ -46,6 +46,9 @@ func (a *app) printStatus(s daemon.Status) error {
 	for _, p := range s.Problems {
 		fmt.Fprintf(a.Stdout, "  %s\n", bad("%s", safe(p)))
 	}
+	for _, p := range s.Warnings {
+		fmt.Fprintf(a.Stdout, "  %s\n", safe(p))
+	}
 	for _, w := range s.Workspaces {
 		fmt.Fprintf(a.Stdout, "\n%s  %s, %s, %s waiting\n", a.paint(bold, line(w.Name)), line(w.Tenant), counted(w.Accounts, "emergency account", "emergency accounts"), counted(w.Waiting, "batch", "batches"))
 		if w.Paused != "" {

@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -65,9 +67,19 @@ func (d *Daemon) tellProblems(ctx context.Context, problems []config.Problem) {
 		d.tell(ctx, "", incident.Health{
 			Cause: "tenant-file", Subject: p.File, Title: fmt.Sprintf("Tenant file %s is broken: this tenant is not watched", p.File),
 			Detail:   p.Error() + "\nMend the file and reload (glassward config validate shows every problem).",
-			Severity: glassward.High, Since: d.now().Truncate(time.Hour),
+			Severity: glassward.High, Since: d.changed(p.File),
 		})
 	}
+}
+
+// changed gives when a file was written last: since then it is as it is, however
+// often it is read. Of one that cannot be looked at it gives the daemon's start.
+func (d *Daemon) changed(file string) time.Time {
+	info, err := os.Stat(file)
+	if err != nil {
+		return d.started
+	}
+	return info.ModTime()
 }
 
 func (d *Daemon) tellRuleProblems(ctx context.Context) {
@@ -78,7 +90,7 @@ func (d *Daemon) tellRuleProblems(ctx context.Context) {
 		}
 		d.tell(ctx, "", incident.Health{
 			Cause: "rule-file", Subject: p.File, Title: fmt.Sprintf("Rule file %s is broken: its rule does not judge", p.File),
-			Detail: p.Error(), Severity: glassward.High, Since: d.now().Truncate(time.Hour),
+			Detail: p.Error(), Severity: glassward.High, Since: d.changed(filepath.Join(d.config.Rules, p.File)),
 		})
 	}
 }
@@ -131,11 +143,30 @@ func (d *Daemon) otherGroups(group string) []string {
 }
 
 func (d *Daemon) reportDisk(ctx context.Context, w *workspace, low *logstore.DiskLowError) {
+	w.mu.Lock()
+	if w.paused.IsZero() {
+		w.paused = d.now()
+	}
+	since := w.paused
+	w.mu.Unlock()
 	d.tell(ctx, w.tenantID(), incident.Health{
 		Cause: "disk", Subject: w.tenantID(), Title: "Intake pauses: the disk is nearly full",
 		Detail:   low.Error() + "\nNothing is dropped: pushes are answered 503, folders wait. Free some space; intake resumes by itself.",
-		Severity: glassward.High, Since: d.now().Truncate(time.Hour),
+		Severity: glassward.High, Since: since,
 	})
+}
+
+// diskIsWell ends the fault that reportDisk began.
+func (d *Daemon) diskIsWell(ctx context.Context, w *workspace) {
+	w.mu.Lock()
+	since := w.paused
+	w.paused = time.Time{}
+	w.mu.Unlock()
+	if !since.IsZero() {
+		d.tell(ctx, w.tenantID(), incident.Health{
+			Cause: "disk", Subject: w.tenantID(), Title: "Intake goes on: the disk has room again", Severity: glassward.High, Since: since, Over: true,
+		})
+	}
 }
 
 func (d *Daemon) reportSource(ctx context.Context, w *workspace, name string, err error) {

@@ -46,6 +46,7 @@ type Status struct {
 	Started    time.Time               `json:"started"`
 	Config     string                  `json:"config,omitempty"`
 	Problems   []string                `json:"problems,omitempty"`
+	Warnings   []string                `json:"warnings,omitempty"`
 	Workspaces []WorkspaceStatus       `json:"workspaces"`
 	Receivers  []notify.ReceiverStatus `json:"receivers"`
 	Owed       state.Stats             `json:"owed"`
@@ -80,6 +81,9 @@ type RuleStatus struct {
 func (w *workspace) status(ctx context.Context) (WorkspaceStatus, error) {
 	w.mu.Lock()
 	s := WorkspaceStatus{Tenant: w.tenant.ID, Name: w.tenant.Name, Accounts: len(w.tenant.EmergencyAccounts), Waiting: len(w.commits)}
+	if w.judging {
+		s.Waiting++
+	}
 	w.mu.Unlock()
 	s.Head = w.head.Load()
 	if err := w.store.DiskLow(); err != nil {
@@ -124,7 +128,11 @@ func (o operator) Status(ctx context.Context, tenant string) (any, error) {
 		}
 	}
 	for _, p := range d.problems {
-		s.Problems = append(s.Problems, p.Error())
+		if p.Warning {
+			s.Warnings = append(s.Warnings, p.Error())
+		} else {
+			s.Problems = append(s.Problems, p.Error())
+		}
 	}
 	d.mu.RUnlock()
 	for _, w := range list {
@@ -135,7 +143,7 @@ func (o operator) Status(ctx context.Context, tenant string) (any, error) {
 		s.Workspaces = append(s.Workspaces, ws)
 	}
 	if tenant != "" {
-		s.Problems = nil
+		s.Problems, s.Warnings = nil, nil
 		return s, nil
 	}
 	s.Receivers = d.courier.Status()

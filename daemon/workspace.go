@@ -37,6 +37,8 @@ type workspace struct {
 	replace chan replacement
 
 	failing map[string]bool // sources that are known to fail
+	paused  time.Time       // since when intake pauses, zero if it does not
+	judging bool            // a batch is being judged
 	// head is the sequence number of the newest record that was appended, watched
 	// says of which records the bytes are kept.
 	head    atomic.Int64
@@ -247,6 +249,7 @@ func (w *workspace) append(ctx context.Context, records []glassward.Record, curs
 	if err != nil {
 		return c, err
 	}
+	w.d.diskIsWell(ctx, w)
 	if len(c.Conflicts) > 0 {
 		w.reportConflicts(ctx, c.Conflicts)
 	}
@@ -305,6 +308,7 @@ func (w *workspace) take(head int64, since time.Time) (b rule.Batch, ok bool, wa
 	}
 	b = w.commits[0]
 	w.commits = slices.Delete(w.commits, 0, 1)
+	w.judging = true
 	return b, true, 0
 }
 
@@ -320,6 +324,9 @@ func (w *workspace) judge(ctx context.Context) {
 		if ok {
 			w.failed(ctx, "new records", engine.Batch(ctx, b))
 			head, gap = max(head, b.To), w.d.now()
+			w.mu.Lock()
+			w.judging = false
+			w.mu.Unlock()
 			continue
 		}
 		var again <-chan time.Time
