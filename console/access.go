@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -38,14 +39,41 @@ type Grant struct {
 	// Source names the road of records pushed with this grant.
 	Source string
 	Scopes []Scope
+	// owner marks the holder of the data folder, who came by the control socket.
+	owner bool
 }
 
 func (g Grant) has(s Scope) bool { return slices.Contains(g.Scopes, s) }
 
 // Local is the grant of whoever reaches the control socket in the data folder,
-// whose mode lets in the folder's owner alone, and of everybody where serve was
-// started with --no-auth on loopback.
-var Local = Grant{Name: "local", Source: "local", Scopes: []Scope{Ingest, Query, Acknowledge, Operate}}
+// whose mode lets in the folder's owner alone.
+var Local = Grant{Name: "local", Source: "local", Scopes: []Scope{Ingest, Query, Acknowledge, Operate}, owner: true}
+
+// everybody is Local as every caller has it where serve was started with
+// --no-auth on loopback.
+var everybody = Grant{Name: Local.Name, Source: Local.Source, Scopes: Local.Scopes}
+
+// reserved are names that the audit and the sources of records give a meaning:
+// no token may look like the folder's owner, or like a signal.
+var reserved = []string{Local.Name, "link", "anonymous", "SIGHUP"}
+
+// fromThisMachine refuses what a page in somebody's browser may send to a
+// loopback address where no token is asked for: requests from another origin,
+// and those under a foreign name that was made to resolve to loopback.
+func fromThisMachine(r *http.Request) *apiError {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	if strings.EqualFold(host, "localhost") || (ip != nil && ip.IsLoopback()) {
+		if err := http.NewCrossOriginProtection().Check(r); err == nil {
+			return nil
+		}
+	}
+	return &apiError{status: http.StatusForbidden, code: "CrossOriginRequest",
+		message: "without authentication only programs of this machine are let in, and this looks like a page in a browser: ask under 127.0.0.1, or use a token"}
+}
 
 // ErrBadToken is what a Tokens gives for a token that is unknown, revoked or
 // expired; the three are not told apart to the caller.

@@ -242,6 +242,9 @@ func TestWhatTheRightTokenReaches(t *testing.T) {
 		{"POST", "/v1/reload", "operate@" + alpha, "", 403, "", "every tenant"},
 		{"POST", "/v1/tokens", "operate@", `{"name":"a","tenant":"beta","scopes":["ingest"]}`, 200, `create token a for "` + beta + `"`, "gw_secret"},
 		{"POST", "/v1/tokens", "operate@", `{"name":"a","scopes":["root"]}`, 400, "", "unknown scope"},
+		{"POST", "/v1/tokens", "operate@", `{"name":"Local","scopes":["ingest"]}`, 400, "", "take another name"},
+		{"POST", "/v1/tokens", "operate@", `{"name":"a","source":"local","scopes":["ingest"]}`, 400, "", "take another name"},
+		{"GET", "/metrics", "operate@" + alpha, "", 403, "", "every tenant"},
 		{"DELETE", "/v1/tokens/zz", "operate@", "", 404, "revoke zz", "does not exist"},
 	} {
 		h := &house{}
@@ -259,19 +262,94 @@ func TestWhatTheRightTokenReaches(t *testing.T) {
 	}
 }
 
-func TestGzipIsBoundedAfterItIsOpened(t *testing.T) {
+func pack(t *testing.T, text []byte) []byte {
+	t.Helper()
 	var z bytes.Buffer
 	g := gzip.NewWriter(&z)
-	g.Write(bytes.Repeat([]byte("a"), 100_000))
-	g.Close()
+	if _, err := g.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return z.Bytes()
+}
+
+// TestGzipIsOpenedWithinBounds holds that no way of saying gzip, or of not saying
+// it, lets more than the bound through.
+func TestGzipIsOpenedWithinBounds(t *testing.T) {
+	large := bytes.Repeat([]byte("a"), 100_000)
+	for _, x := range []struct {
+		name, encoding string
+		body           []byte
+		code           int
+		taken          string
+	}{
+		{"said", "gzip", pack(t, []byte("one")), 200, "one"},
+		{"not said", "", pack(t, []byte("one")), 200, "one"},
+		{"a packed file sent packed", "gzip", pack(t, pack(t, []byte("one"))), 200, "one"},
+		{"said and large", "gzip", pack(t, large), 413, ""},
+		{"not said and large", "", pack(t, large), 413, ""},
+		{"twice and large", "gzip", pack(t, pack(t, large)), 413, ""},
+		{"three times", "", pack(t, pack(t, pack(t, large))), 400, ""},
+		{"said and not so", "gzip", []byte("one"), 400, ""},
+		{"empty", "", nil, 200, ""},
+		{"of one byte", "", []byte("x"), 200, "x"},
+	} {
+		h := &house{}
+		s, _ := serve(h, false)
+		r := httptest.NewRequest("POST", "/v1/ingest?tenant=alpha", bytes.NewReader(x.body))
+		r.Header.Set("Authorization", "Bearer ingest@")
+		r.Header.Set("Content-Encoding", x.encoding)
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code != x.code || len(h.body) > 1000 || (x.code == 200 && h.body != x.taken) {
+			t.Errorf("%s: %d after %d bytes: %s", x.name, w.Code, len(h.body), w.Body)
+		}
+	}
+}
+
+func TestTheFoldersOwnerHandsOverFilesOfAnySize(t *testing.T) {
 	h := &house{}
-	s, _ := serve(h, true)
-	r := httptest.NewRequest("POST", "/v1/ingest?tenant=alpha", &z)
-	r.Header.Set("Content-Encoding", "gzip")
+	s, _ := serve(h, false)
+	r := httptest.NewRequest("POST", "/v1/ingest?tenant=alpha", strings.NewReader(strings.Repeat("x", 5000)))
 	w := httptest.NewRecorder()
-	s.ServeHTTP(w, r)
-	if w.Code != http.StatusRequestEntityTooLarge || len(h.body) > 1000 {
+	s.ServeHTTP(w, r.WithContext(console.WithGrant(r.Context(), console.Local)))
+	if w.Code != http.StatusOK || len(h.body) != 5000 {
 		t.Errorf("%d after %d bytes: %s", w.Code, len(h.body), w.Body)
+	}
+}
+
+// TestNoAuthLetsNoBrowserIn holds that a web page cannot act through the browser
+// of somebody who runs without authentication.
+func TestNoAuthLetsNoBrowserIn(t *testing.T) {
+	for _, x := range []struct {
+		host, origin, site string
+		code               int
+	}{
+		{"127.0.0.1:8470", "", "", 200},
+		{"localhost:8470", "", "", 200},
+		{"[::1]:8470", "", "", 200},
+		{"127.0.0.1", "", "same-origin", 200},
+		{"127.0.0.1:8470", "https://evil.example", "", 403},
+		{"127.0.0.1:8470", "https://evil.example", "cross-site", 403},
+		{"rebound.example:8470", "", "", 403},
+		{"rebound.example:8470", "http://rebound.example:8470", "same-origin", 403},
+	} {
+		h := &house{}
+		s, _ := serve(h, true)
+		r := httptest.NewRequest("POST", "/v1/workspaces/alpha/incidents/7/close", strings.NewReader(`{"by":"N. Ito"}`))
+		r.Host = x.host
+		for name, v := range map[string]string{"Origin": x.origin, "Sec-Fetch-Site": x.site} {
+			if v != "" {
+				r.Header.Set(name, v)
+			}
+		}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code != x.code || (len(h.reached) > 0) != (x.code == 200) {
+			t.Errorf("%+v: %d %s, reached %v", x, w.Code, w.Body, h.reached)
+		}
 	}
 }
 

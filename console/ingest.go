@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bufio"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -58,18 +59,9 @@ func (s *Server) ingest(w http.ResponseWriter, r *http.Request, c call) *apiErro
 		}
 		tenant = t
 	}
-	body := io.Reader(http.MaxBytesReader(w, r.Body, s.o.MaxBody))
-	switch enc := strings.ToLower(r.Header.Get("Content-Encoding")); enc {
-	case "", "identity":
-	case "gzip":
-		z, err := gzip.NewReader(body)
-		if err != nil {
-			return badRequest("Content-Encoding says gzip, but the body is not: %v", err)
-		}
-		defer z.Close()
-		body = &bounded{r: z, left: s.o.MaxBody}
-	default:
-		return &apiError{status: http.StatusUnsupportedMediaType, code: "UnsupportedMediaType", message: fmt.Sprintf("Content-Encoding %q: send gzip or none", enc)}
+	body, bad := s.unpack(w, r, c.grant)
+	if bad != nil {
+		return bad
 	}
 	source := c.grant.Source
 	if source == "" {
@@ -96,6 +88,45 @@ func (s *Server) ingest(w http.ResponseWriter, r *http.Request, c call) *apiErro
 	writeJSON(w, status, receipt)
 	return nil
 }
+
+// unpack gives a request's body as it was before it was packed. A body may be
+// gzip by its header, by its first bytes, or by both; every layer that is opened
+// is bounded, because a few bytes can stand for very many. The folder's owner
+// hands over files of any size.
+func (s *Server) unpack(w http.ResponseWriter, r *http.Request, g Grant) (io.Reader, *apiError) {
+	body := io.Reader(r.Body)
+	if !g.owner {
+		body = http.MaxBytesReader(w, r.Body, s.o.MaxBody)
+	}
+	packed := false
+	switch enc := strings.ToLower(r.Header.Get("Content-Encoding")); enc {
+	case "", "identity":
+	case "gzip":
+		packed = true
+	default:
+		return nil, &apiError{status: http.StatusUnsupportedMediaType, code: "UnsupportedMediaType", message: fmt.Sprintf("Content-Encoding %q: send gzip or none", enc)}
+	}
+	for range maxLayers {
+		peek := bufio.NewReader(body)
+		head, _ := peek.Peek(2) // what cannot be read is said by whoever reads on
+		body = peek
+		if !packed && string(head) != "\x1f\x8b" {
+			return body, nil
+		}
+		z, err := gzip.NewReader(body)
+		if err != nil {
+			return nil, badRequest("the body says that it is gzip, and is not: %v", err)
+		}
+		body, packed = z, false
+		if !g.owner {
+			body = &bounded{r: z, left: s.o.MaxBody}
+		}
+	}
+	return nil, badRequest("the body is gzip within gzip within gzip: pack it once")
+}
+
+// maxLayers is in how many layers of gzip records are looked for, and one more.
+const maxLayers = 3
 
 var errTooLarge = errors.New("body too large after gunzip")
 

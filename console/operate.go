@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -86,6 +87,11 @@ func (s *Server) createToken(w http.ResponseWriter, r *http.Request, c call) *ap
 	}
 	if t.Name == "" || len(t.Scopes) == 0 {
 		return badRequest("a token needs a name and at least one scope: ingest, query, acknowledge or operate")
+	}
+	for _, name := range []string{t.Name, t.Source} {
+		if slices.ContainsFunc(reserved, func(x string) bool { return strings.EqualFold(x, name) }) {
+			return badRequest("%q is what Glassward calls somebody else: take another name", name)
+		}
 	}
 	for _, scope := range t.Scopes {
 		if !slices.Contains(Local.Scopes, scope) {

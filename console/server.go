@@ -145,10 +145,17 @@ func (s *Server) guard(route Route) http.Handler {
 				internal(nil).write(w)
 			}
 		}()
-		if s.o.NoAuth && route.Scope != Link {
-			r = r.WithContext(WithGrant(r.Context(), Local))
+		var (
+			c   call
+			err *apiError
+		)
+		if s.o.NoAuth && route.Scope != Link && grantOf(r.Context()).Name == "" {
+			err = fromThisMachine(r)
+			r = r.WithContext(WithGrant(r.Context(), everybody))
 		}
-		c, err := s.admit(r, route)
+		if err == nil {
+			c, err = s.admit(r, route)
+		}
 		if err == nil {
 			err = route.handle(w, r, c)
 		}
@@ -188,7 +195,10 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request, _ call) *apiErro
 	return nil
 }
 
-func (s *Server) metrics(w http.ResponseWriter, r *http.Request, _ call) *apiError {
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	if err := everywhere(c); err != nil {
+		return err
+	}
 	if s.o.Metrics == nil {
 		return notFound("route", r.URL.Path)
 	}
