@@ -45,7 +45,24 @@ func (d *Daemon) audit(x deed) {
 	if len(x.detail) > maxDetail {
 		x.detail = x.detail[:maxDetail]
 	}
+	d.auditing.RLock()
+	defer d.auditing.RUnlock()
+	if d.auditEnded {
+		// A request outlived the time that requests have when the daemon ends.
+		d.log.Warn("a deed came too late for "+auditTable, "operation", x.operation, "actor", x.actor, "via", x.via, "target", x.target, "result", x.result)
+		return
+	}
 	d.deeds <- x
+}
+
+// endAudit writes what waits and takes no more.
+func (d *Daemon) endAudit() error {
+	d.auditing.Lock()
+	d.auditEnded = true
+	close(d.deeds)
+	d.auditing.Unlock()
+	<-d.audited
+	return nil
 }
 
 // keepAudit writes deeds until the channel is closed.

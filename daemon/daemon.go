@@ -10,10 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -71,12 +73,24 @@ type Daemon struct {
 	problems   []config.Problem
 	rules      *rule.Set
 	workspaces map[string]*workspace // by tenant id
+	former     map[string][]string   // action groups of tenants that reloads took away
 
 	started time.Time
 	deeds   chan deed
 	audited chan struct{} // closed when the last deed is written
-	reload  sync.Mutex    // one reload at a time
-	run     context.Context
+	// auditing is held by who sends a deed; auditEnded says that deeds is closed.
+	auditing   sync.RWMutex
+	auditEnded bool
+	// reload is held by a reload, and while workspaces start and stop.
+	reload sync.Mutex
+	run    context.Context
+	// damaged is set when damage in the control store has been told.
+	damaged atomic.Bool
+	// ready is closed when everything that New makes is there.
+	ready chan struct{}
+	// running is closed when every workspace has started: there is something to
+	// reload.
+	running chan struct{}
 	work    sync.WaitGroup
 	closers []func() error
 }
@@ -101,8 +115,8 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if o.NoAuth && !config.Loopback(o.Config.Listen) {
 		return nil, fmt.Errorf("without authentication only loopback may be listened on, and %s is not: use tokens, or listen on 127.0.0.1", o.Config.Listen)
 	}
-	d := &Daemon{o: o, log: o.Log, now: o.Now, started: o.Now(), config: o.Config, problems: o.Problems, workspaces: map[string]*workspace{},
-		deeds: make(chan deed, deedsWaiting), audited: make(chan struct{})}
+	d := &Daemon{o: o, log: o.Log, now: o.Now, started: o.Now(), config: o.Config, problems: o.Problems, workspaces: map[string]*workspace{}, former: map[string][]string{},
+		deeds: make(chan deed, deedsWaiting), audited: make(chan struct{}), ready: make(chan struct{}), running: make(chan struct{})}
 	if d.o.Load == nil {
 		d.o.Load = func() (*config.Config, []config.Problem) { return config.Load(o.Config.File) }
 	}
@@ -118,11 +132,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	go d.keepAudit()
-	d.closers = append(d.closers, d.state.Close, d.closeWorkspaces, func() error {
-		close(d.deeds)
-		<-d.audited
-		return nil
-	})
+	d.closers = append(d.closers, d.state.Close, d.closeWorkspaces, d.endAudit)
 	if d.desk, err = incident.NewDesk(incident.DeskOptions{Store: d.state, Policy: d.policy, Raw: rawReader{d}, Now: o.Now}); err != nil {
 		return nil, err
 	}
@@ -171,6 +181,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	}
 	d.closers = append(d.closers, closeListener(d.listen))
 	d.setBase(o.Config)
+	close(d.ready)
 	return d, nil
 }
 
@@ -192,6 +203,7 @@ func (d *Daemon) Addr() string { return d.listen.Addr().String() }
 func (d *Daemon) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	d.reload.Lock()
 	d.run = ctx
 	api := &http.Server{Handler: d.console, ReadHeaderTimeout: headerTimeout, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelWarn)}
 	local := controlServer(d.console)
@@ -199,13 +211,13 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.serve(local, d.control, stop)
 	d.work.Go(func() { d.courier.Run(ctx) })
 	d.work.Go(func() { d.verifyJournal(ctx) })
-	d.mu.RLock()
-	for _, w := range d.workspaces {
+	for _, w := range d.open() {
 		w.start(ctx)
 	}
-	d.mu.RUnlock()
 	d.greet(ctx)
+	close(d.running)
 	d.log.Info("watching", "address", d.Addr(), "tenants", len(d.config.Each), "rules", len(d.rules.Rules), "version", d.o.Version)
+	d.reload.Unlock()
 
 	<-ctx.Done()
 	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
@@ -214,11 +226,12 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = errors.Join(api.Close(), local.Close())
 	}
-	d.mu.RLock()
-	for _, w := range d.workspaces {
+	// A reload under way ends first; none begins any more.
+	d.reload.Lock()
+	defer d.reload.Unlock()
+	for _, w := range d.open() {
 		w.wait()
 	}
-	d.mu.RUnlock()
 	d.work.Wait()
 	err = errors.Join(err, d.close())
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
@@ -252,14 +265,19 @@ func (d *Daemon) close() error {
 // closeWorkspaces closes those that are open when the daemon ends, which need
 // not be those with which it started.
 func (d *Daemon) closeWorkspaces() error {
+	list := d.open()
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	var list []*workspace
-	for _, w := range d.workspaces {
-		list = append(list, w)
-	}
 	clear(d.workspaces)
+	d.mu.Unlock()
 	return closeAll(list)
+}
+
+// open gives the workspaces that are open. Who waits for one must not hold mu:
+// rules that judge to their end ask for the configuration.
+func (d *Daemon) open() []*workspace {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return slices.Collect(maps.Values(d.workspaces))
 }
 
 func closeListener(l net.Listener) func() error {
@@ -327,14 +345,18 @@ func listen(c *config.Config) (net.Listener, error) {
 func (d *Daemon) groups(tenant string) []string {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return groupsOf(d.config, tenant)
+	return d.groupsOf(tenant)
 }
 
-func groupsOf(c *config.Config, tenant string) []string {
-	for _, t := range c.Each {
-		if t.ID == tenant {
+// groupsOf is groups for who holds mu. A tenant that a reload took away keeps
+// its own: what is still owed to its people is nobody else's business.
+func (d *Daemon) groupsOf(tenant string) []string {
+	c := d.config
+	if tenant != "" {
+		if t, ok := c.Tenant(tenant); ok {
 			return t.ActionGroups
 		}
+		return d.former[tenant]
 	}
 	var all []string
 	for _, g := range c.ActionGroups {
@@ -347,7 +369,7 @@ func groupsOf(c *config.Config, tenant string) []string {
 func (d *Daemon) policy(tenant string) incident.Policy {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	p := incident.Policy{Accounts: map[string]string{}, Groups: groupsOf(d.config, tenant)}
+	p := incident.Policy{Accounts: map[string]string{}, Groups: d.groupsOf(tenant)}
 	for _, t := range d.config.Each {
 		if t.ID != tenant {
 			continue

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,11 +39,18 @@ func (d *Daemon) tell(ctx context.Context, tenant string, faults ...incident.Hea
 // called in the middle of reading, so it is told from elsewhere.
 func (d *Daemon) stateDamaged(err error) {
 	d.log.Error("the control store holds something damaged", "error", err)
-	go d.tell(context.Background(), "", incident.Health{
-		Cause: "store-damaged", Subject: "state.db", Title: "Something in the control store is damaged",
-		Detail:   err.Error() + "\nIt is passed over. Look at the disk, and restore the data folder from a backup.",
-		Severity: glassward.High, Since: d.started,
-	})
+	// Once: telling reads the store again, and may meet the same thing there.
+	if !d.damaged.CompareAndSwap(false, true) {
+		return
+	}
+	go func() {
+		<-d.ready
+		d.tell(context.Background(), "", incident.Health{
+			Cause: "store-damaged", Subject: "state.db", Title: "Something in the control store is damaged",
+			Detail:   err.Error() + "\nIt is passed over, and so is what else is damaged: the log names it. Look at the disk, and restore the data folder from a backup.",
+			Severity: glassward.High, Since: d.started,
+		})
+	}()
 }
 
 // greet tells what was found while starting.
@@ -117,27 +125,44 @@ func (w *workspace) ruleHealth(o rule.Outcome) incident.Health {
 }
 
 // trouble makes an alarm of what stands between the courier and a receiver. It
-// goes to the other groups too: the one concerned may not hear it.
+// goes to other groups: the one concerned may not hear it.
 func (d *Daemon) trouble(t notify.Trouble) {
 	ctx := context.Background()
 	d.tell(ctx, t.Tenant, incident.Health{
 		Cause: string(t.Kind), Subject: t.Receiver + t.Group, Title: t.String(), Severity: glassward.High,
 		Detail: t.String() + "\nglassward notify test " + t.Group + " tries every receiver of the group.",
-		Since:  t.Since, Over: t.Over, Groups: d.otherGroups(t.Group),
+		Since:  t.Since, Over: t.Over, Groups: d.otherGroups(t.Tenant, t.Group),
 	})
 }
 
-// otherGroups gives every group but one; where there is no other, that one.
-func (d *Daemon) otherGroups(group string) []string {
+// otherGroups gives the groups that may hear of a tenant's affairs, but one: its
+// own, and those that are no other tenant's. Where there is no other, that one.
+func (d *Daemon) otherGroups(tenant, group string) []string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	has := func(list []string, name string) bool {
+		return slices.ContainsFunc(list, func(g string) bool { return strings.EqualFold(g, name) })
+	}
+	mine := d.groupsOf(tenant)
+	strange := func(name string) bool {
+		if tenant == "" || has(mine, name) {
+			return false
+		}
+		for id, list := range d.former {
+			if id != tenant && has(list, name) {
+				return true
+			}
+		}
+		return slices.ContainsFunc(d.config.Each, func(t config.Tenant) bool { return t.ID != tenant && has(t.ActionGroups, name) })
+	}
 	var out []string
-	all := d.groups("")
-	for _, g := range all {
-		if !strings.EqualFold(g, group) {
+	for _, g := range d.groupsOf("") {
+		if !strings.EqualFold(g, group) && !strange(g) {
 			out = append(out, g)
 		}
 	}
 	if len(out) == 0 {
-		return all
+		return mine
 	}
 	return out
 }

@@ -94,12 +94,17 @@ func provenanceOf(p console.Push) glassward.Provenance {
 // A rejectsFile keeps what could not be understood, for ingest --retry.
 type rejectsFile struct {
 	path string
+	low  func() error // why nothing is written now: the disk is nearly full
 	mu   sync.Mutex
 }
 
 func (f *rejectsFile) add(rejects []ingest.Reject) error {
 	if len(rejects) == 0 {
 		return nil
+	}
+	// Rejects fill a disk as records do.
+	if err := f.low(); err != nil {
+		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

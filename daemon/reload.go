@@ -26,8 +26,16 @@ const toldWithin = 15 * time.Second
 // takes effect. A tenant whose file is broken now is watched on as it was. who
 // goes to GlasswardAudit.
 func (d *Daemon) Reload(ctx context.Context, who string) error {
+	select {
+	case <-d.running:
+	case <-ctx.Done():
+		return fmt.Errorf("nothing was changed: the daemon does not run yet: %w", ctx.Err())
+	}
 	d.reload.Lock()
 	defer d.reload.Unlock()
+	if d.run.Err() != nil {
+		return errors.New("nothing was changed: the daemon is ending")
+	}
 	next, problems := d.o.Load()
 	if next == nil {
 		return fmt.Errorf("nothing was changed: %w", joinProblems(problems))
@@ -63,6 +71,9 @@ func (d *Daemon) Reload(ctx context.Context, who string) error {
 	d.mu.Lock()
 	d.config, d.rules, d.problems = next, rules, problems
 	var gone []*workspace
+	for _, t := range old.Each {
+		d.former[t.ID] = t.ActionGroups
+	}
 	for id, w := range d.workspaces {
 		if _, stays := next.Tenant(id); !stays {
 			gone = append(gone, w)
@@ -78,7 +89,7 @@ func (d *Daemon) Reload(ctx context.Context, who string) error {
 	for _, t := range next.Each {
 		if e, ok := engines[t.ID]; ok {
 			w, _ := d.workspace(t.ID)
-			w.become(ctx, t, e)
+			w.become(t, e)
 		}
 	}
 	for _, w := range opened {
@@ -142,8 +153,9 @@ func closeAll(list []*workspace) error {
 	return errors.Join(errs...)
 }
 
-// become takes over another configuration between two batches.
-func (w *workspace) become(ctx context.Context, t config.Tenant, e *rule.Engine) {
+// become takes over another configuration between two batches. It waits for
+// that however long a batch takes, or half of the configuration would be new.
+func (w *workspace) become(t config.Tenant, e *rule.Engine) {
 	w.mu.Lock()
 	before := w.tenant
 	w.tenant = t
@@ -153,7 +165,7 @@ func (w *workspace) become(ctx context.Context, t config.Tenant, e *rule.Engine)
 	select {
 	case w.replace <- replacement{engine: e, done: done}:
 		<-done
-	case <-ctx.Done():
+	case <-w.ctx.Done():
 	}
 	if !reflect.DeepEqual(before.Folders, t.Folders) {
 		w.followAnew()
@@ -210,11 +222,20 @@ func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) []string 
 			say("rule %q is gone", r.Name)
 		case r.Enabled && !nextRules.Rules[i].Enabled:
 			say("rule %q is switched off", r.Name)
-		case r.QueryHash() != nextRules.Rules[i].QueryHash() || r.Severity > nextRules.Rules[i].Severity:
+		case judgesOtherwise(r, nextRules.Rules[i]):
 			say("rule %q is changed", r.Name)
 		}
 	}
 	return lost
+}
+
+// judgesOtherwise says whether a rule has become another: anything but a higher
+// severity may be what keeps it from firing or from being heard.
+func judgesOtherwise(r, n *rule.Rule) bool {
+	return r.QueryHash() != n.QueryHash() || r.Severity > n.Severity || r.Kind != n.Kind ||
+		r.Frequency != n.Frequency || r.Period != n.Period || r.Operator != n.Operator || r.Threshold != n.Threshold ||
+		r.Suppression != n.Suppression || !reflect.DeepEqual(r.Override, n.Override) ||
+		!reflect.DeepEqual(r.Grouping, n.Grouping) || !reflect.DeepEqual(r.Incident, n.Incident)
 }
 
 // warnPrevious tells the receivers as they are now what is about to be taken
@@ -233,6 +254,7 @@ func (d *Daemon) warnPrevious(ctx context.Context, lost []string) {
 	d.courier.Wake()
 	ctx, cancel := context.WithTimeout(ctx, toldWithin)
 	defer cancel()
+	defer context.AfterFunc(d.run, cancel)()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for !d.told(ctx, changes) {

@@ -3,6 +3,7 @@ package daemon
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"glassward"
 	"glassward/config"
@@ -59,6 +60,8 @@ func TestWeakenedNamesWhatIsTakenAway(t *testing.T) {
 		{"a rule's switch", func(_ *config.Config, s *rule.Set) { s.Rules[0].Enabled = false }, []string{`rule "mine" is switched off`}},
 		{"a rule's query", func(_ *config.Config, s *rule.Set) { s.Rules[0].Query = "SigninLogs | take 0" }, []string{`rule "mine" is changed`}},
 		{"a rule's severity", func(_ *config.Config, s *rule.Set) { s.Rules[0].Severity = glassward.Low }, []string{`rule "mine" is changed`}},
+		{"a rule's threshold", func(_ *config.Config, s *rule.Set) { s.Rules[0].Threshold = 1_000_000 }, []string{`rule "mine" is changed`}},
+		{"a rule's silence", func(_ *config.Config, s *rule.Set) { s.Rules[0].Suppression = time.Hour }, []string{`rule "mine" is changed`}},
 	} {
 		next, nextRules := base(), rules()
 		c.change(next, nextRules)

@@ -28,11 +28,12 @@ type workspace struct {
 	log   *slog.Logger
 	store *logstore.Store
 
-	mu     sync.Mutex // guards tenant, engine, commits
+	mu     sync.Mutex // guards tenant, engine, commits, waiting
 	tenant config.Tenant
 	engine *rule.Engine
 	// commits are batches that are durable and not yet judged, by sequence.
 	commits []rule.Batch
+	waiting int // records in commits
 	wake    chan struct{}
 	replace chan replacement
 
@@ -58,7 +59,6 @@ type replacement struct {
 	done   chan struct{}
 }
 
-// workspaceDir gives the folder of a tenant's store.
 // WorkspaceDir gives the folder of a tenant's store.
 func WorkspaceDir(data, tenant string) string { return filepath.Join(data, "workspaces", tenant) }
 
@@ -82,7 +82,7 @@ func (d *Daemon) openWorkspace(ctx context.Context, t config.Tenant, c *config.C
 	if err != nil {
 		return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 	}
-	w.store = store
+	w.store, w.rejects.low = store, store.DiskLow
 	stats, err := store.Stats(ctx)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("tenant %s: %w", t.Name, err), store.Close())
@@ -250,22 +250,42 @@ func (w *workspace) append(ctx context.Context, records []glassward.Record, curs
 		return c, err
 	}
 	w.d.diskIsWell(ctx, w)
+	// Rules first: a flood of contradictions is no reason for a record to wait.
+	if c.LastSeq != 0 {
+		w.offer(rule.Batch{From: c.FirstSeq - 1, To: c.LastSeq, Records: owned(c.Records), Updated: c.Updated})
+	}
 	if len(c.Conflicts) > 0 {
-		w.reportConflicts(ctx, c.Conflicts)
+		// They are durable, and are not found again: the word of them does not
+		// depend on a caller who may have gone away.
+		w.reportConflicts(context.WithoutCancel(ctx), c.Conflicts)
 	}
-	if c.LastSeq == 0 {
-		return c, nil
-	}
+	return c, nil
+}
+
+// mostWaiting is how many records wait for the rules in memory. What is more is
+// read from the store again.
+const mostWaiting = 50_000
+
+// offer hands a durable batch to the rules.
+func (w *workspace) offer(b rule.Batch) {
 	w.mu.Lock()
-	w.head.Store(max(w.head.Load(), c.LastSeq))
-	w.commits = append(w.commits, rule.Batch{From: c.FirstSeq - 1, To: c.LastSeq, Records: owned(c.Records), Updated: c.Updated})
+	w.head.Store(max(w.head.Load(), b.To))
+	w.commits = append(w.commits, b)
+	if w.waiting += len(b.Records); w.waiting > mostWaiting {
+		// A batch that begins nowhere fits behind none: the rules read everything
+		// up to its end from the store.
+		w.commits = []rule.Batch{{From: nowhere, To: w.head.Load()}}
+		w.waiting = 0
+	}
 	w.mu.Unlock()
 	select {
 	case w.wake <- struct{}{}:
 	default:
 	}
-	return c, nil
 }
+
+// nowhere is where a batch begins whose records are to be read from the store.
+const nowhere = -1
 
 // owned gives the rules records of their own: the cells of those that were
 // appended belong to whoever decoded them, and he decodes the next batch into
@@ -308,6 +328,7 @@ func (w *workspace) take(head int64, since time.Time) (b rule.Batch, ok bool, wa
 	}
 	b = w.commits[0]
 	w.commits = slices.Delete(w.commits, 0, 1)
+	w.waiting -= len(b.Records)
 	w.judging = true
 	return b, true, 0
 }
