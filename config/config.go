@@ -267,6 +267,11 @@ func (c *Config) check(text []byte) []Problem {
 	if c.TLS != nil && (c.TLS.Certificate == "" || c.TLS.Key == "") {
 		at("$.tls", "tls needs both certificate and key")
 	}
+	if c.Rules != "" {
+		if info, err := os.Stat(c.Rules); err != nil || !info.IsDir() {
+			at("$.rules", "rules: there is no folder %s", c.Rules)
+		}
+	}
 	for _, table := range slices.Sorted(maps.Keys(c.Retention)) {
 		d := c.Retention[table]
 		if _, ok := schema.Lookup(table); !ok && table != "default" {
@@ -342,6 +347,20 @@ var (
 	nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$`)
 )
 
+// CheckName says why a tenant cannot bear a name. A name stands wherever an id
+// may, so it must not look like one: it could be another tenant's.
+func CheckName(name string) error {
+	switch {
+	case strings.EqualFold(name, "glassward") || strings.EqualFold(name, "default"):
+		return fmt.Errorf("the name %q has a meaning of its own: take another", name)
+	case guid.MatchString(strings.ToLower(name)):
+		return fmt.Errorf("the name %q looks like an id: take one that people say", name)
+	case !nameForm.MatchString(name):
+		return fmt.Errorf("name %q: use letters, digits, dash and dot, at most 64", name)
+	}
+	return nil
+}
+
 func (c *Config) loadTenant(file string) (*Tenant, []Problem) {
 	text, err := readBounded(file)
 	if err != nil {
@@ -368,11 +387,8 @@ func (c *Config) loadTenant(file string) (*Tenant, []Problem) {
 	if !guid.MatchString(t.ID) {
 		at("$.tenant", "tenant %q is not a tenant id: it is the GUID that the Entra overview page shows", t.ID)
 	}
-	if strings.EqualFold(t.Name, "glassward") || strings.EqualFold(t.Name, "default") {
-		at("$.name", "the name %q has a meaning of its own: take another", t.Name)
-	}
-	if !nameForm.MatchString(t.Name) {
-		at("$.name", "name %q: use letters, digits, dash and dot, at most 64", t.Name)
+	if err := CheckName(t.Name); err != nil {
+		at("$.name", "%v", err)
 	}
 	seen := map[string]bool{}
 	for i := range t.EmergencyAccounts {

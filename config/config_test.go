@@ -126,3 +126,32 @@ func TestSchemaNamesEveryField(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckName(t *testing.T) {
+	for name, good := range map[string]bool{
+		"contoso": true, "hafen-kante.2": true, "": false, "a b": false, "../x": false, "Glassward": false, "default": false,
+		"11111111-0000-4000-8000-00000000000A": false, // could be another tenant's id
+	} {
+		if err := config.CheckName(name); (err == nil) != good {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+func TestRulesFolderMustBeThere(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "glassward.yaml")
+	if err := os.WriteFile(file, []byte("data: d\nrules: mine\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, problems := config.Load(file)
+	if c != nil || len(problems) != 1 || problems[0].Line != 2 || !strings.Contains(problems[0].Message, "there is no folder") {
+		t.Errorf("%v, %v", c, problems)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "mine"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if c, problems = config.Load(file); c == nil {
+		t.Errorf("with the folder: %v", problems)
+	}
+}
