@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"glassward/config"
+	"glassward/daemon"
 	"glassward/notify"
 )
 
@@ -54,6 +55,9 @@ test sends). Exit code 1 if something would keep an alarm from arriving.`,
 	configFlag(cmd, &file)
 	return cmd
 }
+
+// certificateWarning is how long before its end a certificate is complained of.
+const certificateWarning = 14 * 24 * time.Hour
 
 func examine(c *config.Config) []diagnosis {
 	var list []diagnosis
@@ -108,10 +112,12 @@ func examine(c *config.Config) []diagnosis {
 		}
 	}
 	if c.TLS != nil {
-		for _, f := range []string{c.TLS.Certificate, c.TLS.Key} {
-			if _, err := os.Stat(f); err != nil {
-				add("tls "+f, err.Error(), "put the file there")
-			}
+		if until, err := daemon.CheckTLS(c.TLS); err != nil {
+			add("tls", err.Error(), "serve would refuse it: mend the files")
+		} else if left := time.Until(until); left < certificateWarning {
+			add("tls "+c.TLS.Certificate, "expires "+stamp(until), "renew it: links in notices stop to open")
+		} else {
+			add("tls "+c.TLS.Certificate, "holds until "+stamp(until), "")
 		}
 	}
 	return list

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,6 +19,11 @@ func (a *app) fromEnvironment(cmd *cobra.Command) error {
 		name := "GLASSWARD_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		if v := a.Getenv(name); v != "" {
 			if err := cmd.Flags().Set(f.Name, v); err != nil {
+				// The variable is named, not the flag that nobody wrote.
+				var wrong *pflag.InvalidValueError
+				if errors.As(err, &wrong) {
+					err = fmt.Errorf("%q: %w", v, wrong.Unwrap())
+				}
 				failed = usagef("%s: %v", name, err)
 			}
 		}

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -43,7 +44,7 @@ func (a *app) incidentList() *cobra.Command {
 				return err
 			}
 			var answer struct{ Value []glassward.Incident }
-			if err := c.call(cmd.Context(), "GET", at.path("/incidents?limit=%d&status=%s", limit, status), nil, &answer); err != nil {
+			if err := c.call(cmd.Context(), "GET", at.path("/incidents?limit=%d&status=%s", limit, url.QueryEscape(status)), nil, &answer); err != nil {
 				return err
 			}
 			if format == "json" {
@@ -63,7 +64,7 @@ func (a *app) incidentList() *cobra.Command {
 	at.flags(cmd)
 	cmd.Flags().StringVar(&status, "status", "", "only New, Active or Closed")
 	cmd.Flags().IntVar(&limit, "limit", 100, "how many at most")
-	cmd.Flags().StringVarP(&format, "output", "o", "table", "table or json")
+	outputFlag(cmd, &format, "table", "json")
 	return cmd
 }
 
@@ -93,7 +94,7 @@ func (a *app) incidentShow() *cobra.Command {
 		},
 	}
 	at.flags(cmd)
-	cmd.Flags().StringVarP(&format, "output", "o", "table", "table or json")
+	outputFlag(cmd, &format, "table", "json")
 	return cmd
 }
 

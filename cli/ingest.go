@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sort"
@@ -65,7 +66,7 @@ was rejected.`,
 	f.StringVar(&tenant, "tenant", "", "workspace, by tenant id (by name where a daemon runs); the only one if not given")
 	f.StringVar(&table, "table", "", "take every record as one of this table")
 	f.StringVar(&retry, "retry", "", "take in again what this rejects file holds")
-	f.StringVarP(&format, "output", "o", "table", "table or json")
+	outputFlag(cmd, &format, "table", "json")
 	return cmd
 }
 
@@ -148,19 +149,7 @@ func (a *app) ingestThrough(cmd *cobra.Command, c *client, list []string, tenant
 		tenant = "default"
 	}
 	for _, path := range files {
-		in := a.Stdin
-		if path != "-" {
-			f, err := os.Open(path)
-			if err != nil {
-				return err
-			}
-			defer f.Close()
-			in = f
-		}
-		m := a.meter(path, in)
-		var r console.Receipt
-		err := c.send(cmd.Context(), "POST", "/v1/ingest?tenant="+seg(tenant)+"&table="+seg(table), m, &r)
-		m.done()
+		r, err := a.push(cmd.Context(), c, path, "/v1/ingest?tenant="+url.QueryEscape(tenant)+"&table="+url.QueryEscape(table))
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
@@ -178,6 +167,22 @@ func (a *app) ingestThrough(cmd *cobra.Command, c *client, list []string, tenant
 		}
 	}
 	return nil
+}
+
+// push sends one file, or standard input.
+func (a *app) push(ctx context.Context, c *client, path, to string) (r console.Receipt, err error) {
+	in := a.Stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return r, errors.Unwrap(err)
+		}
+		defer f.Close()
+		in = f
+	}
+	m := a.meter(path, in)
+	defer m.done()
+	return r, c.send(ctx, "POST", to, m, &r)
 }
 
 func (r *reading) count(table string, n int) {

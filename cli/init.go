@@ -97,12 +97,21 @@ func (a *app) runInit(dir string, noInput bool, x initAnswers) error {
 	if x.Name == "" {
 		x.Name = "tenant-1"
 	}
+	// Files that are never overwritten are not written with what cannot stand.
+	for _, id := range append([]string{x.Tenant}, x.Accounts...) {
+		if !guidForm.MatchString(id) {
+			return hint(usagef("%q is no id", id), "it is a GUID: the tenant's is on the overview page of the Entra admin centre, an account's on its own page")
+		}
+	}
+	if err := config.CheckName(x.Name); err != nil {
+		return usagef("%v", err)
+	}
 	x.Host = x.SMTP
 	if host, port, err := net.SplitHostPort(x.SMTP); err == nil {
 		x.Host, x.Port = host, port
 	}
 	main := filepath.Join(dir, "glassward.yaml")
-	tenant := filepath.Join(dir, "tenants", filepath.Base(x.Name)+".yaml")
+	tenant := filepath.Join(dir, "tenants", x.Name+".yaml")
 	if err := os.MkdirAll(filepath.Dir(tenant), 0o700); err != nil {
 		return err
 	}

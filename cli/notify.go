@@ -75,7 +75,7 @@ Exit code 1 if any receiver did not take it.`,
 	}
 	configFlag(test, &file)
 	test.Flags().StringVar(&data, "data", "", "data folder of the daemon; the configuration's if not given")
-	test.Flags().StringVarP(&format, "output", "o", "table", "table or json")
+	outputFlag(test, &format, "table", "json")
 	cmd.AddCommand(test)
 	return cmd
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -90,7 +89,7 @@ itself where none does, or over files alone with --from, keeping nothing.`,
 	f.StringSliceVar(&from, "from", nil, "ask these files (globs, gzip), without a store")
 	f.StringVar(&span, "timespan", "", "restrict TimeGenerated, e.g. PT2H or start/end")
 	f.DurationVar(&limit, "timeout", 3*time.Minute, "longest time")
-	f.StringVarP(&format, "output", "o", "table", strings.Join(formats, ", "))
+	outputFlag(cmd, &format, formats...)
 	return cmd
 }
 

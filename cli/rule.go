@@ -71,7 +71,7 @@ shipped rules and those of the rules folder (--rules, or the configuration's).`,
 	}
 	at.flags(cmd)
 	cmd.Flags().StringVar(&folder, "rules", "", "folder of rules of your own")
-	cmd.Flags().StringVarP(&format, "output", "o", "table", "table or json")
+	outputFlag(cmd, &format, "table", "json")
 	return cmd
 }
 

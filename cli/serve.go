@@ -82,6 +82,6 @@ a configuration, --data alone gives a daemon that has no tenant yet.`,
 	f.StringVar(&listen, "listen", "", "address, instead of the configuration's")
 	f.BoolVar(&noAuth, "no-auth", false, "let every request in; loopback only")
 	f.BoolVar(&acceptLoss, "accept-loss", false, "start although a damaged store has lost what had been acknowledged")
-	f.StringVar(&logFormat, "log", "text", "form of the log: text or json")
+	choiceFlag(cmd, &logFormat, "log", "", "form of the log: ", "text", "json")
 	return cmd
 }

@@ -32,7 +32,7 @@ fail, and how each receiver is. Exit code 1 if something is wrong.`,
 		},
 	}
 	cmd.Flags().StringVar(&data, "data", "data", "data folder of the daemon")
-	cmd.Flags().StringVarP(&format, "output", "o", "table", "table or json")
+	outputFlag(cmd, &format, "table", "json")
 	return cmd
 }
 

@@ -104,7 +104,7 @@ func (a *app) tokenCommand() *cobra.Command {
 			return a.grid([]string{"name", "tenant", "scopes", "state", "expires", "last used"}, rows)
 		},
 	}
-	list.Flags().StringVarP(&format, "output", "o", "table", "table or json")
+	outputFlag(list, &format, "table", "json")
 
 	revoke := &cobra.Command{
 		Use: "revoke NAME", Short: "Revoke a token at once", Args: args(cobra.ExactArgs(1)),

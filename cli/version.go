@@ -27,16 +27,13 @@ func (a *app) versionCommand() *cobra.Command {
 					}
 				}
 			}
-			switch format {
-			case "json":
+			if format == "json" {
 				return json.NewEncoder(a.Stdout).Encode(v)
-			case "table":
-				_, err := fmt.Fprintf(a.Stdout, "glassward %s\n%s %s\nduckdb-go %s\nsqlite %s\n", v["version"], v["go"], v["platform"], v["duckdb-go"], v["sqlite"])
-				return err
 			}
-			return usagef("-o %q: use table or json", format)
+			_, err := fmt.Fprintf(a.Stdout, "glassward %s\n%s %s\nduckdb-go %s\nsqlite %s\n", v["version"], v["go"], v["platform"], v["duckdb-go"], v["sqlite"])
+			return err
 		},
 	}
-	cmd.Flags().StringVarP(&format, "output", "o", "table", "table or json")
+	outputFlag(cmd, &format, "table", "json")
 	return cmd
 }

@@ -64,6 +64,9 @@ Accounts are named by object id, which nobody can change.`,
 			if err != nil {
 				return err
 			}
+			for _, p := range set.Problems {
+				fmt.Fprintln(a.Stderr, safe(p.Error()))
+			}
 			var book rule.Notebook
 			engine, err := rule.NewEngine(ctx, rule.Options{
 				Tenant: "watch", Rules: set.Rules, Catalog: schema.Default().Catalog(),
@@ -98,7 +101,7 @@ Accounts are named by object id, which nobody can change.`,
 	f.StringSliceVar(&accounts, "account", nil, "object id of an emergency account (repeatable)")
 	f.StringSliceVar(&from, "from", nil, "log files, globs, or - (repeatable)")
 	f.StringVar(&folder, "rules", "", "folder of rules of your own")
-	f.StringVarP(&format, "output", "o", "table", "table or json")
+	outputFlag(cmd, &format, "table", "json")
 	return cmd
 }
 

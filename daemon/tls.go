@@ -2,9 +2,11 @@ package daemon
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"os"
+	"time"
 
 	"glassward/config"
 )
@@ -23,6 +25,19 @@ func serverTLS(c *config.TLS) (*tls.Config, error) {
 		return nil, fmt.Errorf("read the certificate %s: %w", c.Certificate, err)
 	}
 	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, nil
+}
+
+// CheckTLS says whether serve would take a certificate, and until when it holds.
+func CheckTLS(c *config.TLS) (until time.Time, err error) {
+	t, err := serverTLS(c)
+	if err != nil {
+		return until, err
+	}
+	leaf, err := x509.ParseCertificate(t.Certificates[0].Certificate[0])
+	if err != nil {
+		return until, fmt.Errorf("read the certificate %s: %w", c.Certificate, err)
+	}
+	return leaf.NotAfter, nil
 }
 
 func tlsListener(l net.Listener, c *tls.Config) net.Listener { return tls.NewListener(l, c) }
