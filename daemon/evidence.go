@@ -28,7 +28,7 @@ func (d *Daemon) keepRules(ctx context.Context, set *rule.Set) error {
 // keepConfiguration writes into the journal by which files the daemon works from
 // now on, and what they took away from those before. A file that cannot be read
 // any more has an empty hash.
-func (d *Daemon) keepConfiguration(ctx context.Context, c *config.Config, who string, lost []string) error {
+func (d *Daemon) keepConfiguration(ctx context.Context, c *config.Config, who string, lost map[string][]string) error {
 	files := map[string]string{}
 	hash := func(path string) {
 		if text, err := os.ReadFile(path); err == nil {

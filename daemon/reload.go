@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -173,10 +174,15 @@ func (w *workspace) become(t config.Tenant, e *rule.Engine) {
 }
 
 // weakened names what a new configuration takes away.
-func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) []string {
-	var lost []string
-	say := func(format string, args ...any) { lost = append(lost, fmt.Sprintf(format, args...)) }
+//
+// Lines are by the tenant whose people may read them; those under "" name no
+// tenant and concern everybody.
+func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) map[string][]string {
+	lost := map[string][]string{}
+	tenant := ""
+	say := func(format string, args ...any) { lost[tenant] = append(lost[tenant], fmt.Sprintf(format, args...)) }
 	for _, t := range old.Each {
+		tenant = t.ID
 		n, ok := next.Tenant(t.ID)
 		if !ok {
 			say("tenant %s is no longer watched", t.Name)
@@ -193,6 +199,7 @@ func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) []string 
 			}
 		}
 	}
+	tenant = ""
 	for _, g := range old.ActionGroups {
 		n, ok := next.Group(g.Name)
 		if !ok {
@@ -241,15 +248,19 @@ func judgesOtherwise(r, n *rule.Rule) bool {
 // warnPrevious tells the receivers as they are now what is about to be taken
 // away, and waits until somebody of each notice has been told, or it took too
 // long: a reload may be the cure of a receiver that does not answer.
-func (d *Daemon) warnPrevious(ctx context.Context, lost []string) {
-	changes, err := d.desk.Report(ctx, "", incident.Health{
-		Cause: "configuration", Subject: "weakened", Title: "The configuration is being weakened", Severity: glassward.High,
-		Detail: strings.Join(lost, "\n") + "\nIf nobody of yours did this, somebody has access to the machine that Glassward runs on.",
-		Since:  d.now(),
-	})
-	if err != nil {
-		d.log.Error("the previous receivers could not be told of a weaker configuration", "lost", lost, "error", err)
-		return
+func (d *Daemon) warnPrevious(ctx context.Context, lost map[string][]string) {
+	var changes incident.Changes
+	for _, tenant := range slices.Sorted(maps.Keys(lost)) {
+		c, err := d.desk.Report(ctx, tenant, incident.Health{
+			Cause: "configuration", Subject: "weakened", Title: "The configuration is being weakened", Severity: glassward.High,
+			Detail: strings.Join(lost[tenant], "\n") + "\nIf nobody of yours did this, somebody has access to the machine that Glassward runs on.",
+			Since:  d.now(),
+		})
+		if err != nil {
+			d.log.Error("the previous receivers could not be told of a weaker configuration", "tenant", tenant, "lost", lost[tenant], "error", err)
+			continue
+		}
+		changes.Notices = append(changes.Notices, c.Notices...)
 	}
 	d.courier.Wake()
 	ctx, cancel := context.WithTimeout(ctx, toldWithin)

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,7 +66,15 @@ func TestWeakenedNamesWhatIsTakenAway(t *testing.T) {
 	} {
 		next, nextRules := base(), rules()
 		c.change(next, nextRules)
-		got := weakened(base(), next, rules(), nextRules)
+		var got []string
+		for tenant, lines := range weakened(base(), next, rules(), nextRules) {
+			for _, l := range lines {
+				if strings.Contains(l, "contoso") != (tenant == "t1") {
+					t.Errorf("%s: %q is told to the people of %q", c.name, l, tenant)
+				}
+			}
+			got = append(got, lines...)
+		}
 		slices.Sort(got)
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)

@@ -40,6 +40,8 @@ type workspace struct {
 	failing map[string]bool // sources that are known to fail
 	paused  time.Time       // since when intake pauses, zero if it does not
 	judging bool            // a batch is being judged
+	// unsure says that an append failed and may have become durable all the same.
+	unsure atomic.Bool
 	// head is the sequence number of the newest record that was appended, watched
 	// says of which records the bytes are kept.
 	head    atomic.Int64
@@ -247,6 +249,9 @@ func (w *workspace) close() error {
 func (w *workspace) append(ctx context.Context, records []glassward.Record, cursor *logstore.Cursor) (logstore.Committed, error) {
 	c, err := w.store.Append(ctx, logstore.Batch{Records: records, Cursor: cursor})
 	if err != nil {
+		// Whether an error of the commit itself left the records durable nobody
+		// knows yet: tick asks, and has them judged if so.
+		w.unsure.Store(true)
 		return c, err
 	}
 	w.d.diskIsWell(ctx, w)
@@ -392,11 +397,29 @@ func (w *workspace) tick(ctx context.Context) {
 		engine := w.engine
 		w.mu.Unlock()
 		w.failed(ctx, "windows", engine.Tick(ctx))
+		w.makeSure(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-every.C:
 		}
+	}
+}
+
+// makeSure has records judged that became durable although their append failed:
+// sent again they would be duplicates, and nobody else would hand them over.
+func (w *workspace) makeSure(ctx context.Context) {
+	if !w.unsure.Swap(false) {
+		return
+	}
+	last, err := w.store.LastSeq(ctx)
+	if err != nil {
+		w.unsure.Store(true)
+		w.failed(ctx, "records whose append failed", err)
+		return
+	}
+	if last > w.head.Load() {
+		w.offer(rule.Batch{From: nowhere, To: last})
 	}
 }
 

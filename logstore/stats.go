@@ -104,3 +104,20 @@ func fileSize(path string) int64 {
 	}
 	return info.Size()
 }
+
+// LastSeq gives the number of the newest record that is durable. It asks the
+// goroutine that commits, so that it also knows of a commit whose caller was
+// told of an error, or of nothing.
+func (s *Store) LastSeq(ctx context.Context) (int64, error) {
+	leave, err := s.enter()
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	var seq int64
+	err = s.intake.do(ctx, func(context.Context, *conn) error {
+		seq = s.intake.seq
+		return nil
+	})
+	return seq, err
+}
