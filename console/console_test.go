@@ -77,9 +77,9 @@ func (h *house) Query(_ context.Context, tenant string, q console.Question) (*kq
 	}, nil
 }
 
-func (h *house) Incidents(_ context.Context, tenant string, _ console.Filter) ([]glassward.Incident, error) {
-	h.note("incidents %s", tenant)
-	return nil, nil
+func (h *house) Incidents(_ context.Context, tenant string, f console.Filter) ([]glassward.Incident, string, error) {
+	h.note("incidents %s after %q", tenant, f.After)
+	return nil, "seven", nil
 }
 
 func (h *house) Incident(_ context.Context, tenant string, number int64) (console.Case, error) {
@@ -233,6 +233,7 @@ func TestWhatTheRightTokenReaches(t *testing.T) {
 		{"POST", "/v1/workspaces/alpha/query", "query@" + alpha, `{"query":"panic"}`, 500, "query " + alpha, "InternalServerError"},
 		{"POST", "/v1/workspaces/alpha/query", "query@" + alpha, `{`, 400, "", "not JSON of the form"},
 		{"GET", "/v1/workspaces/alpha/incidents?status=Open", "query@" + alpha, "", 400, "", "New, Active or Closed"},
+		{"GET", "/v1/workspaces/alpha/incidents?after=nine", "query@" + alpha, "", 200, "incidents " + alpha + ` after "nine"`, `"after":"seven"`},
 		{"GET", "/v1/workspaces/alpha/incidents/8", "query@" + alpha, "", 404, "incident " + alpha + " 8", "no incident"},
 		{"POST", "/v1/workspaces/alpha/incidents/7/acknowledge", "acknowledge@" + alpha, `{"by":"N. Ito"}`, 200, "act " + alpha + " 7 acknowledge by N. Ito via acknowledge@" + alpha, ""},
 		{"POST", "/v1/workspaces/alpha/incidents/7/acknowledge", "acknowledge@" + alpha, `{"by":"N. Ito","reason":"stale"}`, 409, "act " + alpha + " 7 acknowledge by N. Ito via acknowledge@" + alpha, "read it again"},

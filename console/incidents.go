@@ -12,9 +12,10 @@ import (
 // A Filter chooses incidents. The zero Filter gives the hundred newest.
 type Filter struct {
 	Status glassward.IncidentStatus
-	// Limit is at most 1000; 0 means 100. Before gives those with smaller numbers.
-	Limit  int
-	Before int64
+	// Limit is at most 1000; 0 means 100. After is the cursor that the page before
+	// gave.
+	Limit int
+	After string
 }
 
 // A Case is an incident with what stands behind it.
@@ -66,21 +67,22 @@ func (s *Server) incidents(w http.ResponseWriter, r *http.Request, c call) *apiE
 		}
 		f.Limit = n
 	}
-	if text := q.Get("before"); text != "" {
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return badRequest("before %q is no incident number", text)
-		}
-		f.Before = n
-	}
-	list, err := s.o.Desk.Incidents(r.Context(), c.tenant, f)
-	if err != nil {
+	f.After = q.Get("after")
+	list, next, err := s.o.Desk.Incidents(r.Context(), c.tenant, f)
+	switch {
+	case errors.Is(err, ErrInvalid):
+		return badRequest("%v", err)
+	case err != nil:
 		return internal(err)
 	}
 	if list == nil {
 		list = []glassward.Incident{}
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"value": list})
+	answer := map[string]any{"value": list}
+	if next != "" {
+		answer["after"] = next
+	}
+	writeJSON(w, http.StatusOK, answer)
 	return nil
 }
 

@@ -31,7 +31,9 @@ type Workspaces interface {
 
 // Desk is where incidents are read and acted upon.
 type Desk interface {
-	Incidents(ctx context.Context, tenant string, f Filter) ([]glassward.Incident, error)
+	// Incidents gives a page, newest first, and the cursor of the next, empty if
+	// there is none.
+	Incidents(ctx context.Context, tenant string, f Filter) (page []glassward.Incident, next string, err error)
 	Incident(ctx context.Context, tenant string, number int64) (Case, error)
 	Act(ctx context.Context, tenant string, number int64, a Action) (glassward.Incident, error)
 }

@@ -26,13 +26,16 @@ func book(tenant string) string {
 }
 
 // Incidents gives a tenant's incidents, newest first.
-func (c cases) Incidents(ctx context.Context, tenant string, f console.Filter) ([]glassward.Incident, error) {
-	filter := state.IncidentFilter{Tenants: []string{book(tenant)}, Limit: f.Limit}
+func (c cases) Incidents(ctx context.Context, tenant string, f console.Filter) ([]glassward.Incident, string, error) {
+	filter := state.IncidentFilter{Tenants: []string{book(tenant)}, Limit: f.Limit, After: f.After}
 	if f.Status != "" {
 		filter.Status = []glassward.IncidentStatus{f.Status}
 	}
-	list, _, err := c.d.state.Incidents(ctx, filter)
-	return list, err
+	page, next, err := c.d.state.Incidents(ctx, filter)
+	if errors.Is(err, state.ErrCursor) {
+		err = fmt.Errorf("%w: %v", console.ErrInvalid, err)
+	}
+	return page, next, err
 }
 
 // Incident gives one incident with its alerts and what became of its notices.

@@ -213,9 +213,20 @@ func (o operator) ListTokens(ctx context.Context) (any, error) {
 
 // RevokeToken revokes a token at once.
 func (o operator) RevokeToken(ctx context.Context, name, who string) error {
-	err := o.d.state.RevokeToken(ctx, name, who)
+	tenant := ""
+	known, err := o.d.state.Tokens(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range known {
+		// The name of one tenant's token is nothing for another's table.
+		if t.Name == name && t.Tenant != state.AllTenants {
+			tenant = t.Tenant
+		}
+	}
+	err = o.d.state.RevokeToken(ctx, name, who)
 	if err == nil {
-		o.d.audit(deed{operation: "revoke token", via: who, target: name, result: "success"})
+		o.d.audit(deed{tenant: tenant, operation: "revoke token", via: who, target: name, result: "success"})
 	}
 	if errors.Is(err, state.ErrNotFound) {
 		return fmt.Errorf("token %q %w", name, console.ErrNoSuch)

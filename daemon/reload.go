@@ -44,8 +44,9 @@ func (d *Daemon) Reload(ctx context.Context, who string) error {
 	d.mu.RLock()
 	old, oldRules := d.config, d.rules
 	d.mu.RUnlock()
-	if old.Data != next.Data || old.Listen != next.Listen || !reflect.DeepEqual(old.TLS, next.TLS) {
-		return errors.New("nothing was changed: data, listen and tls take effect with a restart only")
+	if old.Data != next.Data || old.Listen != next.Listen || !reflect.DeepEqual(old.TLS, next.TLS) ||
+		!reflect.DeepEqual(old.Retention, next.Retention) || old.Disk != next.Disk || old.Query.Memory != next.Query.Memory {
+		return errors.New("nothing was changed: data, listen, tls, retention, disk and query.memory take effect with a restart only")
 	}
 	keepBroken(old, next, problems)
 	rules, err := d.loadRules(next)

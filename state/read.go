@@ -171,7 +171,7 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter) ([]glassward.In
 		created, err1 := strconv.ParseInt(c[0], 10, 64)
 		number, err2 := strconv.ParseInt(c[1], 10, 64)
 		if err := errors.Join(err1, err2); err != nil {
-			return nil, "", fmt.Errorf("cursor %q: %w", f.After, err)
+			return nil, "", fmt.Errorf("%w: %q", ErrCursor, f.After)
 		}
 		w.add("(i.created < ? OR i.created = ? AND (i.tenant > ? OR i.tenant = ? AND i.number < ?))", created, created, c[2], c[2], number)
 	}
@@ -199,7 +199,7 @@ func (s *Store) skip(n *int) func(error) {
 func parseCursor(text string, parts int) ([]string, error) {
 	c := strings.SplitN(text, ":", parts)
 	if len(c) != parts {
-		return nil, fmt.Errorf("cursor %q is not one that a page gave", text)
+		return nil, fmt.Errorf("%w: %q", ErrCursor, text)
 	}
 	return c, nil
 }
@@ -334,7 +334,7 @@ func (s *Store) Alerts(ctx context.Context, f AlertFilter) ([]glassward.Alert, s
 		}
 		started, err := strconv.ParseInt(c[0], 10, 64)
 		if err != nil {
-			return nil, "", fmt.Errorf("cursor %q: %w", f.After, err)
+			return nil, "", fmt.Errorf("%w: %q", ErrCursor, f.After)
 		}
 		w.add("(started < ? OR started = ? AND id < ?)", started, started, c[1])
 	}

@@ -44,6 +44,8 @@ var (
 	// ErrFull: the disk is full. Nothing of the transaction was kept, and it can be
 	// done again.
 	ErrFull = errors.New("the disk is full")
+	// ErrCursor: the cursor is not one that a page gave.
+	ErrCursor = errors.New("this is no cursor of a page")
 	// ErrNotFound: there is no such thing.
 	ErrNotFound = errors.New("not found")
 
