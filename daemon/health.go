@@ -126,13 +126,29 @@ func (w *workspace) ruleHealth(o rule.Outcome) incident.Health {
 
 // trouble makes an alarm of what stands between the courier and a receiver. It
 // goes to other groups: the one concerned may not hear it.
+//
+// It never makes an alarm of an alarm about itself: a health notice that nobody
+// takes would owe the next one, for ever. Such a one is logged, as the courier
+// has done already, and status shows it.
 func (d *Daemon) trouble(t notify.Trouble) {
 	ctx := context.Background()
+	groups := d.otherGroups(t.Tenant, t.Group)
+	about := t.Notice.Kind == "health" && (t.Kind == notify.RefusedNotice || t.Kind == notify.Unrouted)
+	if about || !d.heard(groups) {
+		return
+	}
 	d.tell(ctx, t.Tenant, incident.Health{
 		Cause: string(t.Kind), Subject: t.Receiver + t.Group, Title: t.String(), Severity: glassward.High,
 		Detail: t.String() + "\nglassward notify test " + t.Group + " tries every receiver of the group.",
-		Since:  t.Since, Over: t.Over, Groups: d.otherGroups(t.Tenant, t.Group),
+		Since:  t.Since, Over: t.Over, Groups: groups,
 	})
+}
+
+// heard says whether anybody is in one of the groups.
+func (d *Daemon) heard(groups []string) bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return slices.ContainsFunc(groups, func(g string) bool { return len(d.config.Receivers(g)) > 0 })
 }
 
 // otherGroups gives the groups that may hear of a tenant's affairs, but one: its
