@@ -89,6 +89,17 @@ type Tenant struct {
 	ActionGroups []string `yaml:"actionGroups" json:"actionGroups,omitempty" jsonschema:"description=Names of the action groups that are told"`
 	Folders      []Folder `yaml:"folders" json:"folders,omitempty" jsonschema:"description=Folders whose new and growing files are taken in"`
 
+	// Cloud is one of entra.CloudNames; empty means public.
+	Cloud     string     `yaml:"cloud" json:"cloud,omitempty" jsonschema:"enum=public,enum=gcc,enum=usgov,enum=usgov-dod,enum=china,default=public"`
+	Endpoints *Endpoints `yaml:"endpoints" json:"endpoints,omitempty" jsonschema:"description=Addresses that replace those of the cloud"`
+	// Application is how we sign in to the tenant; the roads that need it say so.
+	Application *Application `yaml:"application" json:"application,omitempty"`
+	Sources     Sources      `yaml:"sources" json:"sources,omitempty" jsonschema:"description=The roads by which records come by themselves"`
+	Pulse       *Pulse       `yaml:"pulse" json:"pulse,omitempty"`
+	// Keep is what is stored: all, or protected-only.
+	Keep             string            `yaml:"keep" json:"keep,omitempty" jsonschema:"enum=all,enum=protected-only,default=all,description=protected-only stores nothing about anybody but the emergency accounts and what protects them"`
+	ProtectedObjects []ProtectedObject `yaml:"protectedObjects" json:"protectedObjects,omitempty" jsonschema:"description=Groups, units, policies that protect the accounts, by object id"`
+
 	File string `yaml:"-" json:"-"`
 }
 
@@ -339,6 +350,11 @@ func (c *Config) loadTenants() []Problem {
 		ids[t.ID], names[strings.ToLower(t.Name)] = file, file
 		c.Each = append(c.Each, *t)
 	}
+	for _, p := range sharedCredentials(c.Each) {
+		p.Tenant = strings.TrimSuffix(filepath.Base(p.File), filepath.Ext(p.File))
+		c.Each = slices.DeleteFunc(c.Each, func(t Tenant) bool { return t.File == p.File })
+		list = append(list, p)
+	}
 	return list
 }
 
@@ -434,6 +450,11 @@ func (c *Config) loadTenant(file string) (*Tenant, []Problem) {
 			}
 		}
 	}
+	has := func(path string) bool {
+		line, _ := place(text, path)
+		return line > 0
+	}
+	t.checkSources(filepath.Dir(c.File), has, at, warn)
 	return &t, list
 }
 
