@@ -28,6 +28,9 @@ type Options struct {
 	// may commit a health notice and Wake the courier, but must not wait for a
 	// delivery. It may be called by several receivers at once.
 	Trouble func(Trouble)
+	// Delivered is told of each notice that a receiver took, and when; nil for
+	// nobody. It must not wait.
+	Delivered func(Job, time.Time)
 	// Link gives the address of a notice's incident, Rule what is known of a rule
 	// by its id. Either may be nil.
 	Link func(glassward.Notice) string
@@ -345,6 +348,9 @@ func (c *Courier) attempt(sending context.Context, j Job) {
 	c.mu.Unlock()
 	if s.Status == glassward.Pending {
 		c.Wake() // the loop sets its timer anew
+	}
+	if settled && out.Verdict == Accepted && c.o.Delivered != nil {
+		c.o.Delivered(j, now)
 	}
 	if settled && (!stopped || out.Verdict == Accepted) {
 		c.judge(sending, j, out, now)

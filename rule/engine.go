@@ -538,6 +538,9 @@ func (e *Engine) show(j *judge) {
 	if j.broken != nil {
 		s.Err = j.broken
 	}
+	if j.program != nil {
+		s.Tables = j.program.Tables
+	}
 	if j.works() {
 		if j.nrt {
 			s.JudgedTo = j.state.seq

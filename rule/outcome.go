@@ -117,6 +117,8 @@ type State struct {
 	// Origin is "shipped" or the rule's file.
 	Origin  string
 	Enabled bool
+	// Tables are those that the rule's query reads.
+	Tables []string
 	// Err is why the rule does not work at present, nil if it does; Since when.
 	Err   error
 	Since time.Time
