@@ -3,9 +3,10 @@ package glassward
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
+
+	"glassward/internal/private"
 )
 
 // A Secret is a reference to a secret, never the secret: "env:NAME" or
@@ -15,11 +16,13 @@ type Secret string
 
 // ErrSecretExposed is wrapped by Reveal's error when a secret's file can be
 // read by others than its owner.
-var ErrSecretExposed = errors.New("secret file can be read by others")
+var ErrSecretExposed = private.ErrExposed
 
-// Reveal reads the secret. A file must belong to nobody else's eyes: mode bits
-// for group and others have to be off. One trailing newline is removed. The
-// error names the reference and the cure and never the value.
+// Reveal reads the secret. A file must be for nobody else's eyes: on Unix the
+// mode bits for group and others have to be off, on Windows the access list
+// names nobody but its owner, the system and the administrators. One trailing
+// newline is removed. The error names the reference and the cure and never the
+// value.
 func (s Secret) Reveal() (string, error) {
 	scheme, rest, ok := strings.Cut(string(s), ":")
 	switch {
@@ -32,12 +35,8 @@ func (s Secret) Reveal() (string, error) {
 		}
 		return v, nil
 	case scheme == "file":
-		info, err := os.Stat(rest)
-		if err != nil {
+		if err := private.Check(rest); err != nil {
 			return "", fmt.Errorf("secret file:%s: %w", rest, err)
-		}
-		if info.Mode().Perm()&fs.FileMode(0o077) != 0 {
-			return "", fmt.Errorf("secret file:%s: %w (mode %04o): chmod 600 it", rest, ErrSecretExposed, info.Mode().Perm())
 		}
 		b, err := os.ReadFile(rest)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"glassward/internal/fault"
+	"glassward/internal/private"
 )
 
 // Compact copies the store into a new file, without the space that removed
@@ -62,7 +63,7 @@ func (s *Store) copyOver(ctx context.Context) error {
 	if err := fault.Point("logstore.compact.copied"); err != nil {
 		return err
 	}
-	if err := syncFile(s.compactPath()); err != nil {
+	if err := private.Sync(s.compactPath()); err != nil {
 		return fmt.Errorf("compact: %w", err)
 	}
 	if err := fault.Point("logstore.compact.synced"); err != nil {
@@ -74,7 +75,7 @@ func (s *Store) copyOver(ctx context.Context) error {
 	if err := fault.Point("logstore.compact.renamed"); err != nil {
 		return err
 	}
-	if err := syncDir(s.dir); err != nil {
+	if err := private.SyncDir(s.dir); err != nil {
 		return fmt.Errorf("compact: %w", err)
 	}
 	return fault.Point("logstore.compact.done")
@@ -140,14 +141,4 @@ func (s *Store) reopen(seq int64) (err error) {
 	}
 	s.intake.seq = seq
 	return nil
-}
-
-// syncFile makes a file's content durable.
-func syncFile(path string) (err error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return f.Sync()
 }

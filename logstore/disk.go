@@ -1,9 +1,6 @@
 package logstore
 
-import (
-	"fmt"
-	"syscall"
-)
+import "fmt"
 
 // A DiskLowError says that intake pauses because the disk is nearly full. It
 // goes on by itself when there is space again; nothing was dropped.
@@ -26,16 +23,6 @@ func size(n int64) string {
 		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 	}
 	return fmt.Sprintf("%d bytes", n)
-}
-
-// diskSpace asks the operating system for the bytes that an ordinary user may
-// still write, and for all.
-func diskSpace(dir string) (free, total int64, err error) {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		return 0, 0, fmt.Errorf("ask for the free space of %s: %w", dir, err)
-	}
-	return int64(st.Bavail) * st.Bsize, int64(st.Blocks) * st.Bsize, nil
 }
 
 // DiskLow gives a *DiskLowError while intake pauses for want of space, else

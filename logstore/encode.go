@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"syscall"
 	"unicode/utf8"
 	"unsafe"
 
@@ -288,7 +287,7 @@ func (a *arena) reset() { a.used = 0 }
 
 // enlarge makes the arena hold at least n bytes; it must be empty.
 func (a *arena) enlarge(n int) error {
-	memory, err := syscall.Mmap(-1, 0, max(n, arenaSize), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	memory, err := allocate(max(n, arenaSize))
 	if err != nil {
 		return fmt.Errorf("memory for %d bytes of texts: %w", n, err)
 	}
@@ -305,8 +304,8 @@ func (a *arena) copy(s string) unsafe.Pointer {
 
 func (a *arena) close() {
 	if a.memory != nil {
-		// An unmapping that fails leaves memory behind, nothing worse.
-		_ = syscall.Munmap(a.memory)
+		// A failure leaves memory behind, nothing worse.
+		_ = free(a.memory)
 		a.memory = nil
 	}
 }

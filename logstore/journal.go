@@ -6,7 +6,6 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
-	"syscall"
 
 	"glassward/internal/fault"
 )
@@ -36,7 +35,7 @@ const (
 
 // openJournal opens the journal, or makes one that says 0.
 func openJournal(path string) (*journal, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_DSYNC, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|flushed, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the commit journal: %w", err)
 	}

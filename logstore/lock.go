@@ -1,13 +1,11 @@
 package logstore
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // A LockedError says that another process has the store open: the daemon,
@@ -35,9 +33,9 @@ func takeLock(path string) (*lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the log store: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if ours, err := tryLock(f); !ours {
 		defer f.Close()
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
+		if err != nil {
 			return nil, fmt.Errorf("open the log store: lock %s: %w", path, err)
 		}
 		text, _ := io.ReadAll(io.LimitReader(f, 32))

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"glassward/internal/fault"
+	"glassward/internal/private"
 )
 
 // Recovery says what Open found. The zero value: everything was whole.
@@ -134,7 +135,7 @@ func (s *Store) giveUp() (bool, error) {
 		s.recovery.Aside = append(s.recovery.Aside, aside)
 		s.recovery.Lost = true
 		s.options.Log.Error("a file that the engine cannot read is put aside", "file", path, "kept as", aside)
-		return true, syncDir(s.dir)
+		return true, private.SyncDir(s.dir)
 	}
 	return false, nil
 }
@@ -240,7 +241,7 @@ func copyFile(from, to string) (err error) {
 	if err := out.Sync(); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(to))
+	return private.SyncDir(filepath.Dir(to))
 }
 
 // truncate cuts a file and makes that durable.
@@ -254,14 +255,4 @@ func truncate(path string, size int64) (err error) {
 		return err
 	}
 	return f.Sync()
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) (err error) {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	return d.Sync()
 }

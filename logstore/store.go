@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"glassward"
+	"glassward/internal/private"
 	"glassward/schema"
 )
 
@@ -142,15 +143,11 @@ func (o *Options) fill() {
 
 // makeDir makes the workspace's folder, for nobody's eyes but the owner's.
 func makeDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := private.MkdirAll(dir); err != nil {
 		return fmt.Errorf("open the log store: %w", err)
 	}
-	info, err := os.Stat(dir)
-	if err != nil {
-		return fmt.Errorf("open the log store: %w", err)
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return fmt.Errorf("open the log store: folder %s can be read by others (mode %04o): chmod 700 it", dir, mode)
+	if err := private.Check(dir); err != nil {
+		return fmt.Errorf("open the log store: folder %s: %w", dir, err)
 	}
 	return nil
 }

@@ -1,10 +1,8 @@
 package state
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"syscall"
 )
 
 // lockFolder takes the lock that keeps a second process out: two writers would
@@ -15,12 +13,12 @@ func lockFolder(name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if ours, err := tryLock(f); !ours {
 		f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w: talk to that one, or stop it first", ErrLocked)
+		if err != nil {
+			return nil, fmt.Errorf("lock %s: %w", name, err)
 		}
-		return nil, fmt.Errorf("lock %s: %w", name, err)
+		return nil, fmt.Errorf("%w: talk to that one, or stop it first", ErrLocked)
 	}
 	return f, nil
 }

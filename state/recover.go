@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"glassward/internal/fault"
+	"glassward/internal/private"
 )
 
 // keepLog copies a write-ahead log that a crash left, before SQLite recovers
@@ -207,7 +208,7 @@ func copyFile(from, to string) error {
 	if err := copyContent(from, to); err != nil {
 		return err
 	}
-	return syncPath(filepath.Dir(to))
+	return private.Sync(filepath.Dir(to))
 }
 
 func copyContent(from, to string) error {

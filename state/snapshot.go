@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"glassward/internal/fault"
+	"glassward/internal/private"
 )
 
 // Snapshot writes a whole and consistent copy of the store to a file that must
@@ -52,7 +53,7 @@ func (s *Store) Snapshot(ctx context.Context, file string) (err error) {
 	if err := os.Chmod(part, 0o600); err != nil {
 		return err
 	}
-	if err := syncPath(part); err != nil {
+	if err := private.Sync(part); err != nil {
 		return err
 	}
 	if err := fault.Point("state.snapshot.before"); err != nil {
@@ -64,14 +65,5 @@ func (s *Store) Snapshot(ctx context.Context, file string) (err error) {
 	if err := fault.Point("state.snapshot.after"); err != nil {
 		return err
 	}
-	return syncPath(filepath.Dir(file))
-}
-
-// syncPath flushes a file or a folder.
-func syncPath(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return private.Sync(filepath.Dir(file))
 }

@@ -17,6 +17,7 @@ import (
 	"glassward"
 	"glassward/incident"
 	"glassward/internal/fault"
+	"glassward/internal/private"
 	"glassward/notify"
 
 	"github.com/pressly/goose/v3"
@@ -108,7 +109,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open control store: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := private.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("open control store: %w", err)
 	}
 	if o.Damaged == nil {
@@ -158,7 +159,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	// The names of new files are as durable as what will be acknowledged in them.
-	if err := syncPath(dir); err != nil {
+	if err := private.Sync(dir); err != nil {
 		return nil, err
 	}
 	background, stop := context.WithCancel(context.Background())

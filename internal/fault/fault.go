@@ -20,7 +20,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 )
 
 // Variable is the environment variable that arms a point.
@@ -88,9 +87,9 @@ func (t *trap) spring() error {
 		return nil
 	}
 	if t.act == kill {
-		// SIGKILL cannot be caught, and it may arrive a moment after the call
-		// returns: this goroutine must not go on meanwhile.
-		if err := syscall.Kill(syscall.Getpid(), syscall.SIGKILL); err != nil {
+		// It cannot be caught, and it may come a moment after the call returns: this
+		// goroutine must not go on meanwhile.
+		if err := die(); err != nil {
 			panic(fmt.Sprintf("fault: %s: cannot kill the process: %v", t.name, err))
 		}
 		select {}
