@@ -21,6 +21,9 @@ func (e *engine) identify(b *binding, rec *glassward.Record) (reason string) {
 		// In the form of Log Analytics TenantId is the workspace.
 		tenant = e.knownText(0, wkTenantID)
 	}
+	if tenant == "" && b.shape == Management {
+		tenant = e.knownText(0, wkOrganizationID)
+	}
 	resource := ""
 	if b.shape == Diagnostic || b.shape == Columns {
 		resource = resourceTenant(e.knownText(0, wkResourceID))
@@ -40,6 +43,9 @@ func (e *engine) identify(b *binding, rec *glassward.Record) (reason string) {
 		if want != "" && !strings.EqualFold(tenant, want) {
 			return "the record names the tenant " + strconv.Quote(shorten(tenant, 64)) + " and this source may give only records of " + want
 		}
+	}
+	if b.shape == Management && rec.Tenant != "" && b.resourceID >= 0 && rec.Values[b.resourceID].Str == "" {
+		rec.Values[b.resourceID] = glassward.String("/tenants/" + rec.Tenant + "/providers/Microsoft.aadiam")
 	}
 	if want != "" && b.shape == Graph {
 		// Graph's entities do not say whose they are; the source does.
@@ -77,6 +83,13 @@ func resourceTenant(id string) string {
 func (e *engine) id(b *binding, rec *glassward.Record, noTime bool) (id glassward.RecordID) {
 	h := append(e.hashBuf[:0], rec.Table...)
 	h = append(h, 0)
+	if b.shape == Management && b.only {
+		// The Management Activity API has ids of its own, which may look like those
+		// of the other roads, and tells less of an event: its record stands beside
+		// that of another road and never replaces it. OfficeActivity has only this
+		// space of ids.
+		h = append(h, "\x00management\x00"...)
+	}
 	if rec.EntraID != "" {
 		for _, alternative := range b.identity {
 			if rec.Values[alternative[0]].Str == "" {

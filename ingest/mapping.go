@@ -45,6 +45,9 @@ const (
 	asIs transform = iota
 	toLevel
 	toUpper
+	toAddress
+	toPlainName
+	toOutcome
 )
 
 // section is one "map" of the file.
@@ -54,6 +57,8 @@ type section struct {
 	lines  []mapLine
 	extra  []source
 	drop   []source
+	// only says that a property goes to a column that a line names and to no other.
+	only bool
 }
 
 type mapLine struct {
@@ -64,6 +69,7 @@ type mapLine struct {
 	hasConst  bool
 	transform transform
 	hasTrans  bool
+	derived   derivation
 }
 
 type mapping struct {
@@ -133,6 +139,9 @@ func (m *mapping) parseLine(line string) error {
 	}
 	sec := &m.sections[len(m.sections)-1]
 	switch words[0] {
+	case "only":
+		sec.only = true
+		return nil
 	case "extra", "drop":
 		for _, w := range words[1:] {
 			s, err := parseSource(w)
@@ -148,7 +157,7 @@ func (m *mapping) parseLine(line string) error {
 		return nil
 	}
 	if len(words) < 2 {
-		return fmt.Errorf("%s needs <-, = or |= after it", words[0])
+		return fmt.Errorf("%s needs <-, =, := or |= after it", words[0])
 	}
 	l := mapLine{column: words[0]}
 	_, rest, _ := strings.Cut(line, words[1])
@@ -175,12 +184,22 @@ func (m *mapping) parseLine(line string) error {
 			l.transform = toLevel
 		case "upper":
 			l.transform = toUpper
+		case "address":
+			l.transform = toAddress
+		case "plainName":
+			l.transform = toPlainName
+		case "outcome":
+			l.transform = toOutcome
 		case "none":
 		default:
-			return fmt.Errorf("%s: there is no function %q: use level, upper or none", l.column, rest)
+			return fmt.Errorf("%s: there is no function %q: use level, upper, address, plainName, outcome or none", l.column, rest)
+		}
+	case ":=":
+		if l.derived = derived(rest); l.derived == nil {
+			return fmt.Errorf("%s: there is no derivation %q", l.column, rest)
 		}
 	default:
-		return fmt.Errorf("%s: %q must be <-, = or |=", l.column, words[1])
+		return fmt.Errorf("%s: %q must be <-, =, := or |=", l.column, words[1])
 	}
 	sec.lines = append(sec.lines, l)
 	for _, t := range sec.tables {
@@ -282,7 +301,9 @@ type tableMap struct {
 	// direct says for each level which column a property goes to.
 	direct [2]map[string]target
 	// fallbacks are tried in order where a column got nothing directly.
-	fallbacks  []fallback
+	fallbacks []fallback
+	// derived fills columns that got nothing from one property.
+	derived    []columnDerivation
 	transforms []transform
 	// plain marks the columns that take a text as it is.
 	plain []bool
@@ -294,6 +315,16 @@ type tableMap struct {
 	time       int
 	tenant     int // -1 if the table has no column of the Entra tenant
 	resourceID int // -1 likewise
+	// only says that properties go to columns that a line names and to no others.
+	only bool
+	// unfilled are the columns that no record of the shape can fill; nil where any
+	// may be.
+	unfilled []string
+}
+
+type columnDerivation struct {
+	column int
+	derive derivation
 }
 
 // A target is where a property goes: a column, toExtra or toNowhere. Of two
@@ -360,10 +391,13 @@ func (m *mapping) compile(shape Shape, t *schema.Table) *tableMap {
 	}
 	var extra, drop []source
 	order := []int{}
+	only := false
+	filled := make([]bool, len(t.Columns))
 	for _, sec := range m.sections {
 		if sec.shape != shape || sec.tables != nil && !slices.Contains(sec.tables, t.Name) {
 			continue
 		}
+		only = only || sec.only
 		extra = append(extra, sec.extra...)
 		drop = append(drop, sec.drop...)
 		for _, l := range sec.lines {
@@ -383,6 +417,10 @@ func (m *mapping) compile(shape Shape, t *schema.Table) *tableMap {
 			if l.hasTrans {
 				tm.transforms[i] = l.transform
 			}
+			if l.derived != nil {
+				tm.derived = append(tm.derived, columnDerivation{i, l.derived})
+			}
+			filled[i] = filled[i] || l.listed && len(l.sources) > 0 || l.hasConst || l.derived != nil
 		}
 	}
 
@@ -404,7 +442,7 @@ func (m *mapping) compile(shape Shape, t *schema.Table) *tableMap {
 		}
 	}
 	for i, c := range t.Columns {
-		if listed[i] {
+		if listed[i] || only {
 			continue
 		}
 		key := strings.ToLower(c.Name)
@@ -426,7 +464,7 @@ func (m *mapping) compile(shape Shape, t *schema.Table) *tableMap {
 	// A column whose name another column lists still gets what has its name.
 	for i, c := range t.Columns {
 		s := source{key: strings.ToLower(c.Name)}
-		if to := tm.direct[0][s.key].column; !listed[i] && to >= 0 && int(to) != i {
+		if to := tm.direct[0][s.key].column; !only && !listed[i] && to >= 0 && int(to) != i {
 			tm.fallbacks = append(tm.fallbacks, fallback{i, s})
 		}
 	}
@@ -444,6 +482,14 @@ func (m *mapping) compile(shape Shape, t *schema.Table) *tableMap {
 			tm.direct[s.level][s.key] = target{column: toNowhere}
 		}
 	}
+	if tm.only = only; only {
+		for i, c := range t.Columns {
+			// Columns of Azure's own accounts are filled by no road.
+			if !filled[i] && c.Name != "Type" && c.Name != "TenantId" && c.Name[0] != '_' && i != tm.tenant && i != tm.resourceID {
+				tm.unfilled = append(tm.unfilled, c.Name)
+			}
+		}
+	}
 	tm.plain = make([]bool, len(t.Columns))
 	for i, c := range t.Columns {
 		tm.plain[i] = c.Type == value.String && !c.JSON && tm.transforms[i] == asIs
@@ -457,6 +503,18 @@ func (m *mapping) compile(shape Shape, t *schema.Table) *tableMap {
 		tm.identity = append(tm.identity, parts)
 	}
 	return tm
+}
+
+// Unfilled names the columns of a table that records of a shape can never fill:
+// what they would say is missing there, not empty. It is nil where any column may
+// be filled, or where there is no such table.
+func Unfilled(shape Shape, table string) []string {
+	m := builtinMapping()
+	t := m.tables[strings.ToLower(table)]
+	if t == nil || shape == UnknownShape || shape >= shapeCount {
+		return nil
+	}
+	return slices.Clone(m.forTable(shape, t).unfilled)
 }
 
 // constant gives a constant of the mapping as a cell.

@@ -31,7 +31,7 @@ func (e *engine) recognise() (shape Shape, table *schema.Table, reason string) {
 	case Activity:
 		table = e.m.tables["azureactivity"]
 	case Management:
-		table = e.m.tables["officeactivity"]
+		table = e.m.tables[e.managementTable()]
 	case Graph:
 		table = e.graphTable()
 	case Columns:

@@ -67,6 +67,14 @@ func (e *engine) record(batch *Batch) (rec glassward.Record, shape Shape, reason
 			e.fallback(b, values, fb)
 		}
 	}
+	for _, dc := range b.derived {
+		if e.ranks[dc.column] == noRank {
+			if text := dc.derive(e); text != "" {
+				values[dc.column] = glassward.String(text)
+				e.ranks[dc.column] = noRank - 1
+			}
+		}
+	}
 
 	rec.Table = table.Name
 	rec.Values = values
@@ -163,11 +171,18 @@ func (e *engine) fallback(b *binding, values []glassward.Value, fb fallback) {
 				return
 			}
 			en = entry{key: en.key, val: normal, kind: kObject}
+			if normal[0] == '[' {
+				en.kind = kArray
+			}
 		}
-		if en.kind != kObject {
-			return
+		var raw string
+		var ok bool
+		switch en.kind {
+		case kObject:
+			raw, ok = member(en.val, step)
+		case kArray:
+			raw, ok = item(en.val, step)
 		}
-		raw, ok := member(en.val, step)
 		if !ok {
 			return
 		}
@@ -181,6 +196,24 @@ func (e *engine) fallback(b *binding, values []glassward.Value, fb fallback) {
 		e.ranks[fb.column] = noRank - 1
 		e.sources[fb.column] = int32(at)
 	}
+}
+
+// item gives the first object of an array that step "NAME=TEXT" describes.
+func item(arr, step string) (string, bool) {
+	name, text, ok := strings.Cut(step, "=")
+	if !ok {
+		return "", false
+	}
+	out, found := "", false
+	eachElement(arr, func(value string) {
+		if found || value[0] != '{' {
+			return
+		}
+		if raw, ok := member(value, name); ok && raw[0] == '"' && strings.EqualFold(plainKey(raw[1:len(raw)-1]), text) {
+			out, found = value, true
+		}
+	})
+	return out, found
 }
 
 // rawEntry makes an entry of a raw JSON value that the scanner has found valid.
@@ -254,6 +287,12 @@ func (e *engine) convert(b *binding, column int, en *entry) (glassward.Value, bo
 			text = level(text)
 		case toUpper:
 			text = strings.ToUpper(text)
+		case toAddress:
+			text = address(text)
+		case toPlainName:
+			text = plainName(text)
+		case toOutcome:
+			text = outcome(text)
 		}
 		return glassward.String(text), true
 
