@@ -189,6 +189,12 @@ func (c Close) apply(st *step, inc *glassward.Incident) error {
 	if err := bounded(c.Comment); err != nil {
 		return err
 	}
+	st.close(inc, c)
+	return nil
+}
+
+// close closes the incident as the command says and tells whoever was told of it.
+func (st *step) close(inc *glassward.Incident, c Close) {
 	inc.Status = glassward.StatusClosed
 	inc.Classification, inc.Reason, inc.Comment = c.Classification, c.Reason, c.Comment
 	inc.Closed = st.now
@@ -209,7 +215,6 @@ func (c Close) apply(st *step, inc *glassward.Incident) error {
 	}
 	a := glassward.Alert{Severity: inc.Severity}
 	st.owe(inc.Number, a, "closed", []string{st.now.Format(time.RFC3339Nano)}, groups, fmt.Sprintf("incident %d was closed by %s as %s", inc.Number, c.By, what))
-	return nil
 }
 
 func bounded(text string) error {

@@ -34,6 +34,10 @@ type Health struct {
 	// Over says that the fault is gone. The incident stays open and says so. Since
 	// need not be known any more.
 	Over bool
+	// Closes says that the incident is closed by the fault's being over: it shows
+	// no success of anybody and no change of what protects an account, so nobody
+	// has to review it. Whoever was told of it is told that, too.
+	Closes bool
 }
 
 // Change gives the alert that the fault is. The tenant is empty for what
@@ -42,7 +46,7 @@ func (h Health) Change(tenant string, now time.Time) AlertChange {
 	group := h.Cause + " " + h.Subject
 	since := h.Since.UTC()
 	return AlertChange{
-		Withdrawn: h.Over,
+		Withdrawn: h.Over, Closes: h.Over && h.Closes,
 		Alert: glassward.Alert{
 			ID:     AlertID(tenant, HealthRule, group, since.Format(time.RFC3339Nano)),
 			Tenant: tenant, RuleID: HealthRule, RuleName: "Glassward health", RuleVersion: "1", Group: group,

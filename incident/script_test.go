@@ -31,7 +31,7 @@ var update = flag.Bool("update", false, "write what the scripts give into them")
 //	alert NAME key=value…           an alert; keys: rule, severity, start, end, received, records, account,
 //	                                user, ip, app, group, rows, and detail.NAME; flags late, noincident
 //	withdraw NAME                   later data took the alert's result away
-//	health CAUSE SUBJECT [over [forgotten]]
+//	health CAUSE SUBJECT [over [forgotten|closes]]
 //	                                a fault of our own, since the time that it is; over, and nobody
 //	                                knows any more since when
 //	ack|assign|comment|close N …    commands; by=, etag=
@@ -157,6 +157,7 @@ func (s *script) run(words []string) error {
 			h = incident.Health{Cause: plain[0], Subject: plain[1], Title: plain[0] + ": " + plain[1], Severity: glassward.Medium, Since: s.now}
 		}
 		h.Over = len(plain) > 2 && plain[2] == "over"
+		h.Closes = h.Over && len(plain) > 3 && plain[3] == "closes"
 		if len(plain) > 3 && plain[3] == "forgotten" {
 			h.Since, h.Title = s.now, plain[0]+" works again"
 		}

@@ -116,8 +116,9 @@ type AlertChange struct {
 	// Alert.Records.
 	NewRecords []glassward.RecordID
 	// Withdrawn says that later data took the result away. The alert is marked
-	// as unconfirmed and nothing is closed.
-	Withdrawn bool
+	// as unconfirmed and nothing is closed, unless it is a fault of our own that
+	// Closes its incident.
+	Withdrawn, Closes bool
 }
 
 func (AlertChange) event() {}
@@ -154,7 +155,7 @@ func (st *step) judge(e AlertChange) {
 	case e.Withdrawn && known && prev.Unconfirmed:
 		return
 	case e.Withdrawn && e.Alert.RuleID == HealthRule:
-		st.over(e.Alert, prev, known)
+		st.over(e.Alert, prev, known, e.Closes)
 		return
 	case e.Withdrawn:
 		if known {
@@ -300,7 +301,7 @@ func (st *step) withdraw(a glassward.Alert) {
 // over notes that a fault of our own is gone: in the incident that holds its
 // alert, or, where the caller cannot say any more when it began, in the open one
 // of the same cause and subject.
-func (st *step) over(a, prev glassward.Alert, known bool) {
+func (st *step) over(a, prev glassward.Alert, known, closes bool) {
 	var home glassward.Incident
 	text := a.Title
 	if known {
@@ -327,6 +328,9 @@ func (st *step) over(a, prev glassward.Alert, known bool) {
 		return
 	}
 	st.note(&home, glassward.TimelineEntry{Time: st.now, Kind: "unconfirmed", Text: text, Alert: prev.ID})
+	if closes && home.Status != glassward.StatusClosed && slices.Equal(home.RuleIDs, []string{HealthRule}) {
+		st.close(&home, Close{Target: Target{By: "Glassward"}, Classification: glassward.Undetermined, Comment: text})
+	}
 	st.put(home)
 }
 
