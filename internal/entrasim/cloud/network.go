@@ -1,0 +1,278 @@
+package cloud
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Endpoints say where the services stand.
+type Endpoints struct {
+	// Roots without a slash at the end. All but ManagedIdentity are https.
+	Authority, Graph, Activity, ResourceManager, LogAnalytics, ManagedIdentity string
+	// Hubs are the Event Hubs namespaces, host and port, by tenant id.
+	Hubs map[string]string
+	// CA is the certificate, in PEM, by which the servers are known; empty
+	// where they are reached in memory.
+	CA []byte
+}
+
+// services are those that speak HTTP, with the host that each has in public.
+var services = []struct {
+	service Service
+	host    string
+}{
+	{Authority, "login.microsoftonline.com"},
+	{Graph, "graph.microsoft.com"},
+	{Activity, "manage.office.com"},
+	{ResourceManager, "management.azure.com"},
+	{LogAnalytics, "api.loganalytics.io"},
+	{Metadata, metadataHost},
+}
+
+const metadataHost = "169.254.169.254"
+
+func (e *Endpoints) set(s Service, root string) {
+	switch s {
+	case Authority:
+		e.Authority = root
+	case Graph:
+		e.Graph = root
+	case Activity:
+		e.Activity = root
+	case ResourceManager:
+		e.ResourceManager = root
+	case LogAnalytics:
+		e.LogAnalytics = root
+	case Metadata:
+		e.ManagedIdentity = root
+	}
+}
+
+// Listen opens the servers on the loopback, each on a port of its own, with TLS
+// under a certificate authority of their own. The metadata endpoint speaks
+// without TLS, as the real one does.
+func (c *Cloud) Listen() (Endpoints, error) {
+	ca, err := newAuthority(c.o.Now())
+	if err != nil {
+		return Endpoints{}, err
+	}
+	e := Endpoints{CA: ca.pem, Hubs: map[string]string{}}
+	for _, s := range services {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return Endpoints{}, fmt.Errorf("no port for %s: %w", s.service, err)
+		}
+		root := "http://" + ln.Addr().String()
+		if s.service != Metadata {
+			root = "https://" + ln.Addr().String()
+			ln = tls.NewListener(ln, ca.config.Clone())
+		}
+		e.set(s.service, root)
+		c.mu.Lock()
+		c.roots[root] = s.service
+		c.mu.Unlock()
+		c.serve(ln, c.handler(s.service))
+	}
+	for _, t := range c.order {
+		addr, err := t.hubs.listen(ca.config)
+		if err != nil {
+			return Endpoints{}, err
+		}
+		e.Hubs[t.world.Tenant().ID] = addr
+	}
+	return e, nil
+}
+
+// serve answers on a listener until the cloud is closed.
+func (c *Cloud) serve(ln net.Listener, h http.Handler) {
+	s := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
+	var done sync.WaitGroup
+	done.Go(func() { _ = s.Serve(ln) }) // ends with Close
+	c.onClose(func() { s.Close(); done.Wait() })
+}
+
+// Client gives a client that trusts the servers of [Cloud.Listen] and finds the
+// metadata endpoint among them.
+func (c *Cloud) Client(e Endpoints) *http.Client {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(e.CA)
+	var d net.Dialer
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if host, _, _ := net.SplitHostPort(addr); host == metadataHost {
+				addr = strings.TrimPrefix(e.ManagedIdentity, "http://")
+			}
+			return d.DialContext(ctx, network, addr)
+		},
+		MaxIdleConnsPerHost: 16,
+	}
+	c.onClose(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// Pipe opens the servers in memory, under the names that they have in public,
+// for tests in virtual time. The connections that the client makes carry no TLS,
+// though its addresses are https.
+func (c *Cloud) Pipe() (*http.Client, Endpoints) {
+	p := newPipe()
+	e := Endpoints{Hubs: map[string]string{}}
+	handlers := map[string]http.Handler{}
+	for _, s := range services {
+		root := "https://" + s.host
+		if s.service == Metadata {
+			root = "http://" + s.host
+		}
+		e.set(s.service, root)
+		handlers[s.host] = c.handler(s.service)
+	}
+	c.serve(p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := strings.ToLower(r.Host)
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		handlers[host].ServeHTTP(w, r)
+	}))
+	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		if handlers[strings.ToLower(host)] == nil {
+			return nil, &net.OpError{Op: "dial", Net: network, Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
+		}
+		return p.dial(ctx)
+	}
+	transport := &http.Transport{DialContext: dial, DialTLSContext: dial, MaxIdleConnsPerHost: 16}
+	c.onClose(transport.CloseIdleConnections)
+	for _, t := range c.order {
+		e.Hubs[t.world.Tenant().ID] = t.hubs.open()
+	}
+	return &http.Client{Transport: transport}, e
+}
+
+// DialHubs connects to an Event Hubs namespace in memory, without TLS; the
+// address is one of [Endpoints.Hubs] of [Cloud.Pipe].
+func (c *Cloud) DialHubs(ctx context.Context, network, addr string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range c.order {
+		if strings.EqualFold(host, t.hubs.namespace()) {
+			return t.hubs.dial(ctx)
+		}
+	}
+	return nil, &net.OpError{Op: "dial", Net: network, Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
+}
+
+// A pipe is a listener without sockets.
+type pipe struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+	name  net.Addr
+}
+
+func newPipe() *pipe {
+	return &pipe{conns: make(chan net.Conn), done: make(chan struct{}), name: pipeAddr("pipe")}
+}
+
+func (p *pipe) dial(ctx context.Context) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case p.conns <- server:
+		return client, nil
+	case <-p.done:
+		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: net.ErrClosed}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *pipe) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.conns:
+		return conn, nil
+	case <-p.done:
+		return nil, &net.OpError{Op: "accept", Net: "pipe", Err: net.ErrClosed}
+	}
+}
+
+func (p *pipe) Close() error {
+	p.once.Do(func() { close(p.done) })
+	return nil
+}
+
+func (p *pipe) Addr() net.Addr { return p.name }
+
+type pipeAddr string
+
+func (pipeAddr) Network() string  { return "pipe" }
+func (a pipeAddr) String() string { return string(a) }
+
+// issued is a certificate authority and what a server needs of it.
+type issued struct {
+	pem    []byte
+	config *tls.Config
+}
+
+// newAuthority makes a certificate authority and a certificate of it for the
+// loopback.
+func newAuthority(now time.Time) (*issued, error) {
+	key, leafKey := newKey(), newKey()
+	root := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Simulated cloud"},
+		// Real time, not the world's, is what TLS clients check.
+		NotBefore: earlier(now, time.Now()).Add(-24 * time.Hour), NotAfter: later(now, time.Now()).AddDate(1, 0, 0),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	rootDER, err := x509.CreateCertificate(rand.Reader, root, root, &key.PublicKey, key)
+	if err != nil {
+		return nil, err
+	}
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, NotBefore: root.NotBefore, NotAfter: root.NotAfter,
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, root, &leafKey.PublicKey, key)
+	if err != nil {
+		return nil, err
+	}
+	return &issued{
+		pem: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER}),
+		config: &tls.Config{
+			MinVersion:   tls.VersionTLS12,
+			Certificates: []tls.Certificate{{Certificate: [][]byte{leafDER, rootDER}, PrivateKey: leafKey}},
+		},
+	}, nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
