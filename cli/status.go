@@ -12,10 +12,12 @@ import (
 
 func (a *app) statusCommand() *cobra.Command {
 	var data, format string
+	var all bool
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show how the running daemon is", Args: args(cobra.NoArgs),
-		Long: `Shows each workspace with its newest records, what waits to be judged, rules that
-fail, and how each receiver is. Exit code 1 if something is wrong.`,
+		Long: `Shows each workspace with its newest records, how each road stands by which they
+come, how long they take, what waits to be judged, rules that fail, and how each
+receiver is. --all shows one line a tenant. Exit code 1 if something is wrong.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := need(data)
 			if err != nil {
@@ -28,10 +30,14 @@ fail, and how each receiver is. Exit code 1 if something is wrong.`,
 			if format == "json" {
 				return json.NewEncoder(a.Stdout).Encode(s)
 			}
+			if all {
+				return a.printBoard(s)
+			}
 			return a.printStatus(s)
 		},
 	}
 	cmd.Flags().StringVar(&data, "data", "data", "data folder of the daemon")
+	cmd.Flags().BoolVar(&all, "all", false, "one line a tenant")
 	outputFlag(cmd, &format, "table", "json")
 	return cmd
 }
@@ -64,6 +70,23 @@ func (a *app) printStatus(s daemon.Status) error {
 			}
 		} else {
 			fmt.Fprintln(a.Stdout, "  no records yet")
+		}
+		badRoads, err := a.printRoads(w.Roads)
+		if err != nil {
+			return err
+		}
+		wrong += badRoads
+		for i, x := range w.Way {
+			if i == 0 {
+				fmt.Fprint(a.Stdout, "  a record's way, p50 / p99:")
+			}
+			fmt.Fprintf(a.Stdout, " %s %s / %s", x.Step, seconds(x.P50), seconds(x.P99))
+			if i == len(w.Way)-1 {
+				fmt.Fprintln(a.Stdout)
+			}
+		}
+		if w.Keep != "" {
+			fmt.Fprintf(a.Stdout, "  keeps %s records\n", w.Keep)
 		}
 		works := 0
 		for _, r := range w.Rules {

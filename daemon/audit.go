@@ -2,21 +2,10 @@ package daemon
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"encoding/json"
 	"time"
 
 	"glassward"
-	"glassward/kql/value"
-	"glassward/schema"
 )
-
-// auditTable is where it is written who queried, acknowledged or changed.
-const auditTable = "GlasswardAudit"
-
-// own is the provenance of what Glassward writes itself.
-const own glassward.Provenance = "own"
 
 // A deed is one line of GlasswardAudit.
 type deed struct {
@@ -68,10 +57,6 @@ func (d *Daemon) endAudit() error {
 // keepAudit writes deeds until the channel is closed.
 func (d *Daemon) keepAudit() {
 	defer close(d.audited)
-	table, ok := schema.Lookup(auditTable)
-	if !ok {
-		panic("schema: there is no table " + auditTable)
-	}
 	for x := range d.deeds {
 		list := []deed{x}
 		for len(list) < deedsAtOnce && len(d.deeds) > 0 {
@@ -84,7 +69,7 @@ func (d *Daemon) keepAudit() {
 		for id, w := range d.workspaces {
 			for _, y := range list {
 				if y.tenant == "" || y.tenant == id {
-					batches[w] = append(batches[w], y.record(table))
+					batches[w] = append(batches[w], y.record())
 				}
 			}
 		}
@@ -98,23 +83,8 @@ func (d *Daemon) keepAudit() {
 }
 
 // record makes a deed a record of the table.
-func (x deed) record(table *schema.Table) glassward.Record {
-	at := x.at.UTC()
-	r := glassward.Record{Table: auditTable, Time: at, Received: at, Values: make([]glassward.Value, len(table.Columns)), Source: "glassward", Provenance: own}
-	_, _ = rand.Read(r.ID[:]) // never fails
-	r.EntraID = hex.EncodeToString(r.ID[:])
-	cells := map[string]string{
-		"Id": r.EntraID, "OperationName": x.operation, "Actor": x.actor, "Via": x.via,
-		"Target": x.target, "Detail": x.detail, "Result": x.result, "Type": auditTable,
-	}
-	for i, c := range table.Columns {
-		switch {
-		case c.Name == "TimeGenerated":
-			r.Values[i] = glassward.Long(int64(value.FromTime(at)))
-		case cells[c.Name] != "":
-			r.Values[i] = glassward.String(cells[c.Name])
-		}
-	}
-	r.Raw, _ = json.Marshal(cells) // a map of strings always marshals
-	return r
+func (x deed) record() glassward.Record {
+	return ownRecord(auditTable, x.at, map[string]any{
+		"OperationName": x.operation, "Actor": x.actor, "Via": x.via, "Target": x.target, "Detail": x.detail, "Result": x.result,
+	})
 }

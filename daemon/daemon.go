@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ import (
 	"glassward/config"
 	"glassward/console"
 	"glassward/incident"
+	"glassward/internal/private"
 	"glassward/notify"
 	"glassward/rule"
 	"glassward/state"
@@ -76,6 +78,8 @@ type Daemon struct {
 	former     map[string][]string   // action groups of tenants that reloads took away
 
 	started time.Time
+	turns   *turns
+	firsts  firsts
 	deeds   chan deed
 	audited chan struct{} // closed when the last deed is written
 	// auditing is held by who sends a deed; auditEnded says that deeds is closed.
@@ -97,6 +101,8 @@ type Daemon struct {
 
 const (
 	headerTimeout = 10 * time.Second
+	// idleTimeout is how long a connection may say nothing between two requests.
+	idleTimeout = 2 * time.Minute
 	// tickEvery is how often rules look whether a window is due.
 	tickEvery = 5 * time.Second
 	// stopWithin is how long requests under way may take when the daemon ends.
@@ -116,6 +122,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		return nil, fmt.Errorf("without authentication only loopback may be listened on, and %s is not: use tokens, or listen on 127.0.0.1", o.Config.Listen)
 	}
 	d := &Daemon{o: o, log: o.Log, now: o.Now, started: o.Now(), config: o.Config, problems: o.Problems, workspaces: map[string]*workspace{}, former: map[string][]string{},
+		turns: newTurns(runtime.GOMAXPROCS(0)),
 		deeds: make(chan deed, deedsWaiting), audited: make(chan struct{}), ready: make(chan struct{}), running: make(chan struct{})}
 	if d.o.Load == nil {
 		d.o.Load = func() (*config.Config, []config.Problem) { return config.Load(o.Config.File) }
@@ -149,7 +156,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		d.log.Warn("a receiver is not fit", "error", err)
 	}
 	d.courier, err = notify.New(notify.Options{
-		Outbox: d.state, Fleet: fleet, Fallback: d.groups, Trouble: d.trouble,
+		Outbox: d.state, Fleet: fleet, Fallback: d.groups, Trouble: d.trouble, Delivered: d.delivered,
 		Link: d.link, Rule: d.ruleFacts, Log: d.log,
 	})
 	if err != nil {
@@ -205,7 +212,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	defer stop(nil)
 	d.reload.Lock()
 	d.run = ctx
-	api := &http.Server{Handler: d.console, ReadHeaderTimeout: headerTimeout, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelWarn)}
+	api := &http.Server{Handler: d.console, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelWarn)}
 	local := controlServer(d.console)
 	d.serve(api, d.listen, stop)
 	d.serve(local, d.control, stop)
@@ -292,15 +299,11 @@ func closeListener(l net.Listener) func() error {
 // makeData makes the data folder for its owner alone, and refuses one that
 // others can enter.
 func makeData(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := private.MkdirAll(dir); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
-	info, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("the data folder %s can be entered by others (mode %04o): chmod 700 it", dir, info.Mode().Perm())
+	if err := private.Check(dir); err != nil {
+		return fmt.Errorf("the data folder %s: %w", dir, err)
 	}
 	return nil
 }
@@ -318,7 +321,7 @@ func linkKey(file string) ([]byte, error) {
 	if _, err := rand.Read(key); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(file, key, 0o600); err != nil {
+	if err := private.WriteFile(file, key); err != nil {
 		return nil, fmt.Errorf("write the key of links: %w", err)
 	}
 	return key, nil

@@ -8,10 +8,8 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"glassward"
-	"glassward/config"
 	"glassward/console"
 	"glassward/ingest"
 	"glassward/logstore"
@@ -60,7 +58,12 @@ func (g gateway) Ingest(ctx context.Context, tenant string, p console.Push, body
 		if len(b.Records) == 0 {
 			return nil
 		}
-		c, err := w.append(ctx, b.Records, nil)
+		done, err := g.d.turns.take(ctx, tenant)
+		if err != nil {
+			return err
+		}
+		c, err := w.append(ctx, w.kept(b.Records), nil)
+		done()
 		if err != nil {
 			return err
 		}
@@ -116,59 +119,4 @@ func (f *rejectsFile) add(rejects []ingest.Reject) error {
 		return errors.Join(fmt.Errorf("keep rejected records: %w", err), file.Close())
 	}
 	return file.Close()
-}
-
-// pauseFor is how long a followed folder waits while intake pauses, or after
-// something else went wrong.
-const pauseFor = 5 * time.Second
-
-// follow takes in a folder's new and growing files until ctx ends. It never
-// gives up: what goes wrong is an alarm, and is tried again from the cursor.
-func (w *workspace) follow(ctx context.Context, f config.Folder) {
-	for ctx.Err() == nil {
-		err := w.followOnce(ctx, f)
-		if ctx.Err() != nil {
-			return
-		}
-		var low *logstore.DiskLowError
-		if errors.As(err, &low) {
-			w.d.reportDisk(ctx, w, low)
-		} else {
-			w.d.reportSource(ctx, w, "folder:"+f.Path, err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pauseFor):
-		}
-	}
-}
-
-func (w *workspace) followOnce(ctx context.Context, f config.Folder) error {
-	w.mu.Lock()
-	tenant := w.tenant.ID
-	w.mu.Unlock()
-	source, err := ingest.NewFolder(f.Path, ingest.FolderOptions{
-		Decoder: ingest.DecoderOptions{Provenance: glassward.File, Table: f.Table, Tenant: tenant, Now: w.d.now},
-		Poll:    time.Duration(f.Every),
-		Problem: func(path string, err error) { w.d.reportSource(ctx, w, path, err) },
-	})
-	if err != nil {
-		return err
-	}
-	w.d.sourceIsWell(ctx, w, "folder:"+f.Path)
-	return source.Run(ctx, w.store, func(ctx context.Context, b *ingest.Batch, c *ingest.Cursor) error {
-		// Rejects first: a crash between the two writes them twice, and loses none.
-		if err := w.rejects.add(b.Rejects); err != nil {
-			return err
-		}
-		var cursor *logstore.Cursor
-		if c != nil {
-			cursor = &logstore.Cursor{Source: c.Source, Position: c.Position}
-		}
-		if len(b.Records) == 0 && cursor == nil {
-			return nil
-		}
-		_, err := w.append(ctx, b.Records, cursor)
-		return err
-	})
 }

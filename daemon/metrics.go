@@ -22,12 +22,16 @@ var (
 	openDesc      = prometheus.NewDesc("glassward_incidents_open", "Incidents that are not closed.", []string{"tenant"}, nil)
 	pendingDesc   = prometheus.NewDesc("glassward_deliveries_pending", "Notices owed to receivers.", nil, nil)
 	oldestDesc    = prometheus.NewDesc("glassward_delivery_oldest_seconds", "Age of the oldest notice that is owed.", nil, nil)
+	roadDesc      = prometheus.NewDesc("glassward_road_state", "1 for the state in which a road stands with a table.", []string{"tenant", "road", "table", "state"}, nil)
+	lagDesc       = prometheus.NewDesc("glassward_road_lag_seconds", "Learned time from event to receipt, by road and table.", []string{"tenant", "road", "table", "quantile"}, nil)
+	backlogDesc   = prometheus.NewDesc("glassward_road_backlog", "Records that wait at the service, where it says so.", []string{"tenant", "road", "table"}, nil)
+	stepDesc      = prometheus.NewDesc("glassward_way_seconds", "Time of each part of a record's way, from the event to the receiver.", []string{"tenant", "step", "quantile"}, nil)
 	receiversDesc = prometheus.NewDesc("glassward_receiver_failing", "1 for a receiver that does not take notices.", []string{"receiver"}, nil)
 )
 
 // Describe names the metrics.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{recordsDesc, newestDesc, headDesc, waitingDesc, failingDesc, openDesc, pendingDesc, oldestDesc, receiversDesc} {
+	for _, d := range []*prometheus.Desc{recordsDesc, newestDesc, headDesc, waitingDesc, failingDesc, openDesc, pendingDesc, oldestDesc, roadDesc, lagDesc, backlogDesc, stepDesc, receiversDesc} {
 		ch <- d
 	}
 }
@@ -57,6 +61,20 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		for _, t := range w.Tables {
 			gauge(recordsDesc, float64(t.Rows), w.Name, t.Name)
 			gauge(newestDesc, float64(t.Received.Unix()), w.Name, t.Name)
+		}
+		for _, r := range w.Roads {
+			gauge(roadDesc, 1, w.Name, r.Road, r.Table, string(r.State))
+			for q, v := range map[string]float64{"0.5": r.P50, "0.95": r.P95, "0.99": r.P99} {
+				gauge(lagDesc, v, w.Name, r.Road, r.Table, q)
+			}
+			if r.Backlog >= 0 {
+				gauge(backlogDesc, float64(r.Backlog), w.Name, r.Road, r.Table)
+			}
+		}
+		for _, x := range w.Way {
+			for q, v := range map[string]float64{"0.5": x.P50, "0.95": x.P95, "0.99": x.P99} {
+				gauge(stepDesc, v, w.Name, x.Step, q)
+			}
 		}
 	}
 	for tenant, n := range s.Owed.Open {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"glassward/config"
 	"glassward/console"
 	"glassward/logstore"
 	"glassward/notify"
@@ -64,6 +65,10 @@ type WorkspaceStatus struct {
 	Paused  string                `json:"paused,omitempty"`
 	Tables  []logstore.TableStats `json:"tables"`
 	Rules   []RuleStatus          `json:"rules"`
+	Roads   []RoadStatus          `json:"roads,omitempty"`
+	Way     []WayStatus           `json:"way,omitempty"`
+	// Keep is protected-only where nothing is stored about anybody else.
+	Keep string `json:"keep,omitempty"`
 }
 
 // A RuleStatus is how one rule stands.
@@ -81,6 +86,9 @@ type RuleStatus struct {
 func (w *workspace) status(ctx context.Context) (WorkspaceStatus, error) {
 	w.mu.Lock()
 	s := WorkspaceStatus{Tenant: w.tenant.ID, Name: w.tenant.Name, Accounts: len(w.tenant.EmergencyAccounts), Waiting: len(w.commits)}
+	if w.tenant.Keep == config.KeepProtectedOnly {
+		s.Keep = w.tenant.Keep
+	}
 	if w.judging {
 		s.Waiting++
 	}
@@ -90,6 +98,8 @@ func (w *workspace) status(ctx context.Context) (WorkspaceStatus, error) {
 		s.Paused = err.Error()
 	}
 	s.Rules = w.ruleStatus()
+	s.Roads = w.roadStatus()
+	s.Way = wayStatus(w.lag.Way())
 	stats, err := w.store.Stats(ctx)
 	for _, t := range stats.Tables {
 		if t.Rows > 0 {

@@ -162,15 +162,15 @@ func (w *workspace) become(t config.Tenant, e *rule.Engine) {
 	before := w.tenant
 	w.tenant = t
 	w.mu.Unlock()
-	w.keepBytesOf(t.Accounts())
+	w.keepBytesOf(t.Watched())
 	done := make(chan struct{})
 	select {
 	case w.replace <- replacement{engine: e, done: done}:
 		<-done
 	case <-w.ctx.Done():
 	}
-	if !reflect.DeepEqual(before.Folders, t.Folders) {
-		w.followAnew()
+	if !sameRoads(before, t) || w.journey.Load().renewed() {
+		w.travel()
 	}
 }
 
@@ -197,6 +197,30 @@ func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) map[strin
 		for _, g := range t.ActionGroups {
 			if !slices.ContainsFunc(n.ActionGroups, func(x string) bool { return strings.EqualFold(x, g) }) {
 				say("tenant %s: action group %s is no longer told", t.Name, g)
+			}
+		}
+	}
+	for _, t := range old.Each {
+		tenant = t.ID
+		n, ok := next.Tenant(t.ID)
+		if !ok {
+			continue
+		}
+		left := roadNames(n)
+		for _, name := range roadNames(t) {
+			if !slices.Contains(left, name) {
+				say("tenant %s: records no longer come by the road %s", t.Name, name)
+			}
+		}
+		if t.Pulse != nil && n.Pulse == nil {
+			say("tenant %s: no pulse is sent any more", t.Name)
+		}
+		if t.Keep != n.Keep && n.Keep == config.KeepProtectedOnly {
+			say("tenant %s: only records about the emergency accounts are kept from now on", t.Name)
+		}
+		for _, o := range t.ProtectedObjects {
+			if !slices.ContainsFunc(n.ProtectedObjects, func(x config.ProtectedObject) bool { return x.ObjectID == o.ObjectID }) {
+				say("tenant %s: protected object %s (%s) is no longer declared", t.Name, o.ObjectID, o.Name)
 			}
 		}
 	}

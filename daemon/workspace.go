@@ -16,6 +16,7 @@ import (
 	"glassward/config"
 	"glassward/incident"
 	"glassward/kql"
+	"glassward/lag"
 	"glassward/logstore"
 	"glassward/rule"
 	"glassward/schema"
@@ -32,7 +33,7 @@ type workspace struct {
 	tenant config.Tenant
 	engine *rule.Engine
 	// commits are batches that are durable and not yet judged, by sequence.
-	commits []rule.Batch
+	commits []durable
 	waiting int // records in commits
 	wake    chan struct{}
 	replace chan replacement
@@ -47,11 +48,23 @@ type workspace struct {
 	head    atomic.Int64
 	watched atomic.Pointer[func(*glassward.Record) bool]
 
+	// lag is what is known of the roads, keep says which records are stored; nil
+	// means all.
+	lag     *lag.Tracker
+	keep    atomic.Pointer[func(*glassward.Record) bool]
+	journey atomic.Pointer[journey]
+	depart  sync.Mutex // held while one journey follows another
+
 	rejects *rejectsFile
 	ctx     context.Context // of what start began
 	stop    context.CancelFunc
-	folders context.CancelFunc // stops following
 	work    sync.WaitGroup
+}
+
+// A durable batch waits for the rules since it was committed.
+type durable struct {
+	rule.Batch
+	at time.Time
 }
 
 // A replacement is the engine of a new configuration, taken over between two
@@ -75,7 +88,8 @@ func (d *Daemon) openWorkspace(ctx context.Context, t config.Tenant, c *config.C
 		wake: make(chan struct{}, 1), replace: make(chan replacement), failing: map[string]bool{},
 		rejects: &rejectsFile{path: filepath.Join(dir, "rejects.jsonl")},
 	}
-	w.keepBytesOf(t.Accounts())
+	w.keepBytesOf(t.Watched())
+	w.openLag(ctx)
 	store, err := logstore.Open(ctx, dir, logstore.Options{
 		Memory: int64(c.Query.Memory), Now: d.now, Log: w.log,
 		KeepRaw:   func(r *glassward.Record) bool { return (*w.watched.Load())(r) },
@@ -175,22 +189,9 @@ func (w *workspace) start(ctx context.Context) {
 	w.work.Go(func() { w.judge(w.ctx) })
 	w.work.Go(func() { w.tick(w.ctx) })
 	w.work.Go(func() { w.keepHouse(w.ctx) })
-	w.followAnew()
+	w.work.Go(func() { w.keepFresh(w.ctx) })
+	w.travel()
 	w.reportRecovery(w.ctx)
-}
-
-// followAnew follows the folders that are configured now, and no others.
-func (w *workspace) followAnew() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.folders != nil {
-		w.folders()
-	}
-	var ctx context.Context
-	ctx, w.folders = context.WithCancel(w.ctx)
-	for _, f := range w.tenant.Folders {
-		w.work.Go(func() { w.follow(ctx, f) })
-	}
 }
 
 // houseEvery is how often retention is looked after.
@@ -235,13 +236,18 @@ func (w *workspace) spared(ctx context.Context) ([]glassward.RecordID, error) {
 }
 
 // wait waits until everything that start began has ended.
-func (w *workspace) wait() { w.work.Wait() }
+func (w *workspace) wait() {
+	if j := w.journey.Load(); j != nil {
+		j.end()
+	}
+	w.work.Wait()
+}
 
 func (w *workspace) close() error {
 	if w.stop != nil {
 		w.stop()
 	}
-	w.work.Wait()
+	w.wait()
 	return w.store.Close()
 }
 
@@ -255,6 +261,7 @@ func (w *workspace) append(ctx context.Context, records []glassward.Record, curs
 		return c, err
 	}
 	w.d.diskIsWell(ctx, w)
+	w.measure(records, c)
 	// Rules first: a flood of contradictions is no reason for a record to wait.
 	if c.LastSeq != 0 {
 		w.offer(rule.Batch{From: c.FirstSeq - 1, To: c.LastSeq, Records: owned(c.Records), Updated: c.Updated})
@@ -267,6 +274,20 @@ func (w *workspace) append(ctx context.Context, records []glassward.Record, curs
 	return c, nil
 }
 
+// measure notes how long what is new took from the event until it came, and from
+// there until it was committed.
+func (w *workspace) measure(records []glassward.Record, c logstore.Committed) {
+	if len(c.Records) == 0 || records[0].Provenance == own {
+		return
+	}
+	now, way := w.d.now(), w.lag.Way()
+	for i := range c.Records {
+		r := &c.Records[i]
+		way.Took(lag.Received, r.Received.Sub(r.Time), 1)
+	}
+	way.Took(lag.Committed, now.Sub(c.Records[0].Received), len(c.Records))
+}
+
 // mostWaiting is how many records wait for the rules in memory. What is more is
 // read from the store again.
 const mostWaiting = 50_000
@@ -275,11 +296,11 @@ const mostWaiting = 50_000
 func (w *workspace) offer(b rule.Batch) {
 	w.mu.Lock()
 	w.head.Store(max(w.head.Load(), b.To))
-	w.commits = append(w.commits, b)
+	w.commits = append(w.commits, durable{b, w.d.now()})
 	if w.waiting += len(b.Records); w.waiting > mostWaiting {
 		// A batch that begins nowhere fits behind none: the rules read everything
 		// up to its end from the store.
-		w.commits = []rule.Batch{{From: nowhere, To: w.head.Load()}}
+		w.commits = []durable{{rule.Batch{From: nowhere, To: w.head.Load()}, w.d.now()}}
 		w.waiting = 0
 	}
 	w.mu.Unlock()
@@ -319,13 +340,13 @@ const patience = 200 * time.Millisecond
 // take gives the next batch in the order of sequence numbers. Callers come back
 // from the store in any order, so a batch whose predecessor is still on its way
 // waits; wait says how long until it waits no longer.
-func (w *workspace) take(head int64, since time.Time) (b rule.Batch, ok bool, wait time.Duration) {
+func (w *workspace) take(head int64, since time.Time) (b durable, ok bool, wait time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.commits) == 0 {
 		return b, false, 0
 	}
-	slices.SortFunc(w.commits, func(a, b rule.Batch) int { return cmp.Compare(a.From, b.From) })
+	slices.SortFunc(w.commits, func(a, b durable) int { return cmp.Compare(a.From, b.From) })
 	if first := w.commits[0]; first.From > head {
 		if left := patience - w.d.now().Sub(since); left > 0 {
 			return b, false, left
@@ -348,7 +369,11 @@ func (w *workspace) judge(ctx context.Context) {
 	for {
 		b, ok, wait := w.take(head, gap)
 		if ok {
-			w.failed(ctx, "new records", engine.Batch(ctx, b))
+			err := engine.Batch(ctx, b.Batch)
+			w.failed(ctx, "new records", err)
+			if err == nil {
+				w.lag.Way().Took(lag.Judged, w.d.now().Sub(b.at), len(b.Records))
+			}
 			head, gap = max(head, b.To), w.d.now()
 			w.mu.Lock()
 			w.judging = false

@@ -64,13 +64,20 @@ func (s *Store) Raw(ctx context.Context, ids []glassward.RecordID) ([]Raw, error
 }
 
 // KeepWatched gives the default of Options.KeepRaw for the texts of
-// Options.Watch: it keeps the bytes of AuditLogs, and of every record that holds
-// one of the texts, letters in either case. Ids (GUIDs) are found in one pass
-// however many there are; every other text costs a pass of its own.
+// Options.Watch: it keeps the bytes of AuditLogs, and of every record that Naming
+// finds.
 func KeepWatched(watch []string) func(*glassward.Record) bool {
+	named := Naming(watch)
+	return func(r *glassward.Record) bool { return r.Table == "AuditLogs" || named(r) }
+}
+
+// Naming gives a function that says whether a record's bytes hold one of the
+// texts, letters in either case. Ids (GUIDs) are found in one pass however many
+// there are; every other text costs a pass of its own.
+func Naming(list []string) func(*glassward.Record) bool {
 	ids := map[[guidLength]byte]bool{}
 	var texts [][]byte
-	for _, w := range watch {
+	for _, w := range list {
 		lower := bytes.ToLower([]byte(w))
 		switch {
 		case len(lower) == guidLength && guidAt(lower, 0):
@@ -80,9 +87,6 @@ func KeepWatched(watch []string) func(*glassward.Record) bool {
 		}
 	}
 	return func(r *glassward.Record) bool {
-		if r.Table == "AuditLogs" {
-			return true
-		}
 		if len(ids) > 0 && holdsID(r.Raw, ids) {
 			return true
 		}

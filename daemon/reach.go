@@ -1,0 +1,100 @@
+package daemon
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"glassward/config"
+	"glassward/entra"
+)
+
+// A reach is how a tenant's services are reached: where they are, as whom, and
+// through which clients. Every tenant has its own, so that neither a credential
+// nor a service's patience is shared.
+type reach struct {
+	cloud      entra.Cloud
+	http       *http.Client
+	credential *entra.Credential // nil where no application is configured
+
+	mu      sync.Mutex
+	clients map[entra.Service]*entra.Client
+	now     func() time.Time
+}
+
+// requestTimeout bounds one request to a service, its answer included.
+const requestTimeout = 2 * time.Minute
+
+// reachOf makes ready what a tenant's file says of its cloud and application. It
+// asks nobody yet.
+func reachOf(t config.Tenant, now func() time.Time) (*reach, error) {
+	cloud, err := t.CloudOf()
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 8
+	if t.Endpoints != nil && t.Endpoints.CA != "" {
+		pool, err := authority(t.Endpoints.CA)
+		if err != nil {
+			return nil, err
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	r := &reach{cloud: cloud, http: &http.Client{Transport: transport, Timeout: requestTimeout}, clients: map[entra.Service]*entra.Client{}, now: now}
+	if a := t.Application; a != nil {
+		r.credential, err = entra.NewCredential(entra.CredentialOptions{
+			Cloud: cloud, Tenant: t.ID, ClientID: a.ClientID,
+			Certificate: a.Certificate, CertificatePassword: a.CertificatePassword, ClientSecret: a.ClientSecret,
+			FederatedToken: a.FederatedToken, ManagedIdentity: a.ManagedIdentity, HTTP: r.http, Now: now,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// authority reads the PEM file of a certificate authority; what the system
+// trusts is trusted as well.
+func authority(file string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("endpoints.ca: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("endpoints.ca: %s holds no certificate in PEM form", file)
+	}
+	return pool, nil
+}
+
+// paces are what the services allow one application in one tenant, with room
+// left: Graph's reports 5 requests in 10 seconds, the Activity API 2000 a minute.
+var paces = map[entra.Service]entra.Pace{
+	entra.Graph:        {Requests: 5, Per: 10 * time.Second},
+	entra.Activity:     {Requests: 1000, Per: time.Minute},
+	entra.LogAnalytics: {Requests: 100, Per: 30 * time.Second},
+}
+
+// client gives the one client of a service: all streams share its pace.
+func (r *reach) client(s entra.Service) *entra.Client {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.clients[s]
+	if c == nil {
+		c = entra.NewClient(entra.ClientOptions{Service: s, Cloud: r.cloud, Credential: r.credential, HTTP: r.http, Pace: paces[s], Now: r.now})
+		r.clients[s] = c
+	}
+	return c
+}
+
+// close gives connections back.
+func (r *reach) close() { r.http.CloseIdleConnections() }

@@ -1,0 +1,107 @@
+package daemon
+
+import (
+	"encoding/binary"
+	"strings"
+	"sync"
+	"time"
+
+	"glassward"
+	"glassward/ingest"
+	"glassward/lag"
+	"glassward/schema"
+)
+
+// A watch follows one road: which of its records were seen before, so that a
+// second look at a time already read is not taken for lag, and whether it still
+// reads history.
+type watch struct {
+	road    string
+	started time.Time
+
+	mu sync.Mutex
+	// young and old hold what was seen lately, by the first bytes of the id. When
+	// young is full it becomes old.
+	young, old map[uint64]struct{}
+	// behind says by stream whether the road has yet to read to the end of what
+	// its service offers; polled whether any stream has.
+	behind map[string]bool
+	polled bool
+}
+
+// seenAtMost is how many ids each generation of a watch holds.
+const seenAtMost = 100_000
+
+func newWatch(road string, now time.Time) *watch {
+	return &watch{road: road, started: now, young: map[uint64]struct{}{}, behind: map[string]bool{}}
+}
+
+// report learns from a source's report whether a stream reads history.
+func (w *watch) report(r ingest.Report) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case r.Polled != nil:
+		w.behind[r.Stream] = r.Polled.Backlog > 0
+		w.polled = w.polled || r.Polled.Backlog <= 0
+	case r.Fault != nil:
+		// What was missed meanwhile comes as history.
+		w.behind[r.Stream] = true
+	}
+}
+
+func (w *watch) known(id glassward.RecordID) bool {
+	k := binary.LittleEndian.Uint64(id[:])
+	if _, ok := w.young[k]; ok {
+		return true
+	}
+	_, ok := w.old[k]
+	if len(w.young) >= seenAtMost {
+		w.old, w.young = w.young, make(map[uint64]struct{}, seenAtMost)
+	}
+	w.young[k] = struct{}{}
+	return ok
+}
+
+// sightings gives what a batch says about the road: each record's first coming
+// by it. fresh are the ids that the store did not have yet.
+func (w *watch) sightings(records []glassward.Record, fresh map[glassward.RecordID]bool, now time.Time) []lag.Sighting {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []lag.Sighting
+	for i := range records {
+		r := &records[i]
+		if w.known(r.ID) {
+			continue
+		}
+		behind, ok := w.behind[strings.TrimPrefix(r.Source, w.road+"/")]
+		if !ok {
+			behind = !w.polled
+		}
+		received := r.Received
+		if received.IsZero() {
+			received = now
+		}
+		out = append(out, lag.Sighting{
+			Table: r.Table, ID: r.ID, Event: r.Time, Received: received, UserID: text(r, "UserId"),
+			// A record that the store had and that is older than this process may have
+			// come by this road before.
+			Backfill: behind || !fresh[r.ID] && r.Time.Before(w.started),
+		})
+	}
+	return out
+}
+
+// text gives a record's cell as text, empty if its table has no such column or
+// the cell holds none.
+func text(r *glassward.Record, column string) string {
+	t, ok := schema.Lookup(r.Table)
+	if !ok {
+		return ""
+	}
+	i, ok := t.Index(column)
+	if !ok || i >= len(r.Values) {
+		return ""
+	}
+	return r.Values[i].Str
+}
