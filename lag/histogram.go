@@ -12,8 +12,8 @@ const buckets = 164
 // A histogram counts durations. Its counts are fractions because older ones are
 // made to count less.
 type histogram struct {
-	n     float32
-	count [buckets]float32
+	n     float64
+	count [buckets]float64
 }
 
 // bucket gives the bucket of a duration. What is negative is nothing.
@@ -35,7 +35,7 @@ func floor(b int) time.Duration {
 	return time.Duration(uint64(4+b%4)<<octave) * time.Millisecond
 }
 
-func (h *histogram) add(d time.Duration, n float32) {
+func (h *histogram) add(d time.Duration, n float64) {
 	h.count[bucket(d)] += n
 	h.n += n
 }
@@ -62,7 +62,7 @@ func (h *histogram) percentiles() Percentiles {
 }
 
 // fade makes all that was counted count less.
-func (h *histogram) fade(by float32) {
+func (h *histogram) fade(by float64) {
 	h.n *= by
 	for i, c := range h.count {
 		if c *= by; c < 1e-4 {

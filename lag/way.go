@@ -38,7 +38,7 @@ func NewWay() *Way { return &Way{} }
 func (w *Way) Took(s Step, d time.Duration, n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.h[s].add(d, float32(n))
+	w.h[s].add(d, float64(n))
 }
 
 // Percentiles gives what was measured of a step.

@@ -1,0 +1,52 @@
+package lag
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// licence is the kind of a fault that other roads may stand in for.
+const licence = "licence"
+
+// A trouble is a fault that a stream of a road has now.
+type trouble struct {
+	Stream, Kind, Text string
+	Lasting            bool
+	Since, Last        time.Time
+	Times              int
+	Tables             []string
+}
+
+func (f *trouble) hits(s *stream) bool {
+	return len(f.Tables) == 0 || slices.Contains(f.Tables, s.Table)
+}
+
+// words tells what the source said.
+func (f *trouble) words() string {
+	part := ""
+	if f.Stream != "" {
+		part = f.Stream + ": "
+	}
+	return fmt.Sprintf("%s%s (%s, since %s)", part, f.Text, f.Kind, clock(f.Since))
+}
+
+// fault gives the fault by which a stream is cut, nil if there is none or if it
+// may still pass by itself.
+func (r *road) fault(s *stream, now time.Time) *trouble {
+	var worst *trouble
+	for _, f := range r.faults {
+		lasts := now.Sub(f.Since)
+		sure := lasts >= max(2*time.Minute, s.p99())
+		if f.Lasting {
+			sure = f.Times >= 2 || lasts >= time.Minute
+		}
+		if !sure || !f.hits(s) {
+			continue
+		}
+		if worst == nil || f.Lasting && !worst.Lasting || f.Lasting == worst.Lasting && (f.Since.Before(worst.Since) || f.Since.Equal(worst.Since) && f.Stream < worst.Stream) {
+			worst = f
+		}
+	}
+	return worst
+}
