@@ -87,6 +87,12 @@ func (k *keeper) logSize() int64 {
 
 // checkpoint makes one on a connection of its own.
 func (k *keeper) checkpoint() error {
+	select {
+	case k.store.still <- struct{}{}:
+		defer func() { <-k.store.still }()
+	default:
+		return nil // the file is being copied; who copies wakes the keeper again
+	}
 	leave, err := k.store.enter()
 	if err != nil {
 		return nil

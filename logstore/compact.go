@@ -20,6 +20,10 @@ func (s *Store) Compact(ctx context.Context) (before, after int64, err error) {
 	if s.dir == "" {
 		return 0, 0, nil
 	}
+	if err := s.stand(ctx); err != nil {
+		return 0, 0, err
+	}
+	defer s.move()
 	s.gate.Lock()
 	defer s.gate.Unlock()
 	if s.closed {
@@ -39,7 +43,7 @@ func (s *Store) Compact(ctx context.Context) (before, after int64, err error) {
 	seq := s.intake.seq
 	s.pool.close()
 	s.intake.detach()
-	s.engine.close()
+	s.closeEngine()
 	// Whatever happens from here on, the engine is opened again on the file that
 	// is in place.
 	err = s.copyOver(ctx)

@@ -11,9 +11,9 @@ import (
 // of the file need not be.
 const flushed = syscall.O_DSYNC
 
-// diskSpace asks the operating system for the bytes that an ordinary user may
+// DiskSpace asks the operating system for the bytes that an ordinary user may
 // still write, and for all.
-func diskSpace(dir string) (free, total int64, err error) {
+func DiskSpace(dir string) (free, total int64, err error) {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(dir, &st); err != nil {
 		return 0, 0, fmt.Errorf("ask for the free space of %s: %w", dir, err)

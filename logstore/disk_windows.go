@@ -10,9 +10,9 @@ import (
 // flushed opens a file so that every write is durable when it returns.
 const flushed = os.O_SYNC
 
-// diskSpace asks the operating system for the bytes that this user may still
+// DiskSpace asks the operating system for the bytes that this user may still
 // write, and for all.
-func diskSpace(dir string) (free, total int64, err error) {
+func DiskSpace(dir string) (free, total int64, err error) {
 	name, err := windows.UTF16PtrFromString(dir)
 	if err != nil {
 		return 0, 0, fmt.Errorf("ask for the free space of %s: %w", dir, err)

@@ -37,6 +37,14 @@ func (b *Bare) Close() {
 	b.engine.close()
 }
 
+// BackupStill is Backup as it is where the engine's open file cannot be read.
+func (s *Store) BackupStill(ctx context.Context, dir string) (Copy, error) {
+	return s.backup(ctx, dir, s.copyStill)
+}
+
+// Checksum is the engine's, of a block or an entry of its log.
+func Checksum(b []byte) uint64 { return walChecksum(b) }
+
 // WALBody gives a write-ahead log without its head.
 func WALBody(log []byte) []byte {
 	n, ok, err := walHead(bufio.NewReader(bytes.NewReader(log)))

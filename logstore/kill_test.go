@@ -41,7 +41,7 @@ const (
 )
 
 // tell appends six batches and some old records, removes the old ones, loads the
-// batches once more, compacts and closes. It writes a line for each batch that
+// batches once more, is backed up, compacts and closes. It writes a line for each batch that
 // has been acknowledged.
 func tell(dir string) error {
 	ctx := context.Background()
@@ -79,6 +79,20 @@ func tell(dir string) error {
 	if err := l.Flush(ctx); err != nil {
 		return err
 	}
+	// Into a folder that a story before this one may have died in.
+	if err := os.RemoveAll(dir + ".copy"); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir+".copy", 0o700); err != nil {
+		return err
+	}
+	c, err := s.Backup(ctx, dir+".copy")
+	if err != nil {
+		return err
+	}
+	if err := s.RaiseFloor(ctx, c.LastSeq+100); err != nil {
+		return err
+	}
 	if _, _, err := s.Compact(ctx); err != nil {
 		return err
 	}
@@ -106,6 +120,9 @@ func TestKilled(t *testing.T) {
 				dir := filepath.Join(t.TempDir(), "tenant")
 				if strings.HasPrefix(string(point), "logstore.damage.") {
 					prepareDamage(t, dir)
+				}
+				if point == "logstore.migrate.copied" {
+					prepareOlder(t, dir)
 				}
 				out, dead := run(t, dir, fmt.Sprintf("%s:%d=kill", point, nth))
 				if !dead {

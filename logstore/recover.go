@@ -161,6 +161,15 @@ func (s *Store) openFailed(cause error) error {
 	if strings.Contains(cause.Error(), "Could not set lock") {
 		return &LockedError{Path: s.path()}
 	}
+	if newer := (*NewerError)(nil); errors.As(cause, &newer) {
+		return newer
+	}
+	if failed := (*MigrationError)(nil); errors.As(cause, &failed) {
+		return failed
+	}
+	if strings.Contains(cause.Error(), "database file with version number") {
+		return &NewerError{Path: s.path(), Cause: cause}
+	}
 	if corrupt(cause) {
 		return &DamagedError{Path: s.path(), What: "the engine cannot open it", Aside: s.recovery.Aside, Cause: cause}
 	}

@@ -73,6 +73,12 @@ type Store struct {
 	lock    *lock
 	tables  map[string]*table
 
+	// still is held by who wants the blocks of the file to stay what they are, and by
+	// who changes them: checkpoints, Compact, Close. It is taken before gate.
+	still chan struct{}
+	// read is the database's file for Backup; closed with the engine, see reader.
+	read *os.File
+
 	// gate is held for reading by everything that uses the engine, and for
 	// writing by what replaces it (Compact, Close).
 	gate   sync.RWMutex
@@ -92,7 +98,7 @@ func Open(ctx context.Context, dir string, options Options) (*Store, error) {
 	if err := makeDir(dir); err != nil {
 		return nil, err
 	}
-	s := &Store{options: options, dir: dir}
+	s := &Store{options: options, dir: dir, still: make(chan struct{}, 1)}
 	var err error
 	if s.lock, err = takeLock(filepath.Join(dir, "lock")); err != nil {
 		return nil, err
@@ -107,7 +113,7 @@ func Open(ctx context.Context, dir string, options Options) (*Store, error) {
 // OpenMemory opens an empty store that lives in memory.
 func OpenMemory(ctx context.Context, options Options) (*Store, error) {
 	options.fill()
-	s := &Store{options: options}
+	s := &Store{options: options, still: make(chan struct{}, 1)}
 	if err := s.open(ctx); err != nil {
 		return nil, err
 	}
@@ -137,7 +143,7 @@ func (o *Options) fill() {
 		o.KeepRaw = KeepWatched(o.Watch)
 	}
 	if o.DiskSpace == nil {
-		o.DiskSpace = diskSpace
+		o.DiskSpace = DiskSpace
 	}
 }
 
@@ -216,6 +222,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 			s.shut()
 		}
 	}()
+	if err := s.migrate(ctx); err != nil {
+		return s.openFailed(err)
+	}
 	s.pool = newPool(s.engine, s.options)
 	c, err := s.engine.connect()
 	if err != nil {
@@ -236,18 +245,22 @@ func (s *Store) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// prepare makes functions and tables.
+// prepare makes functions and learns how the tables lie.
 func (s *Store) prepare(ctx context.Context, c *conn) error {
 	for _, f := range functions() {
 		if err := c.register(f); err != nil {
 			return err
 		}
 	}
+	s.knowTables()
+	return s.layTables(ctx, c)
+}
+
+func (s *Store) knowTables() {
 	s.tables = map[string]*table{}
 	for _, t := range s.options.Tables {
 		s.tables[t.Name] = newTable(t)
 	}
-	return createTables(ctx, c, s.options.Tables, s.tables)
 }
 
 // Close ends the store: what was accepted is committed, running queries are
@@ -257,6 +270,8 @@ func (s *Store) Close() error {
 	s.pool.stop()
 	s.gate.RUnlock()
 	s.intake.stop()
+	s.still <- struct{}{}
+	defer func() { <-s.still }()
 	s.gate.Lock()
 	defer s.gate.Unlock()
 	if s.closed {
@@ -277,8 +292,18 @@ func (s *Store) shut() {
 		s.pool.close()
 	}
 	if s.engine != nil {
-		s.engine.close()
+		s.closeEngine()
 		s.engine = nil
+	}
+}
+
+// closeEngine closes the engine, and then what was read of its file: the other
+// way round the file would lose its lock.
+func (s *Store) closeEngine() {
+	s.engine.close()
+	if s.read != nil {
+		_ = s.read.Close() // it was only read
+		s.read = nil
 	}
 }
 

@@ -2,12 +2,14 @@ package logstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 
+	"glassward/internal/fault"
 	"glassward/kql/value"
 	"glassward/schema"
 )
@@ -93,22 +95,53 @@ func (c *stored) notNull() bool { return c.typ == value.String }
 // internalTables hold what no query sees: the cursors of the sources, earlier
 // versions of records, records as they came, and the highest sequence number
 // that was ever given to a record that is gone.
-const internalTables = `
-CREATE TABLE IF NOT EXISTS _cursors (source VARCHAR NOT NULL, position BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS _versions (item UUID NOT NULL, tbl VARCHAR NOT NULL, seq BIGINT NOT NULL, kind VARCHAR NOT NULL,
-	received BIGINT NOT NULL, source VARCHAR NOT NULL, provenance VARCHAR NOT NULL, digest BLOB NOT NULL, record VARCHAR NOT NULL);
-CREATE TABLE IF NOT EXISTS _raw (item UUID NOT NULL, seq BIGINT NOT NULL, received BIGINT NOT NULL, sha256 BLOB NOT NULL, bytes BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS _floor (seq BIGINT NOT NULL);
-`
+var internalTables = [...]struct{ name, columns string }{
+	{"_cursors", "source VARCHAR NOT NULL, position BLOB NOT NULL"},
+	{"_versions", `item UUID NOT NULL, tbl VARCHAR NOT NULL, seq BIGINT NOT NULL, kind VARCHAR NOT NULL,
+	received BIGINT NOT NULL, source VARCHAR NOT NULL, provenance VARCHAR NOT NULL, digest BLOB NOT NULL, record VARCHAR NOT NULL`},
+	{"_raw", "item UUID NOT NULL, seq BIGINT NOT NULL, received BIGINT NOT NULL, sha256 BLOB NOT NULL, bytes BLOB NOT NULL"},
+	{"_floor", "seq BIGINT NOT NULL"},
+}
 
-// createTables makes the tables that are missing and adds the columns that a
-// newer schema has, in one transaction. Columns that a schema no longer has stay
-// where they are.
-func createTables(ctx context.Context, c *conn, order []*schema.Table, tables map[string]*table) error {
+// formatVersion is the version of the form in which a store lies on the disk. It
+// grows when something changes that an older program must not write to; tables
+// and columns that are added do not change it.
+const formatVersion = 1
+
+// A NewerError says that a store was written by a newer program than this one.
+type NewerError struct {
+	Path string
+	// Have and Known are versions of the store's form, 0 where the engine itself
+	// does not know its file.
+	Have, Known int64
+	Cause       error
+}
+
+func (e *NewerError) Error() string {
+	what := fmt.Sprintf("its form has version %d and this program knows %d", e.Have, e.Known)
+	if e.Cause != nil {
+		what = e.Cause.Error()
+	}
+	return fmt.Sprintf("the log store %s was written by a newer Glassward (%s): run that one, or restore a backup that this one made", e.Path, what)
+}
+
+// Unwrap gives the engine's error.
+func (e *NewerError) Unwrap() error { return e.Cause }
+
+// A plan is what has to be done to a file before this program can use it.
+type plan struct {
+	sql string
+	// fresh says that there is nothing in the file yet.
+	fresh bool
+}
+
+// plan finds the tables that are missing and the columns that a newer schema has.
+// Columns that a schema no longer has stay where they are.
+func (s *Store) plan(ctx context.Context, c *conn) (plan, error) {
 	have := map[string]map[string]string{}
 	rows, err := c.all(ctx, "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal", nil)
 	if err != nil {
-		return err
+		return plan{}, err
 	}
 	for _, r := range rows {
 		name := r[0].(string)
@@ -117,11 +150,26 @@ func createTables(ctx context.Context, c *conn, order []*schema.Table, tables ma
 		}
 		have[name][r[1].(string)] = r[2].(string)
 	}
+	p := plan{fresh: len(have) == 0}
 	var sql strings.Builder
-	sql.WriteString("BEGIN;")
-	sql.WriteString(internalTables)
-	for _, st := range order {
-		t := tables[st.Name]
+	if have["_format"] == nil {
+		fmt.Fprintf(&sql, "CREATE TABLE _format (version BIGINT NOT NULL);\nINSERT INTO _format VALUES (%d);\n", formatVersion)
+	} else {
+		rows, err := c.all(ctx, "SELECT max(version) FROM _format", nil)
+		if err != nil {
+			return p, err
+		}
+		if version, _ := rows[0][0].(int64); version > formatVersion {
+			return p, &NewerError{Path: s.path(), Have: version, Known: formatVersion}
+		}
+	}
+	for _, t := range internalTables {
+		if have[t.name] == nil {
+			fmt.Fprintf(&sql, "CREATE TABLE %s (%s);\n", t.name, t.columns)
+		}
+	}
+	for _, st := range s.options.Tables {
+		t := s.tables[st.Name]
 		there := have[st.Name]
 		if there == nil {
 			fmt.Fprintf(&sql, "CREATE TABLE %s (", quote(st.Name))
@@ -147,24 +195,43 @@ func createTables(ctx context.Context, c *conn, order []*schema.Table, tables ma
 					fmt.Fprintf(&sql, "ALTER TABLE %s ALTER COLUMN %s SET NOT NULL;\n", quote(st.Name), quote(col.name))
 				}
 			default:
-				return fmt.Errorf("column %s.%s is %s in the file and %s in this version of Glassward: the file was written by another version; use that one, or ingest the sources into a new folder", st.Name, col.name, is, want)
+				return p, fmt.Errorf("column %s.%s is %s in the file and %s in this version of Glassward: the file was written by another version; use that one, or ingest the sources into a new folder", st.Name, col.name, is, want)
 			}
 		}
 	}
-	sql.WriteString("COMMIT;")
-	if err := c.exec(ctx, sql.String()); err != nil {
+	p.sql = sql.String()
+	return p, nil
+}
+
+// do carries a plan out, in one transaction.
+func (p plan) do(ctx context.Context, c *conn) error {
+	if p.sql == "" {
+		return nil
+	}
+	if err := fault.Point("logstore.migrate.before"); err != nil {
 		return err
 	}
-	// The order of the engine's columns is what the appender follows.
-	rows, err = c.all(ctx, "SELECT table_name, column_name, NOT is_nullable FROM duckdb_columns() WHERE NOT internal ORDER BY table_name, column_index", nil)
+	if err := c.exec(ctx, "BEGIN;"+p.sql); err != nil {
+		return errors.Join(err, c.exec(context.WithoutCancel(ctx), "ROLLBACK"))
+	}
+	if err := c.exec(ctx, "COMMIT"); err != nil {
+		return err
+	}
+	return fault.Point("logstore.migrate.after")
+}
+
+// layTables learns in which order the engine has the columns of each table: it is
+// what the appender follows.
+func (s *Store) layTables(ctx context.Context, c *conn) error {
+	rows, err := c.all(ctx, "SELECT table_name, column_name, NOT is_nullable FROM duckdb_columns() WHERE NOT internal ORDER BY table_name, column_index", nil)
 	if err != nil {
 		return err
 	}
-	for _, t := range tables {
+	for _, t := range s.tables {
 		t.layout = t.layout[:0]
 	}
 	for _, r := range rows {
-		if t := tables[r[0].(string)]; t != nil {
+		if t := s.tables[r[0].(string)]; t != nil {
 			t.arrange(r[1].(string), r[2].(bool))
 		}
 	}

@@ -4,6 +4,7 @@
 package private
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -92,28 +93,47 @@ func flush(f *os.File, content []byte) error {
 // Copy copies a file to a name that must not exist, durably but for the name
 // itself: the folder is the caller's to flush. limit bounds the bytes; a
 // negative one means all that there is.
-func Copy(from, to string, limit int64) (err error) {
+func Copy(ctx context.Context, from, to string, limit int64) (err error) {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	var r io.Reader = in
+	return CopyFrom(ctx, in, to, limit)
+}
+
+// flushEvery is how much of a copy is written between two flushes: a flush of
+// gigabytes at the end would hold up whoever else flushes at that moment.
+const flushEvery = 8 << 20
+
+// CopyFrom is Copy from what is open.
+func CopyFrom(ctx context.Context, in io.Reader, to string, limit int64) (err error) {
 	if limit >= 0 {
-		r = io.LimitReader(in, limit)
+		in = io.LimitReader(in, limit)
 	}
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	if _, err := io.Copy(out, r); err != nil {
-		return err
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := io.CopyN(out, in, flushEvery)
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if err := fault.Point("private.copy.before"); err != nil {
+			return err
+		}
+		if err := out.Sync(); err != nil {
+			return err
+		}
+		if n < flushEvery {
+			return nil
+		}
 	}
-	if err := fault.Point("private.copy.before"); err != nil {
-		return err
-	}
-	return out.Sync()
 }
 
 func ignoreAbsent(err error) error {
