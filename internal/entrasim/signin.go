@@ -257,7 +257,7 @@ func (e *Event) signInEnvelope(version int) object {
 	}
 	if s.lean {
 		for _, k := range [...]string{"authenticationProcessingDetails", "authenticationProtocol", "authenticationRequirementPolicies", "crossTenantAccessType", "flaggedForReview", "incomingTokenType", "mfaDetail",
-			"networkLocationDetails", "resourceServicePrincipalId", "riskEventTypes", "sessionLifetimePolicies", "tokenIssuerName", "autonomousSystemNumber", "homeTenantId"} {
+			"networkLocationDetails", "resourceServicePrincipalId", "riskEventTypes", "sessionLifetimePolicies", "tokenIssuerName", "autonomousSystemNumber", "homeTenantId", "uniqueTokenIdentifier"} {
 			delete(p, k)
 		}
 	}
