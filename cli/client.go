@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"glassward/daemon"
+	"glassward/internal/private"
 )
 
 // A client speaks to the running daemon through the control socket in its data
@@ -27,18 +28,21 @@ var errNoDaemon = errors.New("no daemon is running")
 
 // dial finds the daemon of a data folder, or gives errNoDaemon.
 func dial(data string) (*client, error) {
-	socket := daemon.Socket(data)
-	conn, err := net.DialTimeout("unix", socket, time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	conn, err := daemon.DialControl(ctx, data)
 	if err != nil {
+		if errors.Is(err, private.ErrExposed) {
+			return nil, err
+		}
 		if errors.Is(err, os.ErrPermission) {
-			return nil, hint(fmt.Errorf("the daemon's control socket %s is not yours", socket), "run this as the user that glassward serve runs as")
+			return nil, hint(fmt.Errorf("the daemon's control socket %s is not yours", daemon.Socket(data)), "run this as the user that glassward serve runs as")
 		}
 		return nil, errNoDaemon
 	}
 	conn.Close()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", socket)
+		return daemon.DialControl(ctx, data)
 	}}
 	return &client{http: &http.Client{Transport: transport}}, nil
 }

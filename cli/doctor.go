@@ -2,17 +2,20 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
-	"syscall"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"glassward/config"
 	"glassward/daemon"
+	"glassward/internal/private"
+	"glassward/logstore"
 	"glassward/notify"
 )
 
@@ -70,20 +73,19 @@ func examine(c *config.Config) []diagnosis {
 		}
 		at = filepath.Dir(at)
 	}
-	info, err := os.Stat(c.Data)
-	switch {
-	case os.IsNotExist(err):
+	switch err := private.Check(c.Data); {
+	case errors.Is(err, os.ErrNotExist):
 		add("data folder "+c.Data, "will be made", "")
+	case errors.Is(err, private.ErrExposed):
+		state, cure, _ := strings.Cut(err.Error(), ": ")
+		add("data folder "+c.Data, state, cure)
 	case err != nil:
 		add("data folder "+c.Data, err.Error(), "make it readable for this user")
-	case info.Mode().Perm()&0o077 != 0:
-		add("data folder "+c.Data, fmt.Sprintf("others can read it (mode %04o)", info.Mode().Perm()), "chmod 700 "+c.Data)
 	default:
 		add("data folder "+c.Data, "its owner's alone", "")
 	}
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(at, &fs); err == nil {
-		free := config.Bytes(uint64(fs.Bsize) * fs.Bavail)
+	if left, _, err := logstore.DiskSpace(at); err == nil {
+		free := config.Bytes(left)
 		cure := ""
 		if free < 2*c.Disk.Reserve {
 			cure = "free some space: intake pauses at the reserve"

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"glassward/console"
+	"glassward/internal/private"
 )
 
 // Socket gives the control socket of a data folder: a Unix socket that only the
@@ -28,7 +29,36 @@ func Socket(data string) string {
 		return path
 	}
 	sum := sha256.Sum256([]byte(abs))
-	return filepath.Join(os.TempDir(), fmt.Sprintf("glassward-%d-%s", os.Getuid(), hex.EncodeToString(sum[:8])), "control.sock")
+	return filepath.Join(os.TempDir(), fmt.Sprintf("glassward-%d-%s", os.Geteuid(), hex.EncodeToString(sum[:8])), "control.sock")
+}
+
+// ownSocketFolder gives an error if a control socket's folder may be somebody
+// else's. In the temporary folder everybody may make one of that name first, and
+// would then be asked in the daemon's place.
+func ownSocketFolder(data, path string) error {
+	check := private.CheckOwned
+	if abs, err := filepath.Abs(data); err == nil && abs == filepath.Dir(path) {
+		check = private.Check // whoever runs the daemon chose the folder
+	}
+	if err := check(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("the folder of the control socket %s: %w", path, err)
+	}
+	return nil
+}
+
+// DialControl connects to the control socket of a data folder. The error is the
+// operating system's if nobody listens there.
+func DialControl(ctx context.Context, data string) (net.Conn, error) {
+	path := Socket(data)
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := ownSocketFolder(data, path); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
 // listenControl opens the control socket. One that a dead process left behind
@@ -36,13 +66,11 @@ func Socket(data string) string {
 func listenControl(data string) (net.Listener, error) {
 	path := Socket(data)
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := private.MkdirAll(dir); err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(dir); err != nil {
+	if err := ownSocketFolder(data, path); err != nil {
 		return nil, err
-	} else if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s can be entered by others (mode %04o), so the control socket in it would be theirs: chmod 700 it", dir, info.Mode().Perm())
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -63,6 +91,7 @@ func controlServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
 		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
 			return console.WithGrant(ctx, console.Local)
 		},

@@ -5,20 +5,16 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"glassward/config"
+	"glassward/internal/private"
 )
 
 // serverTLS reads the certificate. The key's file must be its owner's alone.
 func serverTLS(c *config.TLS) (*tls.Config, error) {
-	info, err := os.Stat(c.Key)
-	if err != nil {
-		return nil, fmt.Errorf("read the key of the certificate: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("the key %s can be read by others (mode %04o): chmod 600 it", c.Key, info.Mode().Perm())
+	if err := private.Check(c.Key); err != nil {
+		return nil, fmt.Errorf("read the key of the certificate %s: %w", c.Key, err)
 	}
 	pair, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
 	if err != nil {
