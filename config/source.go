@@ -31,8 +31,6 @@ type GraphSource struct {
 	Streams []string `yaml:"streams" json:"streams,omitempty" jsonschema:"description=Which reports (all): signIns, nonInteractiveSignIns, servicePrincipalSignIns, managedIdentitySignIns, directoryAudits, provisioning, riskDetections, riskyUsers"`
 	// Since is how far back the first start reads; 0 means 7 days.
 	Since Duration `yaml:"since" json:"since,omitempty" jsonschema:"description=How far back the first start reads (7d)"`
-	// Every is how often each report is asked for; 0 means each minute.
-	Every Duration `yaml:"every" json:"every,omitempty" jsonschema:"description=How often each report is asked for (1m); the emergency accounts are asked for every 30s"`
 	// Fallback is what happens where the tenant's licence gives no sign-ins:
 	// "activity", the default, reads the Management Activity API as well; "none"
 	// only says so.
@@ -103,7 +101,8 @@ type Pulse struct {
 	ObjectID          string   `yaml:"objectId" json:"objectId" jsonschema:"required,description=The canary's object id"`
 	UserPrincipalName string   `yaml:"userPrincipalName" json:"userPrincipalName" jsonschema:"required,description=The name that it signs in by"`
 	Every             Duration `yaml:"every" json:"every,omitempty" jsonschema:"description=How often (15m; at least 5m)"`
-	// ClientID is the public client that it signs in to; empty means Azure CLI.
+	// ClientID is the public client that it signs in to; empty means Azure CLI's,
+	// which every tenant has.
 	ClientID string `yaml:"clientId" json:"clientId,omitempty" jsonschema:"description=Public client that it signs in to (Azure CLI)"`
 }
 
@@ -245,7 +244,6 @@ func (t *Tenant) checkSources(base string, has func(path string) bool, at, warn 
 				at(fmt.Sprintf("$.sources.graph.streams[%d]", i), "there is no report %q: use %s", name, strings.Join(Streams(), ", "))
 			}
 		}
-		least("$.sources.graph.every", g.Every, 15*time.Second)
 		switch g.Fallback {
 		case "":
 			g.Fallback = "activity"

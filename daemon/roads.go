@@ -1,19 +1,26 @@
 package daemon
 
 import (
+	"errors"
+	"slices"
 	"time"
 
 	"glassward"
 	"glassward/config"
+	"glassward/entra"
 	"glassward/ingest"
+	"glassward/ingest/graph"
 )
 
 // roadsOf gives the roads that a tenant's file configures.
 func (w *workspace) roadsOf(t config.Tenant, r *reach) []road {
 	var list []road
 	add := func(x road) {
-		x.watch = newWatch(x.name, w.d.now())
+		x.watch = newWatch(w.d.now())
 		list = append(list, x)
+	}
+	if g := t.Sources.Graph; g != nil {
+		add(w.graphRoad(t, *g, r))
 	}
 	for _, f := range t.Folders {
 		name := "folder:" + f.Path
@@ -27,6 +34,78 @@ func (w *workspace) roadsOf(t config.Tenant, r *reach) []road {
 	}
 	return list
 }
+
+// streamsOf gives the lists of Graph that a name in the configuration means, with
+// the questions about the declared accounts that go with them.
+var streamsOf = map[string][]graph.Stream{
+	"signIns":                 {graph.InteractiveSignIns, graph.DeclaredUsers},
+	"nonInteractiveSignIns":   {graph.NonInteractiveSignIns, graph.DeclaredUsers},
+	"servicePrincipalSignIns": {graph.ServicePrincipalSignIns, graph.DeclaredServicePrincipals},
+	"managedIdentitySignIns":  {graph.ManagedIdentitySignIns},
+	"directoryAudits":         {graph.DirectoryAudits, graph.DeclaredAudits},
+	"provisioning":            {graph.Provisioning},
+	"riskDetections":          {graph.RiskDetections},
+	"riskyUsers":              {graph.RiskyUsers},
+}
+
+// graphRoad is the road by Microsoft Graph.
+func (w *workspace) graphRoad(t config.Tenant, g config.GraphSource, r *reach) road {
+	names := g.Streams
+	if len(names) == 0 {
+		names = config.Streams()
+	}
+	var streams []graph.Stream
+	var tables []string
+	for _, name := range names {
+		for _, s := range streamsOf[name] {
+			if !slices.Contains(streams, s) {
+				streams = append(streams, s)
+			}
+			if s.Declared() {
+				continue
+			}
+			for _, table := range s.Tables() {
+				if !slices.Contains(tables, table) {
+					tables = append(tables, table)
+				}
+			}
+		}
+	}
+	var accounts graph.Accounts
+	for _, a := range t.EmergencyAccounts {
+		if a.Kind == "servicePrincipal" {
+			accounts.ServicePrincipals = append(accounts.ServicePrincipals, a.ObjectID)
+		} else {
+			accounts.Users = append(accounts.Users, a.ObjectID)
+		}
+	}
+	return road{name: graphName, tables: tables, sameIDs: true, open: func(o ingest.Observer) (ingest.Source, error) {
+		if r == nil {
+			return nil, errNoReach
+		}
+		return graph.New(graph.Options{
+			Tenant: t.ID, Client: r.client(entra.Graph), Streams: streams, Accounts: accounts, First: time.Duration(g.Since),
+			Tail: func(s graph.Stream) time.Duration { return w.tail(graphName, s.Tables()) }, Observe: o, Now: w.d.now,
+		})
+	}}
+}
+
+// tail gives how late the records of a road are known to come, so that each look
+// reaches back far enough; 0 where that is not known.
+func (w *workspace) tail(road string, tables []string) time.Duration {
+	var most time.Duration
+	for _, s := range w.lag.Status(w.d.now()) {
+		if s.Road == road && s.Learned && slices.Contains(tables, s.Table) {
+			// Twice the 99th percentile stands for what one in a thousand exceeds.
+			most = max(most, 2*s.Lag.P99)
+		}
+	}
+	return most
+}
+
+// errNoReach is why a road that needs the tenant's services cannot be travelled;
+// travel has told what is wrong.
+var errNoReach = errors.New("the tenant's application cannot be used: see the alarm about it")
 
 // roadNames gives the names of the roads that a tenant's file configures.
 func roadNames(t config.Tenant) []string {

@@ -16,10 +16,11 @@ import (
 // second look at a time already read is not taken for lag, and whether it still
 // reads history.
 type watch struct {
-	road    string
 	started time.Time
 
 	mu sync.Mutex
+	// source is what the Source of its records begins with.
+	source string
 	// young and old hold what was seen lately, by the first bytes of the id. When
 	// young is full it becomes old.
 	young, old map[uint64]struct{}
@@ -32,8 +33,15 @@ type watch struct {
 // seenAtMost is how many ids each generation of a watch holds.
 const seenAtMost = 100_000
 
-func newWatch(road string, now time.Time) *watch {
-	return &watch{road: road, started: now, young: map[uint64]struct{}{}, behind: map[string]bool{}}
+func newWatch(now time.Time) *watch {
+	return &watch{started: now, young: map[uint64]struct{}{}, behind: map[string]bool{}}
+}
+
+// follow says which source brings the records from now on.
+func (w *watch) follow(source string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.source = source + "/"
 }
 
 // report learns from a source's report whether a stream reads history.
@@ -74,7 +82,7 @@ func (w *watch) sightings(records []glassward.Record, fresh map[glassward.Record
 		if w.known(r.ID) {
 			continue
 		}
-		behind, ok := w.behind[strings.TrimPrefix(r.Source, w.road+"/")]
+		behind, ok := w.behind[strings.TrimPrefix(r.Source, w.source)]
 		if !ok {
 			behind = !w.polled
 		}
