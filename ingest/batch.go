@@ -44,6 +44,9 @@ type Batch struct {
 	Rejects []Reject
 	// Warnings holds at most maxWarnings; Summary counts them all.
 	Warnings []Warning
+	// Bulk says that the source is far behind and that more follows at once: what
+	// takes the batch may make it durable together with what follows. See Bulk.
+	Bulk bool
 
 	cells []glassward.Value
 }
@@ -56,6 +59,7 @@ func (b *Batch) Reset() {
 	b.Shapes = b.Shapes[:0]
 	b.Rejects = b.Rejects[:0]
 	b.Warnings = b.Warnings[:0]
+	b.Bulk = false
 	b.cells = b.cells[:0]
 }
 
