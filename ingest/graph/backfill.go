@@ -17,7 +17,11 @@ type trouble struct {
 	bad     time.Time // the window that failed ends here: no growth before it
 	tries   int       // of the smallest window
 	since   time.Time // the first of them
-	step    time.Duration
+	// After a place that was passed over the windows are as wide as step and grow
+	// each time. tail is what the last of them passed over: the good end of it is
+	// looked for once the bad place has an end.
+	step time.Duration
+	tail span
 }
 
 // backfill reads what is owed, one window after another, until ctx ends or emit
@@ -40,7 +44,7 @@ func (f *follower) backfill(ctx context.Context) error {
 				return ctx.Err()
 			}
 		}
-		pause, err := f.window(ctx, w, &t)
+		pause, err := f.window(ctx, w, &t, !t.tail.empty() && t.step == 0)
 		if stop := ends(ctx, err); stop != nil {
 			return stop
 		}
@@ -56,6 +60,9 @@ func (f *follower) take(t *trouble, unread *bool) (w span, lost []span, ok bool)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	lost = f.pos.forget(f.s.oldest())
+	if f.healthy && !t.tail.empty() && t.step == 0 {
+		return span{t.tail.From.Add(t.tail.width() / 2).Truncate(time.Second), t.tail.To}, lost, true
+	}
 	if !f.healthy || len(f.pos.Unread)+len(f.pos.Again) == 0 {
 		return span{}, lost, false
 	}
@@ -71,7 +78,7 @@ func (f *follower) take(t *trouble, unread *bool) (w span, lost []span, ok bool)
 		width = firstWindow
 	}
 	if t.step > 0 {
-		width = min(width, t.step)
+		width = t.step
 	}
 	w = (*list)[0]
 	w.To = earlier(w.To, w.From.Add(width))
@@ -92,8 +99,9 @@ func (f *follower) putBack() {
 }
 
 // window reads one window and says how long to rest after it. The error is one
-// that ends the source, or one that has been dealt with.
-func (f *follower) window(ctx context.Context, w span, t *trouble) (time.Duration, error) {
+// that ends the source. tail says that the window is the end of what was passed
+// over.
+func (f *follower) window(ctx context.Context, w span, t *trouble, tail bool) (time.Duration, error) {
 	accounts, _ := f.s.declared()
 	var terms []string
 	if f.d.terms != nil {
@@ -109,9 +117,23 @@ func (f *follower) window(ctx context.Context, w span, t *trouble) (time.Duratio
 	}
 	got, err := f.read(entra.WithPriority(ctx, entra.Bulk), w, terms, func(p *position) {
 		f.reading = span{}
+		if tail {
+			p.Missed = remove(p.Missed, w)
+		}
 	})
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if tail && ends(ctx, err) == nil {
+		if err == nil {
+			t.tail.To = w.From
+		} else {
+			t.tail.From = w.From
+		}
+		if t.tail.width() <= minWindow {
+			t.tail = span{}
+		}
+		return 0, nil
+	}
 	if err == nil {
 		f.fit(w, got, t)
 		return 0, nil
@@ -151,7 +173,7 @@ func (f *follower) fit(w span, got count, t *trouble) {
 		t.lost, t.tries = 0, 0
 		return
 	}
-	*t = trouble{}
+	*t = trouble{tail: t.tail}
 	width := w.width()
 	full := got.rows/max(1, got.chains) >= f.d.top/2
 	switch {
@@ -202,6 +224,9 @@ func (f *follower) failed(ctx context.Context, w span, t *trouble, fault *entra.
 	}
 	f.tell(ingest.Report{Hole: &ingest.Hole{From: w.From, To: w.To,
 		What: fmt.Sprintf("%s from %s to %s was passed over: the service failed on it %d times in %v while it answered for other times (%v); it is tried again at the daily look back", f.d.name, stamp(w.From), stamp(w.To), t.tries, now.Sub(t.since).Round(time.Second), err)}})
-	*t = trouble{step: max(2*w.width(), 2*minWindow)}
+	*t = trouble{step: min(max(2*w.width(), 2*minWindow), maxWindow)}
+	if w.width() > minWindow {
+		t.tail = w
+	}
 	return 0, nil
 }

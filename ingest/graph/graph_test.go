@@ -487,8 +487,12 @@ func TestALongRegionThatIsRefusedDoesNotTakeYears(t *testing.T) {
 			t.Error("what lies behind the refused day has not come after 23 hours")
 		}
 		_, holes, _ := h.store.told(DirectoryAudits)
-		if len(holes) == 0 || len(holes) > 60 {
+		if len(holes) == 0 || len(holes) > 40 {
 			t.Errorf("%d holes", len(holes))
+		}
+		p, _ := decodePosition(h.store.cursors["graph:"+h.o.Tenant+"/"+string(DirectoryAudits)])
+		if len(p.Missed) != 1 || p.Missed[0].To.Sub(start).Abs() > 2*time.Second {
+			t.Errorf("missed is %v, and the refused region ends at %v", p.Missed, start)
 		}
 		h.stop()
 	})
@@ -643,7 +647,7 @@ func TestBackfillOfAFloodDoesNotDelayTheLiveHalf(t *testing.T) {
 			t.Error("a live row waits for back-fill")
 		}
 		e := h.source.Estimate(time.Now().Add(-24*time.Hour), time.Now())
-		if e.Requests < 10 || e.Takes < 40*time.Second {
+		if !e.Measured || e.Requests < 2 || e.Takes != time.Duration(e.Requests)*4*time.Second {
 			t.Errorf("estimate %+v", e)
 		}
 		wait(15 * time.Minute)

@@ -66,11 +66,11 @@ func decodePosition(text []byte) (position, error) {
 	if p.Version != positionVersion {
 		return position{}, fmt.Errorf("it has the version %d, and this program reads %d", p.Version, positionVersion)
 	}
-	first := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	first := time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
 	last := time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, t := range []*time.Time{&p.Begin, &p.Polled, &p.Hourly, &p.Daily} {
 		if t.Before(first) || t.After(last) {
-			return position{}, errors.New("a time in it lies before 2000 or after 2200")
+			return position{}, errors.New("a time in it lies before 1990 or after 2200")
 		}
 		*t = t.UTC().Truncate(time.Second)
 	}
@@ -85,7 +85,7 @@ func decodePosition(text []byte) (position, error) {
 		var clean []span
 		for _, s := range *list {
 			if s.From.Before(first) || s.To.After(last) {
-				return position{}, errors.New("a time in it lies before 2000 or after 2200")
+				return position{}, errors.New("a time in it lies before 1990 or after 2200")
 			}
 			if s.To.Before(s.From) {
 				return position{}, errors.New("a span in it ends before it begins")
