@@ -20,7 +20,7 @@ type JournalEntry struct {
 	Seq  int64     `json:"seq"`
 	Time time.Time `json:"time"`
 	// Kind is record, alert, incident, acknowledgement (any command of a person),
-	// notice, delivery, configuration, token, rule or loss.
+	// notice, delivery, configuration, token, rule, loss or restore.
 	Kind   string `json:"kind"`
 	Tenant string `json:"tenant"`
 	// Payload is canonical JSON: keys sorted, no space, no escapes that are not

@@ -183,6 +183,9 @@ func TestKilledAtEveryPoint(t *testing.T) {
 		t.Fatalf("the reference holds %d things:\n%s", len(want), strings.Join(want, "\n"))
 	}
 	for _, point := range points {
+		if point == "state.migrate.copied" {
+			continue // it changes nothing but the copy, see TestOlderStoreIsMigrated
+		}
 		for _, nth := range []int{1, 4} {
 			t.Run(fmt.Sprintf("%s:%d", point, nth), func(t *testing.T) {
 				t.Parallel() // mostly waits for processes and the disk

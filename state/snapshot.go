@@ -2,10 +2,8 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 
@@ -15,8 +13,7 @@ import (
 
 // Snapshot writes a whole and consistent copy of the store to a file that must
 // not exist, while the store goes on working. The copy is checked before it gets
-// its name. To restore it, put it in the place of state.db, without a
-// state.db-wal, and open the store once with AcceptLoss.
+// its name. Backup makes a folder of it that opens as a store.
 func (s *Store) Snapshot(ctx context.Context, file string) (err error) {
 	defer func() {
 		if err != nil {
@@ -31,26 +28,10 @@ func (s *Store) Snapshot(ctx context.Context, file string) (err error) {
 		return err
 	}
 	defer os.Remove(part)
-	own, err := s.connect("", 1) // the readers' connections may not write, not even elsewhere
-	if err != nil {
+	if err := s.copyTo(ctx, part); err != nil {
 		return err
 	}
-	_, err = own.ExecContext(ctx, "VACUUM INTO ?", part)
-	if err = errors.Join(err, own.Close()); err != nil {
-		return err
-	}
-	copied, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: filepath.ToSlash(part)}).String()+"?mode=ro")
-	if err != nil {
-		return err
-	}
-	faults, err := integrity(ctx, copied)
-	if err = errors.Join(err, copied.Close()); err != nil {
-		return err
-	}
-	if len(faults) > 0 {
-		return fmt.Errorf("%w: %s", ErrDamaged, first(faults, nil))
-	}
-	if err := os.Chmod(part, 0o600); err != nil {
+	if err := checkCopy(ctx, part); err != nil {
 		return err
 	}
 	if err := private.Sync(part); err != nil {
@@ -65,5 +46,39 @@ func (s *Store) Snapshot(ctx context.Context, file string) (err error) {
 	if err := fault.Point("state.snapshot.after"); err != nil {
 		return err
 	}
-	return private.Sync(filepath.Dir(file))
+	return private.SyncDir(filepath.Dir(file))
+}
+
+// copyTo writes what is committed now to a file that must not exist.
+func (s *Store) copyTo(ctx context.Context, file string) error {
+	// SQLite would make it readable to others.
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	own, err := s.connect("", 1) // the readers' connections may not write, not even elsewhere
+	if err != nil {
+		return err
+	}
+	_, err = own.ExecContext(ctx, "VACUUM INTO ?", file)
+	return full(errors.Join(err, own.Close()))
+}
+
+// checkCopy reads a copy for damage.
+func checkCopy(ctx context.Context, file string) error {
+	copied, err := openCopy(file)
+	if err != nil {
+		return err
+	}
+	faults, err := integrity(ctx, copied)
+	if err = errors.Join(err, copied.Close()); err != nil {
+		return err
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("%w: %s", ErrDamaged, first(faults, nil))
+	}
+	return nil
 }

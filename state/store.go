@@ -3,7 +3,6 @@ package state
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,12 +19,8 @@ import (
 	"glassward/internal/private"
 	"glassward/notify"
 
-	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite" // and its driver "sqlite"
 )
-
-//go:embed migrations
-var migrations embed.FS
 
 // The names of the files in the store's folder.
 const (
@@ -42,6 +37,8 @@ var (
 	ErrDamaged = errors.New("the control store is damaged")
 	// ErrLost: the store opens, but entries that had been acknowledged are gone.
 	ErrLost = errors.New("the control store has lost acknowledged entries")
+	// ErrNewer: the store was written by a newer program.
+	ErrNewer = errors.New("the control store was written by a newer Glassward")
 	// ErrFull: the disk is full. Nothing of the transaction was kept, and it can be
 	// done again.
 	ErrFull = errors.New("the disk is full")
@@ -96,11 +93,15 @@ var (
 const readConnections = 4
 
 // Open opens the store in a folder, which is made with mode 0700 if it is not
-// there. It finishes what a crash left, brings the schema up to date and checks
-// the file: damage that lies behind everything acknowledged is copied aside and
-// cut (see Notes); anything else is ErrDamaged or ErrLost, and the files stay as
-// they are.
-func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
+// there. It finishes what a crash left, brings the schema up to date (on a copy
+// first, see MigrationError) and checks the file: damage that lies behind
+// everything acknowledged is copied aside and cut (see Notes); anything else is
+// ErrDamaged or ErrLost, and the files stay as they are.
+func Open(ctx context.Context, dir string, o Options) (*Store, error) {
+	return open(ctx, dir, o, migrations)
+}
+
+func open(ctx context.Context, dir string, o Options, schema fs.FS) (_ *Store, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -149,7 +150,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if err := s.checkFile(ctx); err != nil {
 		return nil, s.giveUp(aside, err)
 	}
-	if err := s.migrate(ctx); err != nil {
+	if err := s.migrate(ctx, schema); err != nil {
 		return nil, err
 	}
 	if err := s.checkJournal(ctx, o.AcceptLoss); err != nil {
@@ -171,7 +172,11 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 // connect gives connections to the file. They flush at every commit, wait for
 // each other, and check foreign keys.
 func (s *Store) connect(extra string, n int) (*sql.DB, error) {
-	name := (&url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(s.dir, dbName))}).String()
+	return connect(filepath.Join(s.dir, dbName), extra, n)
+}
+
+func connect(file, extra string, n int) (*sql.DB, error) {
+	name := fileURL(file)
 	db, err := sql.Open("sqlite", name+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=wal_autocheckpoint(0)&_pragma=trusted_schema(0)&"+extra)
 	if err != nil {
 		return nil, err
@@ -181,32 +186,14 @@ func (s *Store) connect(extra string, n int) (*sql.DB, error) {
 	return db, nil
 }
 
-func (s *Store) migrate(ctx context.Context) error {
-	files, err := fs.Sub(migrations, "migrations/sqlite")
-	if err != nil {
-		return err
+// fileURL gives the URI by which SQLite opens a file. On Windows it begins with
+// a slash before the drive's letter.
+func fileURL(file string) string {
+	path := filepath.ToSlash(file)
+	if filepath.VolumeName(file) != "" {
+		path = "/" + path
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, s.writer, files, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
-	}
-	have, want, err := p.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("read the schema's version: %w", err)
-	}
-	if have > want {
-		return fmt.Errorf("its schema has version %d and this program knows %d: it was written by a newer Glassward; run that one", have, want)
-	}
-	if have == want {
-		return nil
-	}
-	if err := fault.Point("state.migrate.before"); err != nil {
-		return err
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	return fault.Point("state.migrate.after")
+	return (&url.URL{Scheme: "file", Path: path}).String()
 }
 
 // Notes are sentences about what Open found and mended, for an alarm. They are
