@@ -1,0 +1,253 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"glassward"
+	"glassward/config"
+	"glassward/entra"
+)
+
+// A Verdict is what Check found out about one thing. Unknown is not Well: it could
+// not be looked at, and Found says why.
+type Verdict string
+
+// The verdicts.
+const (
+	Well    Verdict = "well"
+	Wrong   Verdict = "wrong"
+	Unknown Verdict = "unknown"
+	// Remark is well, with something that a person may want to know.
+	Remark Verdict = "remark"
+)
+
+// A Checked is one thing that Check has looked at: what it was, how it is, and
+// what to do where it is not well.
+type Checked struct {
+	What    string  `json:"what"`
+	Verdict Verdict `json:"verdict"`
+	Found   string  `json:"found"`
+	Do      string  `json:"do,omitempty"`
+}
+
+// checkTimeout bounds each question that Check asks.
+const checkTimeout = 30 * time.Second
+
+// Check tries a tenant's file against the tenant itself: whether the application
+// signs in, what it may read and may do beyond, whether each road answers, and
+// whether the accounts are there. It changes nothing.
+func Check(ctx context.Context, t config.Tenant, now func() time.Time) []Checked {
+	c := &checker{t: t}
+	r, err := reachOf(t, now)
+	if err != nil {
+		c.add("application", Wrong, err.Error(), "mend the tenant's file or the file that it names")
+		return c.list
+	}
+	defer r.close()
+	if r.credential != nil {
+		c.application(ctx, r)
+		c.accounts(ctx, r)
+	}
+	c.roads(ctx, r)
+	return c.list
+}
+
+type checker struct {
+	t    config.Tenant
+	list []Checked
+	// blind is set when there is no token: nothing else needs to be asked.
+	blind bool
+}
+
+func (c *checker) add(what string, v Verdict, found, do string) {
+	c.list = append(c.list, Checked{what, v, found, do})
+}
+
+// fail adds what a fault says, with its own cure.
+func (c *checker) fail(what string, err error) {
+	var f *entra.Fault
+	do := "look at the way to the service: name, proxy, firewall"
+	if errors.As(err, &f) {
+		do = f.Cure()
+	}
+	c.add(what, Wrong, err.Error(), do)
+}
+
+func (c *checker) application(ctx context.Context, r *reach) {
+	ctx, cancel := context.WithTimeout(ctx, 2*checkTimeout)
+	defer cancel()
+	self, err := entra.Inspect(ctx, r.client(entra.Graph), r.credential, entra.Needs(uses(c.t)...)...)
+	if err != nil {
+		c.add("application", Unknown, "it could not be looked at in time: "+err.Error(), "try again")
+		return
+	}
+	if !self.Token.Known {
+		c.blind = true
+		c.fail("application signs in", self.Token.Err)
+		return
+	}
+	c.add("application signs in", Well, "by "+string(r.credential.Kind()), "")
+	if self.Permissions.Known {
+		granted := map[string]bool{}
+		for _, g := range self.Permissions.Value.Granted {
+			granted[g.Value] = true
+		}
+		for _, value := range entra.Needs(uses(c.t)...) {
+			if granted[value] && !slices.Contains(self.Permissions.Value.Missing, value) {
+				c.add("permission "+value, Well, "granted", "")
+			}
+		}
+	}
+	for _, f := range self.Findings() {
+		v := Wrong
+		switch {
+		case f.Kind == entra.NotReadable:
+			v = Unknown
+		case f.Severity < glassward.Medium:
+			v = Remark
+		}
+		c.add(strings.ReplaceAll(string(f.Kind), "-", " "), v, f.What, f.Do)
+	}
+	if l := self.Licence; l.Known {
+		c.add("licence", Well, strings.Join(l.Value.Skus, ", "), "")
+	}
+}
+
+func (c *checker) accounts(ctx context.Context, r *reach) {
+	if c.blind {
+		return
+	}
+	graph := r.client(entra.Graph)
+	for _, a := range c.t.EmergencyAccounts {
+		what := "account " + a.ObjectID
+		if a.Name != "" {
+			what = "account " + a.Name
+		}
+		if a.Kind == "servicePrincipal" {
+			c.add(what, Remark, "a service principal: its directory entry is not looked at", "")
+			continue
+		}
+		c.user(ctx, graph, what, a.ObjectID, a.Kind != "decoy")
+	}
+	if p := c.t.Pulse; p != nil {
+		c.user(ctx, graph, "pulse's canary", p.ObjectID, false)
+	}
+}
+
+// user looks at one account: whether it is there and enabled, and whether it is
+// an administrator as it should or should not be.
+func (c *checker) user(ctx context.Context, graph *entra.Client, what, id string, admin bool) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	u, err := entra.FindUser(ctx, graph, id)
+	var f *entra.Fault
+	switch {
+	case errors.As(err, &f) && f.Status == http.StatusNotFound:
+		c.add(what, Wrong, "there is no such user", "declare it by the object id that its page in the Entra admin centre shows")
+		return
+	case errors.As(err, &f) && f.Kind == entra.FaultConsent:
+		c.add(what, Unknown, err.Error(), f.Cure())
+		return
+	case err != nil:
+		c.fail(what, err)
+		return
+	case !u.Enabled && admin:
+		c.add(what, Wrong, u.UPN+" is disabled: it cannot sign in", "enable it, and find out who disabled it")
+		return
+	}
+	roles, err := entra.RolesOf(ctx, graph, id)
+	switch {
+	case err != nil:
+		c.add(what, Remark, u.UPN+"; its roles could not be read: "+err.Error(), "")
+	case admin && !slices.Contains(roles, entra.GlobalAdministrator):
+		c.add(what, Remark, u.UPN+" does not hold Global Administrator itself", "assign it permanently, or live with an account that cannot mend everything")
+	case !admin && len(roles) > 0:
+		c.add(what, Wrong, u.UPN+" holds a directory role", "use an account without any role")
+	default:
+		c.add(what, Well, u.UPN, "")
+	}
+}
+
+func (c *checker) roads(ctx context.Context, r *reach) {
+	ask := func(what string, s entra.Service, address string) {
+		if c.blind {
+			c.add(what, Unknown, "without a token it cannot be asked", "")
+			return
+		}
+		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+		defer cancel()
+		if _, err := r.client(s).Get(ctx, address, nil); err != nil {
+			c.fail(what, err)
+			return
+		}
+		c.add(what, Well, "answers", "")
+	}
+	s := c.t.Sources
+	if s.Graph != nil {
+		ask("road graph: sign-ins", entra.Graph, "/v1.0/auditLogs/signIns?$top=1")
+		ask("road graph: audits", entra.Graph, "/v1.0/auditLogs/directoryAudits?$top=1")
+	}
+	if s.Activity != nil {
+		ask("road activity", entra.Activity, "/api/v1.0/"+c.t.ID+"/activity/feed/subscriptions/list?PublisherIdentifier="+c.t.ID)
+	}
+	for _, w := range s.Logs {
+		ask("road workspace "+w.ID, entra.LogAnalytics, "/v1/workspaces/"+w.ID+"/query?query=print%20x%3D1")
+	}
+	for _, e := range s.EventHub {
+		address := e.Namespace
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			address = net.JoinHostPort(address, "9093")
+		}
+		conn, err := (&net.Dialer{Timeout: checkTimeout}).DialContext(ctx, "tcp", address)
+		if err != nil {
+			c.add("road eventhub "+e.Namespace, Wrong, err.Error(), "open port 9093 to the namespace, which has to be Standard or better")
+			continue
+		}
+		conn.Close()
+		found := "port 9093 answers"
+		if e.ConnectionString != "" {
+			if _, err := e.ConnectionString.Reveal(); err != nil {
+				c.add("road eventhub "+e.Namespace, Wrong, err.Error(), "give the connection string")
+				continue
+			}
+			found += ", the connection string is there"
+		}
+		c.add("road eventhub "+e.Namespace, Well, found, "")
+	}
+	for _, x := range s.Storage {
+		entries, err := os.ReadDir(x.Path)
+		containers := 0
+		for _, e := range entries {
+			if ok, _ := path.Match("insights-*", strings.ToLower(e.Name())); ok {
+				containers++
+			}
+		}
+		switch {
+		case err != nil:
+			c.add("road storage "+x.Path, Wrong, err.Error(), "mount or copy the storage account's containers there, readable for this user")
+		case containers == 0:
+			c.add("road storage "+x.Path, Remark, "there is no container insights-* yet", "the first comes with the first record, up to a day after the export was set up")
+		default:
+			c.add("road storage "+x.Path, Well, fmt.Sprintf("%d containers", containers), "")
+		}
+	}
+	for _, f := range c.t.Folders {
+		if _, err := os.ReadDir(f.Path); err != nil {
+			c.add("folder "+f.Path, Wrong, err.Error(), "make the folder, readable for this user")
+			continue
+		}
+		c.add("folder "+f.Path, Well, "can be read", "")
+	}
+	if !s.Any() && len(c.t.Folders) == 0 {
+		c.add("roads", Remark, "none: records come only as files that are ingested, or by push", "name sources in the tenant's file")
+	}
+}
