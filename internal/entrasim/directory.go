@@ -402,6 +402,9 @@ var administrators = []struct{ key, name, role string }{
 const (
 	// Pipeline is the application id of the deployment pipeline.
 	Pipeline = "d3910e11-7a2b-4c55-9e61-2f4b8a1c0002"
+	// EmergencyApp is that of an application for emergencies; what a tenant
+	// declares is the object id of its service principal.
+	EmergencyApp = "d3910e11-7a2b-4c55-9e61-2f4b8a1c0004"
 	// Provisioner is the application id of the personnel system.
 	Provisioner = "d3910e11-7a2b-4c55-9e61-2f4b8a1c0003"
 )
@@ -436,10 +439,12 @@ func (w *World) populate() {
 	for _, a := range firstParty {
 		w.principals = append(w.principals, &ServicePrincipal{ID: guidOf(w.o.Tenant.ID, "sp", a.id), AppID: a.id, DisplayName: a.name, Type: "Application", Enabled: true, owner: microsoftTenant})
 	}
+	w.principals = append(w.principals, &ServicePrincipal{ID: guidOf(w.o.Tenant.ID, "sp", "managed policies"), AppID: guidOf("managed policies"), DisplayName: "Microsoft Managed Policy Manager", Type: "Application", Enabled: true, owner: microsoftTenant})
 	own := []Application{
 		{AppID: GlasswardApp, DisplayName: "Glassward", Requested: []string{"AuditLog.Read.All", "Directory.Read.All", "Policy.Read.All", "IdentityRiskEvent.Read.All", "IdentityRiskyUser.Read.All", "ActivityFeed.Read"}},
 		{AppID: Pipeline, DisplayName: "Deploy pipeline", Requested: []string{"Policy.Read.All", "Policy.ReadWrite.ConditionalAccess"}},
 		{AppID: Provisioner, DisplayName: "People system", Requested: []string{"User.ReadWrite.All"}},
+		{AppID: EmergencyApp, DisplayName: "Emergency automation", Requested: []string{"RoleManagement.ReadWrite.Directory"}},
 		{AppID: guidOf("app", "Backup"), DisplayName: "Mail backup", Requested: []string{"User.Read.All"}},
 		{AppID: guidOf("app", "Intranet"), DisplayName: "Intranet", Requested: []string{"User.Read.All", "Group.Read.All"}},
 	}

@@ -284,7 +284,7 @@ func (l *living) refresh(u *User) {
 func (l *living) application() {
 	var own []*ServicePrincipal
 	for _, s := range l.w.principals {
-		if s.Type == "Application" && s.owner == l.w.o.Tenant.ID && s.Enabled {
+		if s.Type == "Application" && s.owner == l.w.o.Tenant.ID && s.Enabled && s.AppID != EmergencyApp {
 			own = append(own, s)
 		}
 	}
@@ -392,7 +392,7 @@ func (l *living) change(class string, of *User) {
 		r := roles[l.IntN(len(roles))]
 		targets = []target{userTarget(of, change{"Role.ObjectID", "", `"` + r.id + `"`}, change{"Role.DisplayName", "", `"` + r.name + `"`}), {id: r.id, name: r.name, kind: "Role"}}
 	case "app":
-		s := l.w.principals[len(firstParty)+l.IntN(5)]
+		s := l.w.principal(pick(l.dice, []string{Pipeline, Provisioner, guidOf("app", "Backup"), guidOf("app", "Intranet")}))
 		targets = []target{{id: s.ID, name: s.DisplayName, kind: "ServicePrincipal", changes: []change{{"AppAddress", "[]", `[{"Address":"https://intranet.example","AddressType":0}]`}}}}
 	case "unit":
 		targets = []target{userTarget(of), {id: guidOf(l.w.o.Tenant.ID, "unit", "Branches"), name: "Branches", kind: "AdministrativeUnit"}}
@@ -419,9 +419,21 @@ func (l *living) change(class string, of *User) {
 	}
 }
 
+// with is the policy in another state.
+func (p *policy) with(state string) *policy {
+	c := *p
+	c.state = state
+	return &c
+}
+
+// target is the policy as an audit event tells of its change: the whole of it,
+// before and after.
 func (p *policy) target(old, state string) target {
-	return target{id: p.id, name: p.name, kind: "Policy", changes: []change{{"ConditionalAccessPolicy",
-		text(string(encode(object{"id": p.id, "displayName": p.name, "state": old}))), text(string(encode(object{"id": p.id, "displayName": p.name, "state": state})))}}}
+	c := change{"ConditionalAccessPolicy", "", text(string(p.with(state).graph()))}
+	if old != "" {
+		c.old = text(string(p.with(old).graph()))
+	}
+	return target{id: p.id, name: p.name, kind: "Policy", changes: []change{c}}
 }
 
 var activities = []struct {

@@ -195,6 +195,10 @@ func (w *World) Cut(o Outage) {
 func (w *World) Restore(r Road, at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.restore(r, at)
+}
+
+func (w *World) restore(r Road, at time.Time) {
 	for i := range w.roads[r].outages {
 		if o := &w.roads[r].outages[i]; o.To.IsZero() || o.To.After(at) {
 			o.To = at
