@@ -203,6 +203,9 @@ func (w *workspace) travel() {
 
 // set adds roads and sets out on them.
 func (j *journey) set(more ...road) {
+	for i := range more {
+		more[i].watch = newWatch(j.w.d.now())
+	}
 	j.mu.Lock()
 	j.list = append(j.list, more...)
 	j.w.lag.Expect(expected(j.list), j.w.d.now())

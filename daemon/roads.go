@@ -9,30 +9,35 @@ import (
 	"glassward/config"
 	"glassward/entra"
 	"glassward/ingest"
+	"glassward/ingest/activity"
 	"glassward/ingest/graph"
 )
 
 // roadsOf gives the roads that a tenant's file configures.
 func (w *workspace) roadsOf(t config.Tenant, r *reach) []road {
 	var list []road
-	add := func(x road) {
-		x.watch = newWatch(w.d.now())
-		list = append(list, x)
-	}
 	if g := t.Sources.Graph; g != nil {
-		add(w.graphRoad(t, *g, r))
+		list = append(list, w.graphRoad(t, *g, r))
+	}
+	if a := t.Sources.Activity; a != nil {
+		list = append(list, w.activityRoad(t, *a, r))
 	}
 	for _, f := range t.Folders {
-		name := "folder:" + f.Path
-		add(road{name: name, open: func(ingest.Observer) (ingest.Source, error) {
-			return ingest.NewFolder(f.Path, ingest.FolderOptions{
-				Decoder: ingest.DecoderOptions{Provenance: glassward.File, Table: f.Table, Tenant: t.ID, Now: w.d.now},
-				Poll:    time.Duration(f.Every),
-				Problem: func(path string, err error) { w.d.reportSource(w.ctx, w, path, err) },
-			})
-		}})
+		list = append(list, w.folderRoad(t, f))
 	}
 	return list
+}
+
+// folderRoad is a folder that people or programs put files into. Its silence means
+// nothing.
+func (w *workspace) folderRoad(t config.Tenant, f config.Folder) road {
+	return road{name: "folder:" + f.Path, open: func(ingest.Observer) (ingest.Source, error) {
+		return ingest.NewFolder(f.Path, ingest.FolderOptions{
+			Decoder: ingest.DecoderOptions{Provenance: glassward.File, Table: f.Table, Tenant: t.ID, Now: w.d.now},
+			Poll:    time.Duration(f.Every),
+			Problem: func(path string, err error) { w.d.reportSource(w.ctx, w, path, err) },
+		})
+	}}
 }
 
 // streamsOf gives the lists of Graph that a name in the configuration means, with
@@ -87,6 +92,29 @@ func (w *workspace) graphRoad(t config.Tenant, g config.GraphSource, r *reach) r
 			Tenant: t.ID, Client: r.client(entra.Graph), Streams: streams, Accounts: accounts, First: time.Duration(g.Since),
 			Tail: func(s graph.Stream) time.Duration { return w.tail(graphName, s.Tables()) }, Observe: o, Now: w.d.now,
 		})
+	}}
+}
+
+// activityRoad is the road by the Office 365 Management Activity API. Its records
+// have an id space of their own, so they cannot be awaited on another road.
+func (w *workspace) activityRoad(t config.Tenant, a config.ActivitySource, r *reach) road {
+	contents := a.ContentTypes
+	if len(contents) == 0 {
+		contents = activity.Usual()
+	}
+	var tables []string
+	for _, c := range contents {
+		for _, table := range activity.Tables(c) {
+			if !slices.Contains(tables, table) {
+				tables = append(tables, table)
+			}
+		}
+	}
+	return road{name: activityName, tables: tables, open: func(o ingest.Observer) (ingest.Source, error) {
+		if r == nil {
+			return nil, errNoReach
+		}
+		return activity.New(activity.Options{Tenant: t.ID, Client: r.client(entra.Activity), Contents: contents, Observe: o, Now: w.d.now})
 	}}
 }
 

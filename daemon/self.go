@@ -1,15 +1,165 @@
 package daemon
 
 import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"glassward"
+	"glassward/config"
 	"glassward/entra"
+	"glassward/incident"
 	"glassward/ingest"
+	"glassward/lag"
+	"glassward/pulse"
 )
 
-// watchSelf looks after our own application in the tenant.
-func (j *journey) watchSelf() { <-j.ctx.Done() }
+const (
+	// selfAfter is when our own application is looked at first, selfEvery how often
+	// then: a road that is cut says so by itself, and at once.
+	selfAfter = 20 * time.Second
+	selfEvery = 15 * time.Minute
+)
 
-// beat sends the pulse.
-func (j *journey) beat() { <-j.ctx.Done() }
+// uses gives what the roads of a tenant need permissions for.
+func uses(t config.Tenant) []entra.Use {
+	list := []entra.Use{entra.UseSelf}
+	if g := t.Sources.Graph; g != nil {
+		list = append(list, entra.UseLogs)
+		risk := func(s string) bool { return s == "riskDetections" || s == "riskyUsers" }
+		if len(g.Streams) == 0 || slices.ContainsFunc(g.Streams, risk) {
+			list = append(list, entra.UseRisk)
+		}
+	}
+	if t.Sources.Activity != nil {
+		list = append(list, entra.UseActivity)
+	}
+	return list
+}
 
-// nextRoad sets out on the road that stands in for one whose licence is missing.
-func (w *workspace) nextRoad(r road, x ingest.Report, f *entra.Fault) {}
+// watchSelf looks after our own application in the tenant: who loses it is blind.
+func (j *journey) watchSelf() {
+	graph := j.reach.client(entra.Graph)
+	open := map[string]incident.Health{}
+	var before *entra.Self
+	wait := selfAfter
+	for {
+		select {
+		case <-j.ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		wait = selfEvery
+		self, err := entra.Inspect(j.ctx, graph, j.reach.credential, entra.Needs(uses(j.tenant)...)...)
+		if err != nil {
+			continue // the journey ends
+		}
+		j.judgeSelf(before, self, open)
+		before = self
+	}
+}
+
+// judgeSelf tells what is wrong with our application, what of it has changed, and
+// what is well again. open are the faults that were told and are not over.
+func (j *journey) judgeSelf(before, self *entra.Self, open map[string]incident.Health) {
+	w := j.w
+	now := map[string]bool{}
+	for _, f := range self.Findings() {
+		if f.Severity < glassward.Medium {
+			// Nothing that anybody has to get up for: tenant check shows it.
+			w.log.Info("our application", "finding", f.What)
+			continue
+		}
+		now[f.Key] = true
+		if _, known := open[f.Key]; known {
+			continue
+		}
+		h := incident.Health{
+			Cause: "application", Subject: f.Key, Title: "Our own application: " + f.What, Detail: f.Do, Severity: f.Severity, Since: w.d.now(), Closes: true,
+		}
+		open[f.Key] = h
+		w.d.tell(j.ctx, w.tenantID(), h)
+	}
+	for key, h := range open {
+		if !now[key] && known(self) {
+			h.Over = true
+			w.d.tell(j.ctx, w.tenantID(), h)
+			delete(open, key)
+		}
+	}
+	if before == nil {
+		return
+	}
+	for _, f := range entra.Changes(before, self) {
+		// What somebody did to it is no state that passes: a person closes it.
+		w.d.tell(j.ctx, w.tenantID(), incident.Health{
+			Cause: "application-changed", Subject: f.Key, Title: "Our own application was changed: " + f.What, Detail: f.Do, Severity: f.Severity, Since: w.d.now(),
+		})
+	}
+}
+
+// known says whether enough of our application was read to say that a fault is
+// over.
+func known(s *entra.Self) bool { return s.Token.Known && s.Permissions.Known }
+
+// nextRoad sets out on the road that stands in for one whose licence is missing:
+// without P1 Graph gives no sign-ins, the Management Activity API does.
+func (w *workspace) nextRoad(r road, x ingest.Report, f *entra.Fault) {
+	j := w.journey.Load()
+	if f.Kind != entra.FaultLicence || r.name != graphName || j == nil || !slices.Contains(x.Tables, "SigninLogs") {
+		return
+	}
+	if j.tenant.Sources.Graph.Fallback != "activity" || j.has(activityName) {
+		return
+	}
+	w.log.Warn("Graph gives no sign-ins with this tenant's licence: they are read by the Management Activity API from now on")
+	j.set(w.activityRoad(j.tenant, config.ActivitySource{}, j.reach))
+}
+
+// azureCLI is the public client that a pulse signs in to where none is named.
+const azureCLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
+
+// beat sends the pulse until the journey ends.
+func (j *journey) beat() {
+	w, p := j.w, j.tenant.Pulse
+	client := p.ClientID
+	if client == "" {
+		client = azureCLI
+	}
+	o := pulse.Options{
+		Cloud: j.reach.cloud, Tenant: j.tenant.ID, User: p.UserPrincipalName, UserID: p.ObjectID, ClientID: client,
+		Interval: time.Duration(p.Every), HTTP: j.reach.http, Now: w.d.now, Emergency: j.tenant.Accounts(),
+	}
+	if j.reach.credential != nil {
+		graph := j.reach.client(entra.Graph)
+		o.Roles = func(ctx context.Context) ([]string, error) { return entra.RolesOf(ctx, graph, p.ObjectID) }
+	}
+	h := incident.Health{Cause: "pulse", Subject: p.ObjectID, Title: "The pulse cannot be sent", Severity: glassward.Medium, Closes: true}
+	sender, err := pulse.New(o)
+	if err != nil {
+		h.Detail, h.Since = err.Error(), w.d.now()
+		w.d.tell(j.ctx, w.tenantID(), h)
+		return
+	}
+	failing := false
+	_ = sender.Run(j.ctx, func(s pulse.Sent, err error) {
+		if err == nil {
+			w.lag.PulseSent(lag.Pulse{At: s.At, UserID: p.ObjectID, Tables: []string{"SigninLogs", "AADNonInteractiveUserSignInLogs"}, Every: time.Duration(p.Every)})
+			if failing {
+				failing, h.Over = false, true
+				w.d.tell(j.ctx, w.tenantID(), h)
+			}
+			return
+		}
+		w.log.Warn("the pulse was not sent", "error", err)
+		var f *entra.Fault
+		// What passes by itself is told by the roads that it concerns.
+		if failing || !errors.As(err, &f) || !f.Kind.Lasting() {
+			return
+		}
+		failing = true
+		h.Detail, h.Since, h.Over = err.Error(), w.d.now(), false
+		w.d.tell(j.ctx, w.tenantID(), h)
+	})
+}
