@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"glassward/internal/entrasim"
@@ -80,6 +81,7 @@ type Cloud struct {
 	key     *ecdsa.PrivateKey // signs access tokens
 	tenants map[string]*tenant
 	order   []*tenant
+	serial  atomic.Int64 // of the last access token
 
 	mu       sync.Mutex
 	rng      *mathrand.Rand

@@ -17,10 +17,10 @@ type Faults struct {
 	offset     time.Duration
 	retryAfter RetryAfter
 	troubles   []*Trouble
-	bare       map[string]bool      // tenants whose tokens carry no roles
-	blocked    map[string]bool      // applications that Conditional Access blocks
-	revoked    map[string]time.Time // tokens of a tenant issued before are refused
-	cut        map[string]bool      // tenant/permission: refused though a token has it
+	bare       map[string]bool  // tenants whose tokens carry no roles
+	blocked    map[string]bool  // applications that Conditional Access blocks
+	revoked    map[string]int64 // tokens of a tenant up to this serial are refused
+	cut        map[string]bool  // tenant/permission: refused though a token has it
 	links      LinkTrick
 	empty      int               // every so many pages is empty
 	poison     map[string]bool   // ids of records whose page fails
@@ -33,7 +33,7 @@ type Faults struct {
 
 func newFaults(c *Cloud) *Faults {
 	return &Faults{
-		c: c, bare: map[string]bool{}, blocked: map[string]bool{}, revoked: map[string]time.Time{}, cut: map[string]bool{},
+		c: c, bare: map[string]bool{}, blocked: map[string]bool{}, revoked: map[string]int64{}, cut: map[string]bool{},
 		poison: map[string]bool{}, missing: map[string]bool{}, partial: map[string]string{}, denied: map[string]bool{}, settings: map[string]bool{},
 	}
 }
@@ -170,7 +170,7 @@ func (f *Faults) Block(appID string, on bool) { f.set(f.blocked, appID, on) }
 func (f *Faults) RevokeTokens(tenant string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.revoked[strings.ToLower(tenant)] = f.c.o.Now().Add(f.offset)
+	f.revoked[strings.ToLower(tenant)] = f.c.serial.Load()
 }
 
 // Refuse makes the services refuse a permission at once, even to tokens that

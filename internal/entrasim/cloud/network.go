@@ -275,4 +275,3 @@ func later(a, b time.Time) time.Time {
 	}
 	return b
 }
-
