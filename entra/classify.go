@@ -47,18 +47,23 @@ func readError(body []byte) said {
 		return v
 	}
 	s.code, s.message = line(text(inner, "code"), 80), line(text(inner, "message"), 300)
-	for key, raw := range inner {
-		if !strings.EqualFold(key, "innerError") {
-			continue
+	// Resource Manager and Log Analytics put the useful sentence deepest.
+	for deep, depth := inner, 0; depth < 4; depth++ {
+		next := json.RawMessage(nil)
+		for key, raw := range deep {
+			if strings.EqualFold(key, "innerError") {
+				next = raw
+			}
 		}
-		var deep map[string]json.RawMessage
-		if json.Unmarshal(raw, &deep) != nil {
-			continue
+		deep = nil
+		if json.Unmarshal(next, &deep) != nil {
+			break
 		}
-		s.requestID = line(text(deep, "request-id"), 80)
-		// Resource Manager and Log Analytics put the useful sentence deepest.
+		if s.requestID == "" {
+			s.requestID = line(text(deep, "request-id"), 80)
+		}
 		if m := text(deep, "message"); m != "" && !strings.Contains(s.message, m) {
-			s.message = line(s.message+" "+m, 300)
+			s.message = line(strings.TrimRight(s.message, ". ")+". "+m, 300)
 		}
 	}
 	return s
