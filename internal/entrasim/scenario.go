@@ -381,12 +381,15 @@ var verbs = map[string]func(*player){
 		}
 	},
 	"policy": func(p *player) {
-		name, state := p.next(), p.next()
+		what, name, state := p.next(), p.next(), p.next()
 		by, ip := p.by(p.rest()["by"])
 		w := p.l.w
 		i := slices.IndexFunc(w.policies, func(c *policy) bool { return c.name == name })
 		operation, kind, old := "Update Conditional Access policy", "Update", ""
 		switch {
+		case (what == "add") != (i < 0):
+			p.fail("the policy %q is there already, or not there", name)
+			return
 		case i < 0:
 			operation, kind = "Add Conditional Access policy", "Add"
 			w.policies = append(w.policies, &policy{id: guidOf(w.o.Tenant.ID, "policy", name), name: name, state: state, grant: "compliantDevice"})
