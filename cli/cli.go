@@ -113,7 +113,7 @@ Try "glassward demo", or ask a file at once:
 		a.demoCommand(), a.watchCommand(), a.initCommand(), a.doctorCommand(), a.serveCommand(),
 		a.ingestCommand(), a.queryCommand(), a.kqlCommand(),
 		a.ruleCommand(), a.incidentCommand(), a.notifyCommand(), a.tokenCommand(),
-		a.statusCommand(), a.configCommand(), a.versionCommand(),
+		a.statusCommand(), a.configCommand(), a.tenantCommand(), a.permissionsCommand(), a.versionCommand(),
 	)
 	// A group of commands that is given a name it does not know says so; by itself
 	// it would print its help and succeed.

@@ -15,8 +15,10 @@ import (
 	"strings"
 	"time"
 
+	"glassward/console"
 	"glassward/daemon"
 	"glassward/internal/private"
+	"glassward/kql"
 )
 
 // A client speaks to the running daemon through the control socket in its data
@@ -91,6 +93,15 @@ func (c *client) send(ctx context.Context, method, path string, body io.Reader, 
 		return err
 	}
 	return json.NewDecoder(res.Body).Decode(out)
+}
+
+// query asks a workspace.
+func (c *client) query(ctx context.Context, tenant, text string) (*kql.Result, error) {
+	var body bytes.Buffer
+	if err := c.call(ctx, "POST", place{tenant: tenant}.path("/query"), map[string]string{"query": text}, &body); err != nil {
+		return nil, err
+	}
+	return console.ReadQueryResponse(&body)
 }
 
 // refusal reads the daemon's error.

@@ -7,12 +7,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"text/template"
 
+	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
 	"glassward/config"
+	"glassward/internal/private"
 )
 
 //go:embed init.yaml.tmpl
@@ -21,113 +23,138 @@ var mainTemplate string
 //go:embed init-tenant.yaml.tmpl
 var tenantTemplate string
 
-// initAnswers is what init asks for.
+// initAnswers is what init and tenant add ask for, and what the templates write.
 type initAnswers struct {
-	Tenant, Name string
-	Accounts     []string
-	Mail         []string
-	SMTP, From   string
-	Folder       string
+	Tenant, Name, Cloud string
+	// EndpointsFile replaces addresses of the cloud; Endpoints are what it says.
+	EndpointsFile string
+	Endpoints     yaml.MapSlice
+	// Roads are names of roads.
+	Roads     []string
+	Namespace string
+	Hubs      []string
+	// Connection and SMTPPassword are references to secrets.
+	Connection string
+	Storage    string
+	Workspace  string
+	Folder     string
+
+	ClientID    string
+	Certificate string // "file:PATH"
+
+	// Ids are the accounts as flags give them, Accounts with what is known of them.
+	Ids      []string
+	Accounts []initAccount
+	Domains  []string
+
+	Mail                            []string
+	SMTP, From                      string
+	SMTPUser, SMTPPassword, SMTPTLS string
 	// Host and Port are SMTP, taken apart.
 	Host, Port string
+	Groups     []string
+}
+
+// An initAccount is an emergency account that was chosen.
+type initAccount struct{ ID, Name, UPN string }
+
+// Has says whether a road was chosen.
+func (x initAnswers) Has(road string) bool { return slices.Contains(x.Roads, road) }
+
+// HasSources says whether any road was chosen that stands under sources.
+func (x initAnswers) HasSources() bool {
+	return slices.ContainsFunc(x.Roads, func(r string) bool { return r != "files" })
+}
+
+// needsApplication says whether one of the roads signs in as our application.
+func (x initAnswers) needsApplication() bool {
+	return x.Has("graph") || x.Has("activity") || x.Has("workspace") || x.Has("eventhubs") && x.Connection == ""
+}
+
+func (x *initAnswers) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&x.Tenant, "tenant", "", "the Entra tenant's id")
+	f.StringVar(&x.Name, "name", "", "what people call the tenant")
+	f.StringVar(&x.Cloud, "cloud", "", "cloud of the tenant (public)")
+	f.StringVar(&x.EndpointsFile, "endpoints", "", "YAML file with addresses that replace those of the cloud")
+	f.StringSliceVar(&x.Roads, "road", nil, "road by which records come: graph, activity, eventhubs, storage, workspace or files (repeatable)")
+	f.StringVar(&x.Namespace, "namespace", "", "Event Hubs namespace, NAME.servicebus.windows.net")
+	f.StringSliceVar(&x.Hubs, "hub", nil, "hub of the namespace (repeatable)")
+	f.StringVar(&x.Connection, "connection-string", "", "env:NAME or file:PATH of the namespace's connection string")
+	f.StringVar(&x.Storage, "storage", "", "folder that holds the storage export")
+	f.StringVar(&x.Workspace, "workspace", "", "id of the Log Analytics workspace")
+	f.StringVar(&x.Folder, "folder", "", "folder whose new and growing log files are taken in")
+	f.StringVar(&x.ClientID, "client-id", "", "application (client) id of the registration in the tenant")
+	f.StringVar(&x.Certificate, "certificate", "", "PEM or PFX file of the application; without it one is made")
+	f.StringSliceVar(&x.Ids, "account", nil, "object id of an emergency account (repeatable)")
 }
 
 func (a *app) initCommand() *cobra.Command {
 	var x initAnswers
 	var dir string
-	var noInput bool
+	var noInput, noProof bool
 	cmd := &cobra.Command{
 		Use:   "init",
-		Short: "Write glassward.yaml and a first tenant file",
-		Long: `Asks for the tenant's id, the object ids of its emergency accounts and who is
-told, and writes glassward.yaml and tenants/NAME.yaml. What is given by flags is
-not asked. Files that exist are never overwritten.`,
+		Short: "Set up: from nothing to an alarm that has been proven",
+		Long: `Asks for the tenant, the roads by which its records can come, the application
+that reads them, the emergency accounts and who is told; tries every answer
+against the tenant; writes glassward.yaml and tenants/NAME.yaml; sends a test
+notice; and waits until one of the accounts has really signed in and the alarm has
+arrived. What is given by flags is not asked. Files that exist are never
+overwritten.`,
 		Example: `  glassward init
   glassward init --no-input --tenant 1111… --name contoso --account 7c1f… --account 9e2b… \
     --mail oncall@example.org --smtp smtp.example.org --from glassward@example.org`,
 		Args: args(cobra.NoArgs),
-		RunE: func(*cobra.Command, []string) error { return a.runInit(dir, noInput, x) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			w := &wizard{app: a, in: bufio.NewScanner(a.Stdin), x: x, dir: dir, asks: !noInput}
+			return w.init(cmd.Context(), !noProof && !noInput)
+		},
 	}
+	x.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&dir, "dir", ".", "folder to write to")
 	f.BoolVar(&noInput, "no-input", false, "ask nothing: take flags and defaults")
-	f.StringVar(&x.Tenant, "tenant", "", "the Entra tenant's id")
-	f.StringVar(&x.Name, "name", "", "what people call the tenant")
-	f.StringSliceVar(&x.Accounts, "account", nil, "object id of an emergency account (repeatable)")
+	f.BoolVar(&noProof, "no-proof", false, "end when the files are written, without waiting for a sign-in")
 	f.StringSliceVar(&x.Mail, "mail", nil, "address that is told (repeatable)")
 	f.StringVar(&x.SMTP, "smtp", "", "mail server, host or host:port")
 	f.StringVar(&x.From, "from", "", "sender of the mails")
-	f.StringVar(&x.Folder, "folder", "", "folder whose new and growing log files are taken in")
+	f.StringVar(&x.SMTPUser, "smtp-user", "", "user name at the mail server")
+	f.StringVar(&x.SMTPPassword, "smtp-password", "", "env:NAME or file:PATH of the password at the mail server")
+	f.StringVar(&x.SMTPTLS, "smtp-tls", "", "how the mail server is spoken to: starttls, implicit or none")
 	return cmd
 }
 
-func (a *app) runInit(dir string, noInput bool, x initAnswers) error {
-	if !noInput {
-		in := bufio.NewScanner(a.Stdin)
-		ask := func(into *string, question string) {
-			if *into != "" {
-				return
-			}
-			fmt.Fprintf(a.Stderr, "%s: ", question)
-			if in.Scan() {
-				*into = strings.TrimSpace(in.Text())
-			}
-		}
-		list := func(into *[]string, question string) {
-			if len(*into) > 0 {
-				return
-			}
-			var text string
-			ask(&text, question)
-			*into = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
-		}
-		ask(&x.Tenant, "Tenant id (a GUID, on the overview page of the Entra admin centre)")
-		ask(&x.Name, "A short name for the tenant")
-		list(&x.Accounts, "Object ids of its emergency accounts, separated by spaces")
-		list(&x.Mail, "Mail addresses that are told (outside this tenant, if you can)")
-		if len(x.Mail) > 0 {
-			ask(&x.SMTP, "Mail server (host or host:port)")
-			ask(&x.From, "Sender of the mails")
-		}
-		ask(&x.Folder, "Folder where the logs arrive (empty for none)")
-	}
-	if x.Tenant == "" {
-		return hint(usagef("a tenant's id is needed"), "glassward init --tenant GUID, or answer the question")
-	}
-	if x.Name == "" {
-		x.Name = "tenant-1"
-	}
-	// Files that are never overwritten are not written with what cannot stand.
-	for _, id := range append([]string{x.Tenant}, x.Accounts...) {
-		if !guidForm.MatchString(id) {
-			return hint(usagef("%q is no id", id), "it is a GUID: the tenant's is on the overview page of the Entra admin centre, an account's on its own page")
-		}
-	}
-	if err := config.CheckName(x.Name); err != nil {
-		return usagef("%v", err)
-	}
+// write writes the files, and says what of them does not hold together.
+func (w *wizard) write(ctx initFiles) (*config.Config, error) {
+	x := w.x
 	x.Host = x.SMTP
 	if host, port, err := net.SplitHostPort(x.SMTP); err == nil {
 		x.Host, x.Port = host, port
 	}
-	main := filepath.Join(dir, "glassward.yaml")
-	tenant := filepath.Join(dir, "tenants", x.Name+".yaml")
-	if err := os.MkdirAll(filepath.Dir(tenant), 0o700); err != nil {
-		return err
+	if err := private.MkdirAll(filepath.Dir(ctx.tenant)); err != nil {
+		return nil, err
 	}
-	for _, file := range []struct{ path, text string }{{main, mainTemplate}, {tenant, tenantTemplate}} {
+	files := []struct{ path, text string }{{ctx.tenant, tenantTemplate}}
+	if ctx.main != "" {
+		files = append(files, struct{ path, text string }{ctx.main, mainTemplate})
+	}
+	for _, file := range files {
 		if err := writeNew(file.path, file.text, x); err != nil {
-			return err
+			return nil, err
 		}
-		a.say("wrote %s", file.path)
+		w.say("wrote %s", file.path)
 	}
-	c, problems := config.Load(main)
-	if a.printProblems(problems) > 0 || c == nil {
-		return hint(fmt.Errorf("what was written does not hold together yet"), "mend the lines above, then run glassward config validate")
+	c, problems := config.Load(ctx.load)
+	if w.printProblems(problems) > 0 || c == nil {
+		return nil, hint(fmt.Errorf("what was written does not hold together yet"), "mend the lines above, then run glassward config validate")
 	}
-	a.say("next: glassward doctor, then glassward serve --config %s", main)
-	return nil
+	return c, nil
 }
+
+// initFiles are the files that are written; main is empty where it stands
+// already. load is what to read afterwards.
+type initFiles struct{ main, tenant, load string }
 
 func writeNew(path, text string, x initAnswers) error {
 	t, err := template.New(filepath.Base(path)).Funcs(template.FuncMap{"yaml": quoteYAML}).Parse(text)
@@ -136,7 +163,7 @@ func writeNew(path, text string, x initAnswers) error {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if os.IsExist(err) {
-		return hint(fmt.Errorf("%s exists already", path), "edit it, or choose another folder by --dir")
+		return exists(path)
 	}
 	if err != nil {
 		return err
@@ -148,5 +175,9 @@ func writeNew(path, text string, x initAnswers) error {
 	return f.Close()
 }
 
+func exists(path string) error {
+	return hint(fmt.Errorf("%s exists already", path), "edit it, or choose another folder by --dir")
+}
+
 // quoteYAML writes a scalar in double quotes, in which YAML and JSON agree.
-func quoteYAML(s string) string { return fmt.Sprintf("%q", s) }
+func quoteYAML(s any) string { return fmt.Sprintf("%q", fmt.Sprint(s)) }

@@ -85,7 +85,7 @@ func (c *checker) fail(what string, err error) {
 func (c *checker) application(ctx context.Context, r *reach) {
 	ctx, cancel := context.WithTimeout(ctx, 2*checkTimeout)
 	defer cancel()
-	self, err := entra.Inspect(ctx, r.client(entra.Graph), r.credential, entra.Needs(uses(c.t)...)...)
+	self, err := entra.Inspect(ctx, r.client(entra.Graph), r.credential, entra.Needs(Uses(c.t)...)...)
 	if err != nil {
 		c.add("application", Unknown, "it could not be looked at in time: "+err.Error(), "try again")
 		return
@@ -101,7 +101,7 @@ func (c *checker) application(ctx context.Context, r *reach) {
 		for _, g := range self.Permissions.Value.Granted {
 			granted[g.Value] = true
 		}
-		for _, value := range entra.Needs(uses(c.t)...) {
+		for _, value := range entra.Needs(Uses(c.t)...) {
 			if granted[value] && !slices.Contains(self.Permissions.Value.Missing, value) {
 				c.add("permission "+value, Well, "granted", "")
 			}

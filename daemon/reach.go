@@ -98,3 +98,16 @@ func (r *reach) client(s entra.Service) *entra.Client {
 
 // close gives connections back.
 func (r *reach) close() { r.http.CloseIdleConnections() }
+
+// GraphOf gives a client of Microsoft Graph for a tenant as its file describes
+// it. It asks nobody yet.
+func GraphOf(t config.Tenant, now func() time.Time) (*entra.Client, error) {
+	r, err := reachOf(t, now)
+	if err != nil {
+		return nil, err
+	}
+	if r.credential == nil {
+		return nil, fmt.Errorf("tenant %s: no application is described", t.Name)
+	}
+	return r.client(entra.Graph), nil
+}

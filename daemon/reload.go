@@ -206,8 +206,8 @@ func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) map[strin
 		if !ok {
 			continue
 		}
-		left := roadNames(n)
-		for _, name := range roadNames(t) {
+		left := Roads(n)
+		for _, name := range Roads(t) {
 			if !slices.Contains(left, name) {
 				say("tenant %s: records no longer come by the road %s", t.Name, name)
 			}

@@ -135,8 +135,8 @@ func (w *workspace) tail(road string, tables []string) time.Duration {
 // travel has told what is wrong.
 var errNoReach = errors.New("the tenant's application cannot be used: see the alarm about it")
 
-// roadNames gives the names of the roads that a tenant's file configures.
-func roadNames(t config.Tenant) []string {
+// Roads gives the names of the roads that a tenant's file configures.
+func Roads(t config.Tenant) []string {
 	var names []string
 	s := t.Sources
 	if s.Graph != nil {

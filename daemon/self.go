@@ -22,8 +22,8 @@ const (
 	selfEvery = 15 * time.Minute
 )
 
-// uses gives what the roads of a tenant need permissions for.
-func uses(t config.Tenant) []entra.Use {
+// Uses gives what a tenant's file needs the permissions of an application for.
+func Uses(t config.Tenant) []entra.Use {
 	list := []entra.Use{entra.UseSelf}
 	if g := t.Sources.Graph; g != nil {
 		list = append(list, entra.UseLogs)
@@ -34,6 +34,9 @@ func uses(t config.Tenant) []entra.Use {
 	}
 	if t.Sources.Activity != nil {
 		list = append(list, entra.UseActivity)
+	}
+	if t.Pulse != nil {
+		list = append(list, entra.UseRoles)
 	}
 	return list
 }
@@ -51,7 +54,7 @@ func (j *journey) watchSelf() {
 		case <-time.After(wait):
 		}
 		wait = selfEvery
-		self, err := entra.Inspect(j.ctx, graph, j.reach.credential, entra.Needs(uses(j.tenant)...)...)
+		self, err := entra.Inspect(j.ctx, graph, j.reach.credential, entra.Needs(Uses(j.tenant)...)...)
 		if err != nil {
 			continue // the journey ends
 		}

@@ -150,7 +150,7 @@ func Inspect(ctx context.Context, graph *Client, credential *Credential, needs .
 		appID = s.Token.Value.AppID // a managed identity learns its own name so
 	}
 
-	s.Organisation = read(ctx, graph, "/v1.0/organization?$select=id,displayName,verifiedDomains", organisation)
+	s.Organisation = read(ctx, graph, organisationAddress, organisation)
 	s.Licence = read(ctx, graph, "/v1.0/subscribedSkus", licence)
 	if appID == "" {
 		unknown := errors.New("the id of our application is not known")
