@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,8 +118,20 @@ func TestALateRowIsFoundByTheLookThatReachesIt(t *testing.T) {
 	run(t, func(t *testing.T) {
 		h := newHouse(t, InteractiveSignIns)
 		h.start()
-		wait(2 * time.Hour)
+		wait(2*time.Hour + 17*time.Minute)
 		at := time.Now()
+		// The hourly look comes at any moment after the row can be seen.
+		for i := range 12 {
+			h.service.add("auditLogs/signIns", at, 2*time.Hour+time.Duration(i)*275*time.Second, signIn(fmt.Sprint("phase", i), "interactiveUser", "u1", at))
+		}
+		wait(3*time.Hour + 62*time.Minute)
+		for i := range 12 {
+			id := fmt.Sprint("phase", i)
+			if came, ok := h.store.first[id]; !ok || came.Sub(at) > 2*time.Hour+time.Duration(i)*275*time.Second+62*time.Minute {
+				t.Errorf("%s came after %v (%v)", id, came.Sub(at), ok)
+			}
+		}
+		at = time.Now()
 		lags := map[string]time.Duration{"minutes": 12 * time.Minute, "hours": 170 * time.Minute, "day": 24 * time.Hour, "most": 36*time.Hour - time.Minute}
 		for name, lag := range lags {
 			h.service.add("auditLogs/signIns", at, lag, signIn(name, "interactiveUser", "u1", at))
@@ -137,8 +150,8 @@ func TestALateRowIsFoundByTheLookThatReachesIt(t *testing.T) {
 		for _, p := range polled {
 			late += p.Late
 		}
-		if late != len(lags) {
-			t.Errorf("%d rows were counted late, %d were", late, len(lags))
+		if late != len(lags)+12 {
+			t.Errorf("%d rows were counted late, %d were", late, len(lags)+12)
 		}
 		for name := range lags {
 			if n := h.store.content[name]; len(n) != 1 {
@@ -274,9 +287,9 @@ func TestOrRefusedFallsBackToOneRequestAnAccount(t *testing.T) {
 func TestTheLicenceOfOneStream(t *testing.T) {
 	run(t, func(t *testing.T) {
 		h := newHouse(t, InteractiveSignIns, DirectoryAudits)
-		licensed := false
+		var licensed atomic.Bool
 		h.service.trouble = func(q *question) *http.Response {
-			if q.list == "auditLogs/signIns" && !licensed {
+			if q.list == "auditLogs/signIns" && !licensed.Load() {
 				return graphError(403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", "Neither tenant is B2C or tenant doesn't have premium license")
 			}
 			return nil
@@ -294,7 +307,7 @@ func TestTheLicenceOfOneStream(t *testing.T) {
 		if !h.store.has("a") {
 			t.Error("the other stream did not go on")
 		}
-		licensed = true
+		licensed.Store(true)
 		wait(24 * time.Hour)
 		if !h.store.has("x") {
 			t.Error("what happened while there was no licence was not read afterwards")
@@ -349,9 +362,9 @@ func TestFaultsPass(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			run(t, func(t *testing.T) {
 				h := newHouse(t, NonInteractiveSignIns)
-				bad := false
+				var bad atomic.Bool
 				h.service.trouble = func(q *question) *http.Response {
-					if bad {
+					if bad.Load() {
 						if r := c.fault(q); r != nil {
 							return r
 						}
@@ -363,7 +376,7 @@ func TestFaultsPass(t *testing.T) {
 				}
 				h.start()
 				wait(3 * time.Hour)
-				bad = true
+				bad.Store(true)
 				begin := len(h.service.asked)
 				var ids []string
 				for i := range 30 {
@@ -374,7 +387,7 @@ func TestFaultsPass(t *testing.T) {
 					wait(time.Minute)
 				}
 				asked := len(h.service.asked) - begin
-				bad = false
+				bad.Store(false)
 				kinds, _, _ := h.store.told(NonInteractiveSignIns)
 				want := c.kind
 				if c.name == "no answer" {
@@ -440,9 +453,9 @@ func TestAPageThatFailsEveryTimeIsPassedOverAloudAndTriedAgain(t *testing.T) {
 			h.service.add("auditLogs/signIns", at, 0, signIn(fmt.Sprint("x", i), "interactiveUser", "u", at))
 		}
 		h.service.add("auditLogs/signIns", bad, 0, signIn("bad", "interactiveUser", "u", bad))
-		broken := true
+		var mended atomic.Bool
 		h.service.trouble = func(q *question) *http.Response {
-			if broken && !q.from.After(bad) && !q.to.Before(bad) {
+			if !mended.Load() && !q.from.After(bad) && !q.to.Before(bad) {
 				return answer(502, "bad gateway")
 			}
 			return nil
@@ -461,7 +474,7 @@ func TestAPageThatFailsEveryTimeIsPassedOverAloudAndTriedAgain(t *testing.T) {
 		if through := polled[len(polled)-1].Through; time.Since(through) > 5*time.Minute {
 			t.Errorf("read through %v only", through)
 		}
-		broken = false
+		mended.Store(true)
 		wait(25 * time.Hour)
 		if !h.store.has("bad") {
 			t.Error("the page that was passed over was not tried again within a day")
@@ -664,6 +677,67 @@ func TestBackfillOfAFloodDoesNotDelayTheLiveHalf(t *testing.T) {
 			if d := h.service.asked[i].at.Sub(h.service.asked[i-5].at); d < 10*time.Second {
 				t.Fatalf("six requests within %v", d)
 			}
+		}
+		h.stop()
+	})
+}
+
+// Where fifteen minutes are too many pages for every poll they are left to
+// back-fill, and a late row still comes within minutes.
+func TestALateRowInAFlood(t *testing.T) {
+	run(t, func(t *testing.T) {
+		h := newHouse(t, NonInteractiveSignIns)
+		base := time.Now()
+		for i := range 18000 {
+			at := base.Add(time.Duration(i) * 150 * time.Millisecond)
+			h.service.add("auditLogs/signIns", at, 0, signIn(fmt.Sprint("f", i), "nonInteractiveUser", "u", at))
+		}
+		var late []*row
+		for i := range 10 {
+			at := base.Add(20*time.Minute + time.Duration(i)*37*time.Second)
+			late = append(late, h.service.add("auditLogs/signIns", at, 11*time.Minute, signIn(fmt.Sprint("late", i), "nonInteractiveUser", "u", at)))
+		}
+		h.start()
+		wait(46 * time.Minute)
+		for _, r := range late {
+			if came, ok := h.store.first[r.id]; !ok || came.Sub(r.versions[0].at) > 4*time.Minute {
+				t.Errorf("%s came %v after it could be seen (%v)", r.id, came.Sub(r.versions[0].at), ok)
+			}
+		}
+		h.stop()
+	})
+}
+
+// A kill while back-fill reads a window, after a poll has kept a newer position:
+// the window is still owed.
+func TestAWindowThatIsBeingReadIsStillOwed(t *testing.T) {
+	run(t, func(t *testing.T) {
+		h := newHouse(t, InteractiveSignIns)
+		at := time.Now().Add(-5 * 24 * time.Hour)
+		h.service.add("auditLogs/signIns", at, 0, signIn("x", "interactiveUser", "u", at))
+		var mended atomic.Bool
+		h.service.trouble = func(q *question) *http.Response {
+			if !mended.Load() && !q.from.After(at) && !q.to.Before(at) {
+				time.Sleep(3 * time.Minute)
+				return answer(504, "")
+			}
+			return nil
+		}
+		h.start()
+		for range 20 {
+			wait(95 * time.Second)
+			h.stop()
+			h.start()
+		}
+		if h.store.has("x") {
+			t.Fatal("the row came though the service hangs on it")
+		}
+		h.stop()
+		mended.Store(true)
+		h.start()
+		wait(20 * time.Minute)
+		if !h.store.has("x") {
+			t.Error("the window that was being read at a kill is forgotten")
 		}
 		h.stop()
 	})

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +17,20 @@ import (
 
 	"glassward/entra"
 )
+
+// TestMain has the property tried often enough for every day; -rapid.checks says
+// otherwise.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
+	if !asked {
+		if err := flag.Set("rapid.checks", "12"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
 
 // A life is what happens to a stream: rows, late and made fuller, faults and
 // outages of the service, and kills of the program at its emits.
@@ -112,6 +128,10 @@ func (l life) live(t *testing.T, stream Stream) (wrong []string) {
 		func(*question) *http.Response { return answer(200, `{"value":[{"id":"x`) },
 	}
 	service.trouble = func(q *question) *http.Response {
+		service.mu.Lock()
+		slow := time.Duration(random.IntN(4000)) * time.Millisecond
+		service.mu.Unlock()
+		time.Sleep(slow)
 		now := q.at.Sub(begin)
 		for _, o := range l.outages {
 			if now >= o.at && now < o.at+o.long {
