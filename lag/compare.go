@@ -115,13 +115,15 @@ func (c *comparison) judge(roads []*stream, now time.Time) {
 			if a.judged&bit != 0 {
 				continue
 			}
-			if now.Before(a.event.Add(2 * s.p99())) {
+			due := a.event.Add(2 * s.p99())
+			// Only a road that still gives records has left one out.
+			if now.Before(due) || a.seen&bit == 0 && !s.Open && s.NewestReceived.Before(due) && now.Before(due.Add(time.Hour)) {
 				all = false
 				continue
 			}
 			a.judged |= bit
 			// A road that is known not to give everything is not blamed again.
-			if !s.Began || s.Open || s.State != Fresh || a.event.Before(s.LearnFrom) {
+			if !s.Began || s.Open || a.seen&bit == 0 && s.NewestReceived.Before(due) || s.State != Fresh || a.event.Before(s.LearnFrom) {
 				continue
 			}
 			if a.seen&bit != 0 {

@@ -91,43 +91,45 @@ func (h *habit) beats(from, to int64) (n int) {
 	return n
 }
 
-// rate gives the beats to expect in an hour, smoothed with the hours beside it.
-func (h *habit) rate(hour int64) float64 {
-	i := int(hour % weekHours)
-	if h.Rate[i] == unknown {
-		return unknown
+// rate gives the beats to expect in an hour, at a time in seconds. Between the
+// middles of hours it goes by ratios, as mornings do, and it is never more than
+// the hour had: to expect too little costs minutes, too much costs a false alarm.
+func (h *habit) rate(at int64) float64 {
+	hour := at / 3600
+	here := h.Rate[hour%weekHours]
+	beside, part := hour-1, float64(1800-at%3600)/3600
+	if part < 0 {
+		beside, part = hour+1, -part
 	}
-	sum, weight := 2*h.Rate[i], 2.0
-	for _, j := range [2]int{(i + weekHours - 1) % weekHours, (i + 1) % weekHours} {
-		if h.Rate[j] != unknown {
-			sum += h.Rate[j]
-			weight++
-		}
+	other := h.Rate[(beside+weekHours)%weekHours]
+	if here == unknown || other == unknown || other == here {
+		return here
 	}
-	return sum / weight
+	return min(here, (here+1)*math.Pow((other+1)/(here+1), part)-1)
 }
 
 // fading is how fast the activity before a lull is expected to end by itself,
 // where nothing better is known: in its first week a road has never seen an
 // evening.
-const fading = 30 * 60.0 // seconds
+const fading = 20 * 60.0 // seconds
 
 // An expectation is how many beats should have come since a beat.
 type expectation struct {
 	h     *habit
 	from  int64   // seconds
 	ratio float64 // of the habit: today may be a quiet day
-	last  float64 // beats in the last hour
+	last  float64 // beats an hour before it
 }
 
 func (h *habit) expect(from int64) expectation {
 	e := expectation{h: h, from: from, ratio: 1}
 	at := from/slot + 1
-	e.last = float64(h.beats(at-hourSlots, at))
+	// An activity that ends is expected to go on ending.
+	e.last = float64(min(h.beats(at-hourSlots, at), 3*h.beats(at-hourSlots/3, at)))
 	var usual float64
 	for s := at - 2*hourSlots; s < at; {
 		next := min((s/hourSlots+1)*hourSlots, at)
-		r := h.rate(s / hourSlots)
+		r := h.Rate[s/hourSlots%weekHours]
 		if r == unknown {
 			return e
 		}
@@ -138,22 +140,25 @@ func (h *habit) expect(from int64) expectation {
 	return e
 }
 
-// between gives the beats to expect in [a, b) of one hour, in seconds, and
+// between gives the beats to expect in [a, b), a few minutes in seconds, and
 // whether that was learned.
 func (e expectation) between(a, b int64) (float64, bool) {
-	if r := e.h.rate(a / 3600); r != unknown {
+	if r := e.h.rate((a + b) / 2); r != unknown {
 		return r * e.ratio * float64(b-a) / 3600, true
 	}
 	x, y := float64(a-e.from), float64(b-e.from)
 	return e.last / 3600 * fading * (math.Exp(-x/fading) - math.Exp(-y/fading)), false
 }
 
+// step is how finely a habit is followed.
+const step = 600 // seconds
+
 // until gives the beats to expect before a time, and whether all of that was
-// learned.
+// learned. It does not count beyond what is needed in any case.
 func (e expectation) until(to int64) (sum float64, learned bool) {
 	learned = true
-	for a := max(e.from, to-14*24*3600); a < to; {
-		b := min((a/3600+1)*3600, to)
+	for a := max(e.from, to-14*24*3600); a < to && sum < 2*mostNeeded; {
+		b := min((a/step+1)*step, to)
 		n, known := e.between(a, b)
 		sum += n
 		learned = learned && known
@@ -165,7 +170,7 @@ func (e expectation) until(to int64) (sum float64, learned bool) {
 // reach gives when so many beats should have come, 0 if not within a week.
 func (e expectation) reach(want float64) int64 {
 	for a := e.from; a < e.from+7*24*3600; {
-		b := (a/3600 + 1) * 3600
+		b := (a/step + 1) * step
 		n, _ := e.between(a, b)
 		if n >= want && n > 0 {
 			return a + int64(float64(b-a)*want/n)
@@ -176,8 +181,15 @@ func (e expectation) reach(want float64) int64 {
 	return 0
 }
 
-// need gives how many missing beats are no chance.
-func (h *habit) need() float64 { return min(mostNeeded, max(needed, 1.5*h.Worst)) }
+// need gives how many missing beats are no chance, half as many again where the
+// hour is not learned.
+func (h *habit) need(learned bool) float64 {
+	n := min(mostNeeded, max(needed, 1.5*h.Worst))
+	if !learned {
+		n *= 1.5
+	}
+	return n
+}
 
 // learn takes the hours before one into the habit. Those that skip names were
 // not seen as they were.

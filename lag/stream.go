@@ -143,16 +143,24 @@ func (s *stream) see(x *Sighting, event, now time.Time) {
 	if x.Backfill {
 		return
 	}
-	s.Began = true
+	if !s.Began {
+		s.Began = true
+		if s.LearnFrom.Before(now) {
+			s.LearnFrom = now // what comes first has waited for the road to begin
+		}
+	}
 	lag := now.Sub(event)
 	if event.After(s.NewestEvent) {
 		s.NewestEvent = event
 	}
-	if late := lag > s.p99(); late {
+	switch {
+	case lag <= s.p99():
+		s.LateRun, s.OnTime = 0, now
+	case event.Before(s.LearnFrom):
+		s.LateCount++
+	default:
 		s.LateCount++
 		s.LateRun++
-	} else {
-		s.LateRun, s.OnTime = 0, now
 	}
 	// A record of a time that was held up says how long that was, not how long the
 	// road takes.
@@ -243,7 +251,7 @@ func (s *stream) missing(now time.Time) (is bool, reason, why string) {
 		return true, "pulse", fmt.Sprintf("the pulse of %s has not come within twice the 99th percentile of the road's lag (%s), and nothing newer either. This is proof: a pulse always makes a record.", clock(sent), words(2*s.p99()))
 	}
 	n, learned := s.lack(now)
-	if n < s.Habit.need() {
+	if n < s.Habit.need(learned) {
 		return
 	}
 	by := "It is judged by how busy the same hour was in earlier weeks, scaled to today; a public holiday that begins at once can look the same. A pulse would be proof."
@@ -285,7 +293,8 @@ func (s *stream) next(now time.Time) time.Time {
 	if s.NewestEvent.IsZero() {
 		return time.Time{}
 	}
-	at := s.Habit.expect(seconds(s.NewestEvent)).reach(s.Habit.need())
+	learned := s.Habit.rate(seconds(now)) != unknown
+	at := s.Habit.expect(seconds(s.NewestEvent)).reach(s.Habit.need(learned))
 	if at == 0 {
 		return time.Time{}
 	}

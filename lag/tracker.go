@@ -309,6 +309,9 @@ func (t *Tracker) Tick(host time.Time) []Change {
 	t.grow(now)
 	var moves []move
 	for _, s := range t.streams {
+		if !t.started {
+			break // nothing is known of which roads there are
+		}
 		moves = append(moves, t.apply(s, now)...)
 	}
 	out = append(out, t.gather(moves, now)...)

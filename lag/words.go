@@ -26,17 +26,13 @@ func words(d time.Duration) string {
 	case d >= time.Hour:
 		return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 	case d >= time.Minute:
-		return strings.TrimSuffix(strings.TrimSuffix(d.Round(time.Second).String(), "m0s"), "0s") + minute(d)
+		text := d.Round(time.Second).String()
+		if whole, ok := strings.CutSuffix(text, "m0s"); ok {
+			return whole + "m"
+		}
+		return text
 	}
 	return d.Round(100 * time.Millisecond).String()
-}
-
-// minute gives the unit that words has cut off.
-func minute(d time.Duration) string {
-	if d.Round(time.Second)%time.Minute == 0 {
-		return "m"
-	}
-	return ""
 }
 
 // list writes names, the first eight of them.
