@@ -18,8 +18,9 @@ import (
 // A Scope is what a token allows, or what a route needs.
 type Scope string
 
-// The scopes. Public and Link are what routes need and no token carries: the
-// first is open to everybody, the second to whoever holds a signed link.
+// The scopes. Public, Link and Owner are what routes need and no token carries:
+// the first is open to everybody, the second to whoever holds a signed link, the
+// third to whoever comes by the control socket in the data folder.
 const (
 	Public      Scope = "public"
 	Link        Scope = "link"
@@ -27,6 +28,7 @@ const (
 	Query       Scope = "query"
 	Acknowledge Scope = "acknowledge"
 	Operate     Scope = "operate"
+	Owner       Scope = "owner"
 )
 
 // A Grant is what one caller may do.
@@ -124,6 +126,13 @@ func (s *Server) decide(r *http.Request, need Scope, tenant string) (Grant, *api
 		case err != nil:
 			return Grant{}, internal(err)
 		}
+	}
+	if need == Owner {
+		if !g.owner {
+			return Grant{}, &apiError{status: http.StatusForbidden, code: "InsufficientAccessError",
+				message: "this names folders of the machine and is for the owner of the data folder: use the glassward command there"}
+		}
+		return g, nil
 	}
 	if !g.has(need) {
 		return Grant{}, &apiError{status: http.StatusForbidden, code: "InsufficientAccessError",

@@ -123,6 +123,19 @@ func (h *house) Rules(_ context.Context, tenant string) (any, error) {
 	return nil, nil
 }
 
+func (h *house) Backup(_ context.Context, b console.Backup, _ string) (any, error) {
+	h.note("backup %q to %s", b.Tenant, b.To)
+	return "taken", nil
+}
+func (h *house) Restore(_ context.Context, r console.Restore, _ string) (any, error) {
+	h.note("restore %s from %s", r.Tenant, r.From)
+	return "restored", nil
+}
+func (h *house) Compact(_ context.Context, tenant, _ string) (any, error) {
+	h.note("compact %q", tenant)
+	return "compacted", nil
+}
+
 // CheckToken knows tokens that spell what they may do: "SCOPE@TENANT".
 func (h *house) CheckToken(_ context.Context, token string) (console.Grant, error) {
 	scope, tenant, ok := strings.Cut(token, "@")
@@ -169,6 +182,9 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		"POST /v1/tokens":                                             console.Operate,
 		"DELETE /v1/tokens/{name}":                                    console.Operate,
 		"GET /metrics":                                                console.Operate,
+		"POST /v1/backup":                                             console.Owner,
+		"POST /v1/restore":                                            console.Owner,
+		"POST /v1/compact":                                            console.Owner,
 	}
 	h := &house{}
 	s, _ := serve(h, false)
@@ -403,5 +419,27 @@ func TestALinkOpensItsIncidentAlone(t *testing.T) {
 	}
 	if i := slices.Index(h.reached, "incident "+alpha+" 8"); i >= 0 {
 		t.Error("a wrong link reached an incident")
+	}
+}
+
+// What names folders of the machine is for whoever owns the data folder: no token
+// reaches it, nor does everybody where no tokens are asked for.
+func TestFoldersAreTheOwners(t *testing.T) {
+	h := &house{}
+	s, _ := serve(h, true)
+	for _, path := range []string{"/v1/backup", "/v1/restore", "/v1/compact"} {
+		r := httptest.NewRequest("POST", "http://127.0.0.1"+path, strings.NewReader(`{"to": "/x", "from": "/x"}`))
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code != http.StatusForbidden || len(h.reached) > 0 {
+			t.Errorf("%s without authentication: %d, reached %v", path, w.Code, h.reached)
+		}
+		r = httptest.NewRequest("POST", "http://glassward"+path, strings.NewReader(`{"to": "/x", "from": "/x", "tenant": "Alpha"}`))
+		w = httptest.NewRecorder()
+		s.ServeHTTP(w, r.WithContext(console.WithGrant(r.Context(), console.Local)))
+		if w.Code != http.StatusOK || len(h.reached) != 1 || !strings.Contains(h.reached[0], alpha) {
+			t.Errorf("%s by the control socket: %d, reached %v", path, w.Code, h.reached)
+		}
+		h.reached = nil
 	}
 }

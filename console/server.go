@@ -48,6 +48,11 @@ type Operator interface {
 	ListTokens(ctx context.Context) (any, error)
 	RevokeToken(ctx context.Context, name, who string) error
 	Rules(ctx context.Context, tenant string) (any, error)
+	// Backup, Restore and Compact are for the owner of the data folder alone: they
+	// name folders of this machine.
+	Backup(ctx context.Context, b Backup, who string) (any, error)
+	Restore(ctx context.Context, r Restore, who string) (any, error)
+	Compact(ctx context.Context, tenant, who string) (any, error)
 }
 
 // Options are what a Server is made of. All but Metrics have to be given.
@@ -117,6 +122,9 @@ func (s *Server) routes() []Route {
 		{"POST", "/v1/tokens", Operate, s.createToken},
 		{"DELETE", "/v1/tokens/{name}", Operate, s.revokeToken},
 		{"GET", "/metrics", Operate, s.metrics},
+		{"POST", "/v1/backup", Owner, s.backup},
+		{"POST", "/v1/restore", Owner, s.restore},
+		{"POST", "/v1/compact", Owner, s.compact},
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"glassward"
+	"glassward/backup"
 	"glassward/config"
 	"glassward/console"
 	"glassward/incident"
@@ -133,6 +134,9 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		}
 	}()
 	if err := makeData(o.Config.Data); err != nil {
+		return nil, err
+	}
+	if err := backup.Finish(o.Config.Data); err != nil {
 		return nil, err
 	}
 	if d.state, err = state.Open(ctx, o.Config.Data, state.Options{AcceptLoss: o.AcceptLoss, Now: o.Now, Damaged: d.stateDamaged}); err != nil {

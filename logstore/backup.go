@@ -71,7 +71,7 @@ func (s *Store) backup(ctx context.Context, dir string, copyFiles func(context.C
 	if err := s.finishCopy(ctx, dir, m); err != nil {
 		return Copy{}, err
 	}
-	return Copy{Format: formatVersion, LastSeq: m.seq, Rows: m.rows, Held: m.held}, nil
+	return Copy{Format: FormatVersion, LastSeq: m.seq, Rows: m.rows, Held: m.held}, nil
 }
 
 // stand waits until no checkpoint runs and keeps others from beginning, until

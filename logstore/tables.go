@@ -103,10 +103,10 @@ var internalTables = [...]struct{ name, columns string }{
 	{"_floor", "seq BIGINT NOT NULL"},
 }
 
-// formatVersion is the version of the form in which a store lies on the disk. It
+// FormatVersion is the version of the form in which a store lies on the disk. It
 // grows when something changes that an older program must not write to; tables
 // and columns that are added do not change it.
-const formatVersion = 1
+const FormatVersion = 1
 
 // A NewerError says that a store was written by a newer program than this one.
 type NewerError struct {
@@ -153,14 +153,14 @@ func (s *Store) plan(ctx context.Context, c *conn) (plan, error) {
 	p := plan{fresh: len(have) == 0}
 	var sql strings.Builder
 	if have["_format"] == nil {
-		fmt.Fprintf(&sql, "CREATE TABLE _format (version BIGINT NOT NULL);\nINSERT INTO _format VALUES (%d);\n", formatVersion)
+		fmt.Fprintf(&sql, "CREATE TABLE _format (version BIGINT NOT NULL);\nINSERT INTO _format VALUES (%d);\n", FormatVersion)
 	} else {
 		rows, err := c.all(ctx, "SELECT max(version) FROM _format", nil)
 		if err != nil {
 			return p, err
 		}
-		if version, _ := rows[0][0].(int64); version > formatVersion {
-			return p, &NewerError{Path: s.path(), Have: version, Known: formatVersion}
+		if version, _ := rows[0][0].(int64); version > FormatVersion {
+			return p, &NewerError{Path: s.path(), Have: version, Known: FormatVersion}
 		}
 	}
 	for _, t := range internalTables {
