@@ -14,7 +14,7 @@ import (
 type trouble struct {
 	backoff entra.Backoff
 	lost    int       // chains that were lost there
-	bad     time.Time // the window that failed ends here: no growth before it
+	bad     span      // the window that failed last: no growth inside it
 	tries   int       // of the smallest window
 	since   time.Time // the first of them
 	// After a place that was passed over the windows are as wide as step and grow
@@ -66,7 +66,7 @@ func (f *follower) take(t *trouble, unread *bool) (w span, lost []span, ok bool)
 	if !f.healthy || len(f.pos.Unread)+len(f.pos.Again) == 0 {
 		return span{}, lost, false
 	}
-	if t.bad.IsZero() && t.step == 0 {
+	if t.bad.empty() && t.step == 0 {
 		*unread = !*unread
 	}
 	list := &f.pos.Again
@@ -169,7 +169,7 @@ func (f *follower) window(ctx context.Context, w span, t *trouble, tail bool) (t
 
 // fit has the next window be of the size that gives a few pages. f.mu is held.
 func (f *follower) fit(w span, got count, t *trouble) {
-	if w.To.Before(t.bad) {
+	if !w.From.Before(t.bad.From) && w.To.Before(t.bad.To) {
 		t.lost, t.tries = 0, 0
 		return
 	}
@@ -190,15 +190,18 @@ func (f *follower) fit(w span, got count, t *trouble) {
 func (f *follower) failed(ctx context.Context, w span, t *trouble, fault *entra.Fault, err error) (time.Duration, error) {
 	now := f.s.o.Now()
 	if w.width() > max(minWindow, t.step) {
-		if t.bad.IsZero() {
+		if t.bad.empty() {
 			f.tell(ingest.Report{Fault: err})
 		}
-		t.bad = w.To
+		t.bad, t.tries = w, 0
 		half := max(minWindow, w.width()/2).Truncate(time.Second)
 		f.pos.Window = max(1, int64(half/time.Second))
 		return max(5*time.Second, fault.RetryAfter), nil
 	}
-	t.bad = later(t.bad, w.To)
+	if !w.From.Equal(t.bad.From) {
+		t.tries = 0
+	}
+	t.bad = w
 	if t.tries++; t.tries == 1 {
 		t.since = now
 	}

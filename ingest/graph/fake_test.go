@@ -79,7 +79,6 @@ type question struct {
 type fakeList struct {
 	time     []string // properties that take times
 	texts    []string // properties that take texts
-	nodefval int
 	max, def int
 	orderby  bool
 }
@@ -93,6 +92,18 @@ var lists = map[string]fakeList{
 }
 
 func newService() *service { return &service{rows: map[string][]*row{}, longest: 4096} }
+
+func (s *service) questions() []question {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.asked)
+}
+
+func (s *service) refusals() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.refusal)
+}
 
 func (s *service) now() time.Time { return time.Now().Add(s.skew).UTC() }
 
