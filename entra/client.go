@@ -79,7 +79,7 @@ func NewClient(o ClientOptions) *Client {
 		// Graph counts these apart. Risk is one request a second for all applications
 		// of the tenant together: another's greed there must not close the gate before
 		// the sign-ins.
-		c.lanes = append(c.lanes, beside(1, time.Second), beside(20, 10*time.Second))
+		c.lanes = append(c.lanes, beside(1, time.Second), beside(100, 10*time.Second))
 	}
 	return c
 }

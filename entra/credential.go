@@ -262,6 +262,8 @@ func (c *Credential) ask(ctx context.Context, o policy.TokenRequestOptions) (azc
 		c.mu.Unlock()
 	}
 	if err == nil && t.Token != "" {
+		// Its end is reckoned by the clock of the options from here on.
+		t.ExpiresOn = c.o.Now().Add(time.Until(t.ExpiresOn))
 		return t, nil
 	}
 	if ctx.Err() != nil {

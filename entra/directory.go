@@ -3,6 +3,8 @@ package entra
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -67,28 +69,24 @@ func FindUser(ctx context.Context, graph *Client, id string) (User, error) {
 }
 
 // A Holder holds a directory role: a user, or a group or application whose name
-// alone is known.
+// or id alone is known.
 type Holder struct {
 	User
-	Kind string // "user", "group" or "servicePrincipal"
+	Kind string // "user", "group", "servicePrincipal", or empty if unknown
 	Via  string // the group through which a user holds it, if any
 }
 
 // RoleHolders gives who holds a directory role for the whole tenant, with the
 // members of groups that hold it. Whoever could activate it by PIM and has not is
-// not among them. A group whose members may not be read stands for itself. It
-// needs RoleManagement.Read.Directory, and for groups GroupMember.Read.All.
+// not among them. A group whose members may not be read stands for itself, and of
+// a holder that is neither user nor group the id alone is told. It needs
+// RoleManagement.Read.Directory and User.Read.All, and for groups
+// GroupMember.Read.All.
 func RoleHolders(ctx context.Context, graph *Client, role string) ([]Holder, error) {
-	type principal struct {
-		User
-		Type string `json:"@odata.type"`
-	}
-	address := "/v1.0/roleManagement/directory/roleAssignments?$filter=" +
-		query("roleDefinitionId eq '"+strings.ReplaceAll(role, "'", "''")+"'") + "&$expand=principal"
+	address := "/v1.0/roleManagement/directory/roleAssignments?$filter=" + query("roleDefinitionId eq '"+strings.ReplaceAll(role, "'", "''")+"'")
 	assigned := read(ctx, graph, address, decode[struct {
-		ID        string    `json:"principalId"`
-		Scope     string    `json:"directoryScopeId"`
-		Principal principal `json:"principal"`
+		ID    string `json:"principalId"`
+		Scope string `json:"directoryScopeId"`
 	}])
 	if !assigned.Known {
 		return nil, assigned.Err
@@ -103,27 +101,70 @@ func RoleHolders(ctx context.Context, graph *Client, role string) ([]Holder, err
 		if a.Scope != "/" && a.Scope != "" {
 			continue
 		}
-		h := Holder{User: a.Principal.User, Kind: kindOf(a.Principal.Type)}
-		if h.ID == "" {
-			h.ID = a.ID
+		u, err := FindUser(ctx, graph, a.ID)
+		if err == nil {
+			add(Holder{User: u, Kind: "user"})
+			continue
 		}
-		if h.Kind == "group" {
-			members := read(ctx, graph, "/v1.0/groups/"+url.PathEscape(h.ID)+"/transitiveMembers?"+userFields, decode[principal])
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			if members.Known {
-				for _, m := range members.Value {
-					if kind := kindOf(m.Type); kind != "group" {
-						add(Holder{User: m.User, Kind: kind, Via: h.Name})
-					}
-				}
-				continue
-			}
+		if !absent(err) {
+			return nil, err
 		}
-		add(h)
+		name, members, err := membersOf(ctx, graph, a.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range members {
+			add(m)
+		}
+		if len(members) == 0 {
+			kind := ""
+			if name != "" {
+				kind = "group"
+			}
+			add(Holder{User: User{ID: a.ID, Name: name}, Kind: kind})
+		}
 	}
 	return holders, nil
+}
+
+// absent reports that a service says that there is no such thing.
+func absent(err error) bool {
+	var f *Fault
+	return errors.As(err, &f) && f.Status == http.StatusNotFound
+}
+
+// membersOf gives the name of a group and who is in it, through other groups too.
+// What is no group has no name; what may not be read has no members.
+func membersOf(ctx context.Context, graph *Client, id string) (string, []Holder, error) {
+	address := "/v1.0/groups/" + url.PathEscape(id)
+	answer, err := graph.Get(ctx, address+"?$select=id,displayName", nil)
+	var f *Fault
+	if absent(err) || errors.As(err, &f) && f.Kind == FaultConsent {
+		return "", nil, nil
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	var group struct {
+		Name string `json:"displayName"`
+	}
+	if err := json.Unmarshal(answer.Body, &group); err != nil {
+		return "", nil, notAsPromised(&Page{Answer: *answer}, err)
+	}
+	members := read(ctx, graph, address+"/transitiveMembers?"+userFields, decode[struct {
+		User
+		Type string `json:"@odata.type"`
+	}])
+	if !members.Known && members.Permission == "" {
+		return "", nil, members.Err
+	}
+	var holders []Holder
+	for _, m := range members.Value {
+		if kind := kindOf(m.Type); kind != "group" {
+			holders = append(holders, Holder{User: m.User, Kind: kind, Via: group.Name})
+		}
+	}
+	return group.Name, holders, nil
 }
 
 // RolesOf names the directory roles that a user holds, by itself or through

@@ -24,7 +24,14 @@ type Fact[T any] struct {
 	Known bool
 	// Permission is what our application lacks to read it, if that is the reason.
 	Permission string
-	Err        error
+	Err        error `json:"-"`
+}
+
+// also takes the errors of what belongs to the same part: half of it is not known.
+func (f *Fact[T]) also(errs ...error) {
+	if err := errors.Join(errs...); err != nil {
+		f.Known, f.Err = false, err
+	}
 }
 
 // String tells whether it was read.
@@ -35,13 +42,14 @@ func (f Fact[T]) String() string {
 	case f.Permission != "":
 		return "not readable without " + f.Permission
 	case f.Err != nil:
-		return "not readable: " + f.Err.Error()
+		return "not readable: " + strings.ReplaceAll(f.Err.Error(), "\n", "; ")
 	}
 	return "not read"
 }
 
 // A Self is what our own application looks like in the tenant, at a time: the
-// thing whose loss would blind us.
+// thing whose loss would blind us. It can be kept as JSON, to compare with after a
+// restart; only the errors are lost by that.
 type Self struct {
 	At           time.Time
 	Organisation Fact[Organisation]
@@ -74,6 +82,9 @@ type Consents struct {
 	Surplus []Grant  // granted and in no list of ours
 	// Roles are template ids of directory roles that our application holds.
 	Roles []string
+	// FromTokens: the tenant's list of grants could not be read, so that the roles
+	// in our tokens stand for it.
+	FromTokens bool
 }
 
 // A Grant is an application permission that was granted.
@@ -161,7 +172,7 @@ func Inspect(ctx context.Context, graph *Client, credential *Credential, needs .
 		if s.Principal.Known {
 			owners := read(ctx, graph, "/v1.0/servicePrincipals/"+url.PathEscape(s.Principal.Value.ID)+"/owners?$select=id,displayName", decode[Owner])
 			s.Principal.Value.Owners = owners.Value
-			s.Principal.Err = owners.Err
+			s.Principal.also(owners.Err)
 		}
 		s.Registration = read(ctx, graph, "/v1.0/applications?$filter="+filter+"&$select=id,appId,displayName,passwordCredentials,keyCredentials", registration)
 		if s.Registration.Known && s.Registration.Value.Here {
@@ -170,7 +181,7 @@ func Inspect(ctx context.Context, graph *Client, credential *Credential, needs .
 			federated := read(ctx, graph, "/v1.0/applications/"+id+"/federatedIdentityCredentials", federated)
 			s.Registration.Value.Owners = owners.Value
 			s.Registration.Value.Credentials = append(s.Registration.Value.Credentials, federated.Value...)
-			s.Registration.Err = errors.Join(owners.Err, federated.Err)
+			s.Registration.also(owners.Err, federated.Err)
 		}
 		credential.mark(s.Registration.Value.Credentials)
 		credential.mark(s.Principal.Value.Credentials)
@@ -431,13 +442,13 @@ func consents(ctx context.Context, graph *Client, s *Self, claims map[Service]Fa
 			}
 		}
 	}
-	if !f.Known && complete {
-		f.Known = true
+	if !f.Known {
+		f.Known, f.Value.FromTokens = complete, true
 	}
 	var known []string
 	for _, p := range Permissions() {
 		known = append(known, p.Value)
-		if c := claims[p.Service]; slices.Contains(needs, p.Value) && c.Known && !has[p.Value] {
+		if c := claims[p.Service]; slices.Contains(needs, p.Value) && c.Known && !covered(p, has) {
 			f.Value.Missing = append(f.Value.Missing, p.Value)
 		}
 	}
@@ -448,6 +459,18 @@ func consents(ctx context.Context, graph *Client, s *Self, claims map[Service]Fa
 	}
 	slices.SortFunc(f.Value.Granted, func(a, b Grant) int { return strings.Compare(a.Service+a.Value, b.Service+b.Value) })
 	return f
+}
+
+// covered reports whether a permission, or one that contains it, was granted.
+func covered(p Permission, has map[string]bool) bool {
+	if has[p.Value] || has[strings.Replace(p.Value, ".Read.", ".ReadWrite.", 1)] {
+		return true
+	}
+	switch p.Use {
+	case UseSelf, UseAccounts, UseRoles:
+		return has["Directory.Read.All"] || has["Directory.ReadWrite.All"]
+	}
+	return false
 }
 
 // grants reads the application permissions of a service principal and the names
@@ -609,9 +632,34 @@ func (s *Self) ends() (time.Time, string) {
 	return ends, what
 }
 
+// Remember gives what is to be compared with next time: this, with the parts that
+// could not be read taken from before. Otherwise whoever blinds us first could
+// change what he likes and give the sight back.
+func (s *Self) Remember(before *Self) *Self {
+	next := *s
+	if before == nil {
+		return &next
+	}
+	remember(&next.Organisation, before.Organisation)
+	remember(&next.Licence, before.Licence)
+	remember(&next.Token, before.Token)
+	remember(&next.Principal, before.Principal)
+	remember(&next.Registration, before.Registration)
+	if p := before.Permissions; p.Known && (!next.Permissions.Known || next.Permissions.Value.FromTokens && !p.Value.FromTokens) {
+		next.Permissions = p
+	}
+	return &next
+}
+
+func remember[T any](now *Fact[T], before Fact[T]) {
+	if !now.Known && before.Known {
+		*now = before
+	}
+}
+
 // Changes tells what is other than before: a credential or an owner that was
 // added can be the hand of somebody who means to be us. Parts that were not read
-// both times are left out.
+// both times are left out; see Remember.
 func Changes(before, after *Self) []Finding {
 	var all []Finding
 	add := func(kind FindingKind, severity glassward.Severity, key, what, do string) {
@@ -642,16 +690,15 @@ func Changes(before, after *Self) []Finding {
 			add(OwnerRemoved, glassward.Low, place+"/"+o.ID, fmt.Sprintf("%s (%s) is no longer an owner of %s", o.Name, o.ID, place), "")
 		}
 	}
-	whole := func(known bool, err error) bool { return known && err == nil }
-	if a, b := before.Principal, after.Principal; whole(a.Known, a.Err) && whole(b.Known, b.Err) {
+	if a, b := before.Principal, after.Principal; a.Known && b.Known {
 		credentials("our service principal", a.Value.Credentials, b.Value.Credentials)
 		owners("our service principal", a.Value.Owners, b.Value.Owners)
 	}
-	if a, b := before.Registration, after.Registration; whole(a.Known, a.Err) && whole(b.Known, b.Err) {
+	if a, b := before.Registration, after.Registration; a.Known && b.Known {
 		credentials("our application registration", a.Value.Credentials, b.Value.Credentials)
 		owners("our application registration", a.Value.Owners, b.Value.Owners)
 	}
-	if a, b := before.Permissions, after.Permissions; a.Known && b.Known {
+	if a, b := before.Permissions, after.Permissions; a.Known && b.Known && a.Value.FromTokens == b.Value.FromTokens {
 		id := func(g Grant) string { return g.Service + "/" + g.Value }
 		added, removed := difference(a.Value.Granted, b.Value.Granted, id)
 		for _, g := range added {

@@ -25,6 +25,17 @@ func (d directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"id":"graph-principal","appRoles":[{"id":"741f803b-c850-494e-b5df-cde7c675a1ca","value":"User.ReadWrite.All"},{"id":"570282fd-fa5c-430d-a7fd-fc8dc98a9dca","value":"Mail.Read"}]}`)
 		return
 	}
+	for _, one := range d["/one"] {
+		if o := one.(object); r.URL.Path == o["path"] {
+			json.NewEncoder(w).Encode(o)
+			return
+		}
+	}
+	if strings.HasPrefix(r.URL.Path, "/v1.0/users/") && strings.Count(r.URL.Path, "/") == 3 || r.URL.Path == "/v1.0/groups/s" {
+		w.WriteHeader(404)
+		fmt.Fprint(w, `{"error":{"code":"Request_ResourceNotFound","message":"no"}}`)
+		return
+	}
 	list, ok := d[r.URL.Path]
 	if !ok {
 		w.WriteHeader(403)
@@ -242,6 +253,48 @@ func TestAHandOnOurApplication(t *testing.T) {
 	}
 }
 
+// TestBlindedFirst: the sight is taken, a hand comes, the sight is given back, and
+// we restart between.
+func TestBlindedFirst(t *testing.T) {
+	w := newWatched(t, 400*24*time.Hour)
+	var kept *entra.Self
+	look := func() string {
+		self := w.inspect(t)
+		changes := ""
+		if kept != nil {
+			changes = keys(entra.Changes(kept, self))
+		}
+		b, err := json.Marshal(self.Remember(kept))
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = &entra.Self{}
+		if err := json.Unmarshal(b, kept); err != nil {
+			t.Fatal(err)
+		}
+		return changes
+	}
+	look()
+	owners, whole := w.directory["/v1.0/applications/app-1/owners"], w.directory
+	delete(w.directory, "/v1.0/applications/app-1/owners")
+	if got := look(); got != "" {
+		t.Errorf("changes in what was half read:\n%s", got)
+	}
+	w.directory = directory{}
+	if got := look(); got != "" {
+		t.Errorf("changes in the dark:\n%s", got)
+	}
+	w.directory = whole
+	w.directory["/v1.0/applications/app-1/owners"] = append(owners, object{"id": "owner-2", "displayName": "Mallory"})
+	w.directory["/v1.0/servicePrincipals/sp-1/appRoleAssignments"] = append(w.directory["/v1.0/servicePrincipals/sp-1/appRoleAssignments"], grant("741f803b-c850-494e-b5df-cde7c675a1ca"))
+	if got := look(); got != "High owner-added/our application registration/owner-2\nHigh permission-added/Microsoft Graph/User.ReadWrite.All" {
+		t.Errorf("after the dark:\n%s", got)
+	}
+	if got := look(); got != "" {
+		t.Errorf("told twice:\n%s", got)
+	}
+}
+
 func TestChoosingAccounts(t *testing.T) {
 	w := newWatched(t, 400*24*time.Hour)
 	var asked []string
@@ -250,12 +303,13 @@ func TestChoosingAccounts(t *testing.T) {
 	}
 	w.directory["/v1.0/users"] = []any{user("1"), user("2"), user("3")}
 	w.directory["/v1.0/users/1/transitiveMemberOf"] = []any{object{"@odata.type": "#microsoft.graph.group", "displayName": "All"}, object{"@odata.type": "#microsoft.graph.directoryRole", "displayName": "Global Administrator"}}
+	assigned := func(id, scope string) object { return object{"principalId": id, "directoryScopeId": scope} }
 	w.directory["/v1.0/roleManagement/directory/roleAssignments"] = []any{
-		object{"principalId": "1", "directoryScopeId": "/", "principal": user("1")},
-		object{"principalId": "2", "directoryScopeId": "/administrativeUnits/x", "principal": user("2")},
-		object{"principalId": "g", "directoryScopeId": "/", "principal": object{"@odata.type": "#microsoft.graph.group", "id": "g", "displayName": "Admins"}},
-		object{"principalId": "h", "directoryScopeId": "/", "principal": object{"@odata.type": "#microsoft.graph.group", "id": "h", "displayName": "Hidden"}},
-		object{"principalId": "s", "directoryScopeId": "/", "principal": nil},
+		assigned("1", "/"), assigned("2", "/administrativeUnits/x"), assigned("g", "/"), assigned("h", "/"), assigned("s", "/"), assigned("u", "/"),
+	}
+	at := func(path string, o object) object { o["path"] = path; return o }
+	w.directory["/one"] = []any{
+		at("/v1.0/users/1", user("1")), at("/v1.0/groups/g", object{"id": "g", "displayName": "Admins"}), at("/v1.0/groups/h", object{"id": "h", "displayName": "Hidden"}),
 	}
 	w.directory["/v1.0/groups/g/transitiveMembers"] = []any{user("1"), user("3"), object{"@odata.type": "#microsoft.graph.group", "id": "gg"}}
 	inner := w.graph
@@ -281,7 +335,7 @@ func TestChoosingAccounts(t *testing.T) {
 	for _, h := range holders {
 		said = append(said, strings.TrimSpace(h.Kind+" "+h.ID+" "+h.Via))
 	}
-	if got := strings.Join(said, ", "); got != "user 1, user 3 Admins, group h, s" {
+	if got := strings.Join(said, ", "); got != "user 1, user 3 Admins, group h, s, u" {
 		t.Error(got)
 	}
 	roles, err := entra.RolesOf(t.Context(), w.client, "1")
