@@ -71,11 +71,23 @@ type Credential struct {
 	kept   map[string]*keptToken // by scope
 }
 
-// keptToken is the token of one scope. Its lock is held while a new one is
-// asked for, so that a hundred streams ask once.
+// keptToken is the token of one scope. Whoever asks for a new one holds the turn
+// meanwhile, so that a hundred streams ask once, and all of them hear of a failure
+// at once.
 type keptToken struct {
-	mu    sync.Mutex
-	token azcore.AccessToken
+	turn chan struct{}
+
+	mu     sync.Mutex
+	token  azcore.AccessToken
+	err    error // of the last request, nil after a success
+	failed time.Time
+}
+
+// good gives the token if it lasts that long by now.
+func (k *keptToken) good(now time.Time, left time.Duration) (azcore.AccessToken, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.token, k.token.Token != "" && k.token.ExpiresOn.Sub(now) > left
 }
 
 // guid is what ids of tenants and applications look like; a tenant may be named
@@ -198,8 +210,16 @@ func (c *Credential) all() []*keptToken {
 	return all
 }
 
-// renewEarly is how long before its end a token is replaced.
-const renewEarly = 5 * time.Minute
+const (
+	// renewEarly is how long before its end a token is replaced, lastMoment until
+	// when it is given while no new one can be had.
+	renewEarly = 5 * time.Minute
+	lastMoment = 30 * time.Second
+	// tokenTime is how long a request for a token may take; the endpoint on the
+	// machine is asked several times in it.
+	tokenTime        = time.Minute
+	tokenTimeMachine = 4 * time.Minute
+)
 
 // GetToken gives a token for the scopes, from those that are kept if one is good
 // for five minutes more. A token that is nearly over is given as long as it lasts
@@ -222,28 +242,51 @@ func (c *Credential) get(ctx context.Context, o policy.TokenRequestOptions, anew
 	c.mu.Lock()
 	k := c.kept[key]
 	if k == nil {
-		k = &keptToken{}
+		k = &keptToken{turn: make(chan struct{}, 1)}
 		c.kept[key] = k
 	}
 	c.mu.Unlock()
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	left := k.token.ExpiresOn.Sub(c.o.Now())
-	if k.token.Token != "" && o.Claims == "" && !anew && left > renewEarly {
-		return k.token, nil
+	kept := o.Claims == "" && !anew // one that is kept will do
+	if t, ok := k.good(c.o.Now(), renewEarly); ok && kept {
+		return t, nil
 	}
-	if err := ctx.Err(); err != nil {
-		return azcore.AccessToken{}, err // the lock may have been long in coming
+	began := time.Now()
+	select {
+	case k.turn <- struct{}{}:
+		defer func() { <-k.turn }()
+	case <-ctx.Done():
+		return azcore.AccessToken{}, ctx.Err()
+	}
+	if t, ok := k.good(c.o.Now(), renewEarly); ok && kept {
+		return t, nil
+	}
+	last, lasts := k.good(c.o.Now(), lastMoment)
+	k.mu.Lock()
+	err, failed := k.err, k.failed
+	k.mu.Unlock()
+	if err != nil && kept {
+		if lasts && time.Since(failed) < firstPause {
+			return last, nil
+		}
+		if !lasts && failed.After(began) {
+			return azcore.AccessToken{}, err
+		}
 	}
 	t, err := c.ask(ctx, o)
-	if err != nil {
-		if k.token.Token != "" && o.Claims == "" && !anew && left > 30*time.Second && ctx.Err() == nil {
-			return k.token, nil
-		}
-		return azcore.AccessToken{}, err
+	if ctx.Err() != nil && err != nil {
+		return azcore.AccessToken{}, ctx.Err() // whoever waits asks for himself
 	}
-	k.token = t
-	return t, nil
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.err, k.failed = err, time.Now()
+	if err == nil {
+		k.token = t
+		return t, nil
+	}
+	if lasts && kept {
+		return last, nil
+	}
+	return azcore.AccessToken{}, err
 }
 
 // ask makes one request for a token. The client below is made anew each time: it
@@ -255,7 +298,13 @@ func (c *Credential) ask(ctx context.Context, o policy.TokenRequestOptions) (azc
 	if err != nil {
 		return azcore.AccessToken{}, &Fault{Kind: FaultToken, Service: "Microsoft Entra ID", Doing: "get a token for " + string(c.serviceOf(o.Scopes[0])), Message: err.Error(), Err: err}
 	}
-	t, err := inner.GetToken(ctx, o)
+	limit := tokenTime
+	if c.kind == ManagedIdentity {
+		limit = tokenTimeMachine
+	}
+	timed, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	t, err := inner.GetToken(timed, o)
 	if d, ok := w.clock(); ok {
 		c.mu.Lock()
 		c.offset = d

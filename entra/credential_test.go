@@ -304,8 +304,14 @@ func TestTokensAreKeptAndRenewed(t *testing.T) {
 		// In its last minutes a token is renewed, and used on while none is to be had.
 		time.Sleep(2 * time.Minute)
 		s.refuse = func(w http.ResponseWriter) bool { w.WriteHeader(503); return true }
-		if again, err := ask(c); again != first || err != nil {
-			t.Errorf("an outage took the token that was still good: %v", err)
+		before := len(s.asked)
+		for range 30 {
+			if again, err := ask(c); again != first || err != nil {
+				t.Errorf("an outage took the token that was still good: %v", err)
+			}
+		}
+		if len(s.asked) != before+1 {
+			t.Errorf("asked %d times while it is out of order", len(s.asked)-before)
 		}
 		time.Sleep(4 * time.Minute)
 		if _, err := ask(c); err == nil {
@@ -329,6 +335,48 @@ func TestTokensAreKeptAndRenewed(t *testing.T) {
 		cancel()
 		if _, err := c.Renew(ctx, s.cloud.Scope(entra.Graph)); !errors.Is(err, context.Canceled) {
 			t.Errorf("ended context: %v", err)
+		}
+	})
+}
+
+// TestATokenServiceThatHangs: everybody hears of it after a minute, not one after
+// the other, and who gives up need not wait.
+func TestATokenServiceThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTenant(t)
+		c := s.credential(t)
+		requests := 0
+		hanging, err := entra.NewCredential(entra.CredentialOptions{Cloud: s.cloud, Tenant: tenantID, ClientID: clientID, ClientSecret: secretFile(t, s.secret),
+			HTTP: &http.Client{Transport: memory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				requests++
+				<-r.Context().Done()
+				panic(http.ErrAbortHandler)
+			})}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				_, err := ask(hanging)
+				if f := fault(t, err); f.Kind != entra.FaultOutage || time.Since(began) > 61*time.Second {
+					t.Errorf("after %v: %v", time.Since(began), err)
+				}
+			})
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		time.Sleep(time.Millisecond)
+		if _, err := hanging.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{s.cloud.Scope(entra.Graph)}}); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 2*time.Second {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+		all.Wait()
+		if requests != 1 {
+			t.Errorf("%d requests", requests)
+		}
+		if _, err := ask(c); err != nil {
+			t.Error(err)
 		}
 	})
 }
