@@ -31,41 +31,43 @@ func awake(local time.Time) float64 { return .25 + .75*working(local) }
 
 const workingSum = 11.2 // of the hours of a working day, about
 
-// ordinary makes the ordinary life of an hour: a function of the seed, the hour
-// and the directory, so that no hour has to be remembered.
+// ordinary makes the ordinary life of a slice of time, an hour or in large
+// tenants less: a function of the seed, the moment and the directory, so that
+// none has to be remembered.
 func (w *World) ordinary(hour time.Time) []*Event {
+	part := w.slice.Hours()
 	l := &living{w: w, hour: hour, dice: newDice(hashOf(w.base, uint64(hour.Unix())))}
 	size := float64(w.o.Users) / 200
 	for slot, p := range places {
 		local := hour.Add(time.Duration(p.zone) * time.Hour)
 		people := float64(w.o.Users) / float64(len(places))
-		for range l.poisson(w.rates.Interactive * people * working(local) / workingSum / 1.45) {
+		for range l.poisson(w.rates.Interactive * people * working(local) / workingSum / 1.45 * part) {
 			l.session(l.somebody(slot))
 		}
-		for range l.poisson(w.rates.NonInteractive * people * awake(local) / (6 + .75*workingSum)) {
+		for range l.poisson(w.rates.NonInteractive * people * awake(local) / (6 + .75*workingSum) * part) {
 			l.refresh(l.somebody(slot))
 		}
-		part := working(local) / workingSum / float64(len(places)) * size
-		for range l.poisson(w.rates.Audit * part) {
+		share := working(local) / workingSum / float64(len(places)) * size * part
+		for range l.poisson(w.rates.Audit * share) {
 			l.change("life", l.somebody(slot))
 		}
-		for range l.poisson(w.rates.Policy * part) {
+		for range l.poisson(w.rates.Policy * share) {
 			l.change("policy", l.somebody(slot))
 		}
-		for range l.poisson(w.rates.CloudApp * part) {
+		for range l.poisson(w.rates.CloudApp * share) {
 			l.cloudApp(l.somebody(slot))
 		}
-		for range l.poisson(w.rates.Risk * part) {
+		for range l.poisson(w.rates.Risk * share) {
 			l.atRisk(l.somebody(slot))
 		}
-		for range l.poisson(w.rates.Provisioning * part) {
+		for range l.poisson(w.rates.Provisioning * share) {
 			l.provision(l.somebody(slot))
 		}
 	}
-	for range l.poisson(w.rates.ServicePrincipal) {
+	for range l.poisson(w.rates.ServicePrincipal * part) {
 		l.application()
 	}
-	for range l.poisson(w.rates.ManagedIdentity) {
+	for range l.poisson(w.rates.ManagedIdentity * part) {
 		l.managedIdentity()
 	}
 	// Some things happen at the very same moment.
@@ -78,7 +80,18 @@ func (w *World) ordinary(hour time.Time) []*Event {
 	return l.out
 }
 
-// A living makes events, of an hour or of a step of a story.
+// sliceOf says how much of life is made at once: an hour, in tenants of more than
+// 2500 people so much less that memory stays bounded, at the least a minute.
+func sliceOf(users int) time.Duration {
+	for _, n := range []int{1, 2, 3, 4, 6, 10, 15, 20, 30} {
+		if users <= 2500*n {
+			return time.Hour / time.Duration(n)
+		}
+	}
+	return time.Minute
+}
+
+// A living makes events, of a slice of time or of a step of a story.
 type living struct {
 	dice
 	w    *World
@@ -177,7 +190,7 @@ func (l *living) sign(kind Kind, u *User, at time.Time, app firstPartyApp, code 
 // the interrupts that a second factor brings, and mostly with success. All
 // records of it share the correlation id.
 func (l *living) session(u *User) {
-	at := l.hour.Add(l.within(time.Hour))
+	at := l.hour.Add(l.within(l.w.slice))
 	app := firstParty[l.IntN(5)]
 	correlation := l.guid()
 	add := func(code int) *Event {
@@ -271,7 +284,7 @@ func (l *living) refresh(u *User) {
 	case n < 30:
 		code = 50076
 	}
-	e := l.sign(NonInteractiveSignIn, u, l.hour.Add(l.within(time.Hour)), pick(l.dice, firstParty[5:8]), code)
+	e := l.sign(NonInteractiveSignIn, u, l.hour.Add(l.within(l.w.slice)), pick(l.dice, firstParty[5:8]), code)
 	if l.chance(.01) {
 		e.UserPrincipalName = u.ID // seen in exports: the name is the id
 	}
@@ -296,7 +309,7 @@ func (l *living) application() {
 	if l.chance(.004) {
 		code = pick(l.dice, []int{7000215, 7000222})
 	}
-	l.signApplication(s, l.hour.Add(l.within(time.Hour)), code)
+	l.signApplication(s, l.hour.Add(l.within(l.w.slice)), code)
 }
 
 func (l *living) signApplication(s *ServicePrincipal, at time.Time, code int) *Event {
@@ -321,7 +334,7 @@ func (l *living) managedIdentity() {
 		}
 	}
 	s := pick(l.dice, all)
-	e := l.signApplication(s, l.hour.Add(l.within(time.Hour)), 0)
+	e := l.signApplication(s, l.hour.Add(l.within(l.w.slice)), 0)
 	e.Kind = ManagedIdentitySignIn
 	e.signIn.ip, e.signIn.credential, e.signIn.keyID, e.signIn.place = "", "managedIdentity", "", place{}
 	e.signIn.resource = firstPartyApp{azureApp, "Windows Azure Service Management API"}
@@ -371,7 +384,7 @@ func (l *living) change(class string, of *User) {
 			break
 		}
 	}
-	at := l.hour.Add(l.within(time.Hour))
+	at := l.hour.Add(l.within(l.w.slice))
 	admin := l.w.byKey[administrators[l.IntN(len(administrators))].key]
 	by, ip := actor{user: admin}, admin.ip
 	switch op.actor {
@@ -449,7 +462,7 @@ var activities = []struct {
 
 func (l *living) cloudApp(u *User) {
 	a := activities[l.IntN(len(activities))]
-	e := l.event(CloudAppEvent, l.hour.Add(l.within(time.Hour)))
+	e := l.event(CloudAppEvent, l.hour.Add(l.within(l.w.slice)))
 	e.ID = fmt.Sprintf("%d_%d_%s", a.appID, a.appID, e.ID)
 	e.hash = hashText(3, e.ID)
 	e.UserID, e.UserPrincipalName, e.Operation = u.ID, u.UserPrincipalName, a.action
@@ -460,7 +473,7 @@ func (l *living) cloudApp(u *User) {
 // atRisk is a user whose sign-in looks strange: the sign-in itself, the
 // detection, the user's risk, and hours later the remedy or the dismissal.
 func (l *living) atRisk(u *User) {
-	at := l.hour.Add(l.within(time.Hour))
+	at := l.hour.Add(l.within(l.w.slice))
 	p := pick(l.dice, abroad[:])
 	ip := p.net + "." + strconv.Itoa(1+l.IntN(250))
 	s := l.sign(InteractiveSignIn, u, at, firstParty[1], 0)
@@ -501,7 +514,7 @@ func (l *living) atRisk(u *User) {
 }
 
 func (l *living) provision(u *User) {
-	e := l.event(Provisioning, l.hour.Add(l.within(time.Hour)))
+	e := l.event(Provisioning, l.hour.Add(l.within(l.w.slice)))
 	s := l.w.principal(Provisioner)
 	e.ServicePrincipalID, e.AppID = s.ID, s.AppID
 	e.provision = &provision{action: pick(l.dice, []string{"update", "update", "update", "create", "disable", "other"}), job: "people." + guidOf("job", l.w.o.Tenant.ID)[:8], cycle: guidOf("cycle", l.hour.String()), change: l.guid(),

@@ -68,21 +68,23 @@ func exact(title string) string {
 	return before + "@" + entrasim.Domain
 }
 
-// TestTheShippedRulesTellTheStories plays all stories, a day each, on a tenant
-// that otherwise lives quietly, and gives what Graph shows of them to the
+// TestTheShippedRulesTellTheStories plays all stories, one after the other, on a
+// tenant that otherwise lives quietly, and gives what Graph shows of them to the
 // shipped rules: the alerts that the files foretell and no others.
 func TestTheShippedRulesTellTheStories(t *testing.T) {
 	rates := entrasim.Calm()
 	w := entrasim.NewWorld(entrasim.Options{Seed: 12, Start: monday, Users: 12, Rates: &rates})
 	expected := map[string][]rule.Expectation{}
 	stories := entrasim.Scenarios()
+	end := monday.Add(2 * time.Hour)
 	for i, s := range stories {
-		w.Begin(s, monday.Add(time.Duration(i)*24*time.Hour+2*time.Hour))
+		w.Begin(s, end)
+		end = end.Add(time.Duration(s.Minutes+5) * time.Minute)
 		for n, a := range s.Alerts {
 			expected[a.Rule] = append(expected[a.Rule], rule.Expectation{Line: 1000*i + n, Title: exact(a.Title)})
 		}
 	}
-	w.Advance(monday.Add(time.Duration(len(stories)) * 24 * time.Hour))
+	w.Advance(end)
 	var records bytes.Buffer
 	for _, e := range w.Events() {
 		if e.Kind != entrasim.CloudAppEvent {

@@ -81,6 +81,7 @@ type World struct {
 	rates   Rates
 	base    uint64 // the seed and the tenant
 	inverse uint32
+	slice   time.Duration // what is made at once
 
 	mu  sync.Mutex
 	now time.Time
@@ -165,7 +166,7 @@ func NewWorld(o Options) *World {
 		o.Users = 200
 	}
 	o.Start = o.Start.UTC()
-	w := &World{o: o, rates: Normal(), now: o.Start, hour: o.Start.Truncate(time.Hour)}
+	w := &World{o: o, rates: Normal(), now: o.Start, hour: o.Start.Truncate(time.Hour), slice: sliceOf(o.Users)}
 	if o.Rates != nil {
 		w.rates = *o.Rates
 	}
@@ -208,7 +209,7 @@ func (w *World) Advance(to time.Time) {
 					w.plan(e)
 				}
 			}
-			w.hour = w.hour.Add(time.Hour)
+			w.hour = w.hour.Add(w.slice)
 		}
 		for len(w.pending) > 0 && !w.pending[0].At.After(next) {
 			w.happen(heap.Pop(&w.pending).(*Event))
@@ -320,13 +321,13 @@ func (w *World) Forget(before time.Time) {
 func (w *World) Live(from, to time.Time) iter.Seq[*Event] {
 	return func(yield func(*Event) bool) {
 		var open []*Event
-		for h := from.UTC().Truncate(time.Hour); h.Before(to); h = h.Add(time.Hour) {
+		for h := from.UTC().Truncate(time.Hour); h.Before(to); h = h.Add(w.slice) {
 			w.mu.Lock()
 			open = append(open, w.ordinary(h)...)
 			w.mu.Unlock()
 			slices.SortStableFunc(open, func(a, b *Event) int { return a.At.Compare(b.At) })
 			// What runs over into the next hour waits for it.
-			n := sort.Search(len(open), func(i int) bool { return !open[i].At.Before(h.Add(time.Hour)) })
+			n := sort.Search(len(open), func(i int) bool { return !open[i].At.Before(h.Add(w.slice)) })
 			for _, e := range open[:n] {
 				if e.At.Before(from) || !e.At.Before(to) {
 					continue
