@@ -76,10 +76,13 @@ func (c *checker) add(what string, v Verdict, found, do string) {
 func (c *checker) fail(what string, err error) {
 	var f *entra.Fault
 	do := "look at the way to the service: name, proxy, firewall"
+	found := err.Error()
 	if errors.As(err, &f) {
+		// A fault says its cure itself; here it has a place of its own.
 		do = f.Cure()
+		found = strings.TrimSuffix(strings.TrimSuffix(found, do), ". ")
 	}
-	c.add(what, Wrong, err.Error(), do)
+	c.add(what, Wrong, found, do)
 }
 
 func (c *checker) application(ctx context.Context, r *reach) {

@@ -20,6 +20,9 @@ type reach struct {
 	cloud      entra.Cloud
 	http       *http.Client
 	credential *entra.Credential // nil where no application is configured
+	// authority is who signs the services' certificates; nil is who the system
+	// trusts.
+	authority *x509.CertPool
 
 	mu      sync.Mutex
 	clients map[entra.Service]*entra.Client
@@ -38,14 +41,14 @@ func reachOf(t config.Tenant, now func() time.Time) (*reach, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 8
+	var pool *x509.CertPool
 	if t.Endpoints != nil && t.Endpoints.CA != "" {
-		pool, err := authority(t.Endpoints.CA)
-		if err != nil {
+		if pool, err = authority(t.Endpoints.CA); err != nil {
 			return nil, err
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	r := &reach{cloud: cloud, http: &http.Client{Transport: transport, Timeout: requestTimeout}, clients: map[entra.Service]*entra.Client{}, now: now}
+	r := &reach{cloud: cloud, authority: pool, http: &http.Client{Transport: transport, Timeout: requestTimeout}, clients: map[entra.Service]*entra.Client{}, now: now}
 	if a := t.Application; a != nil {
 		r.credential, err = entra.NewCredential(entra.CredentialOptions{
 			Cloud: cloud, Tenant: t.ID, ClientID: a.ClientID,

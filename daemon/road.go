@@ -16,6 +16,7 @@ import (
 	"glassward/ingest"
 	"glassward/lag"
 	"glassward/logstore"
+	"glassward/rule"
 )
 
 // A road is one source of a workspace at work, with what it is expected to bring.
@@ -61,36 +62,89 @@ func (w *workspace) follow(ctx context.Context, r road) {
 	}
 }
 
-// takeIn gives what a road's source hands its batches to.
+// While a road is far behind, what it brings is made durable, and judged, after
+// so many records or so much time.
+const (
+	bulkRecords = 200_000
+	bulkTime    = 2 * time.Second
+)
+
+// takeIn gives what a road's source hands its batches to. A source that is far
+// behind says so, and its batches are then written by whole blocks.
 func (w *workspace) takeIn(r road) ingest.Emit {
-	return func(ctx context.Context, b *ingest.Batch, c *ingest.Cursor) error {
-		// Rejects first: a crash between the two writes them twice, and loses none.
-		if err := w.rejects.add(b.Rejects); err != nil {
+	var (
+		load    = w.store.Load()
+		loaded  int   // records that are not flushed yet
+		last    int64 // sequence number of the newest of them
+		flushed = w.d.now()
+	)
+	flush := func(ctx context.Context) error {
+		if err := load.Flush(ctx); err != nil {
+			w.unsure.Store(true)
 			return err
 		}
-		var cursor *logstore.Cursor
-		if c != nil {
-			cursor = &logstore.Cursor{Source: c.Source, Position: c.Position}
+		if loaded > 0 {
+			w.offer(rule.Batch{From: nowhere, To: last})
 		}
-		if len(b.Records) == 0 && cursor == nil {
-			return nil
-		}
-		done, err := w.d.turns.take(ctx, w.tenantID())
-		if err != nil {
-			return err
-		}
-		defer done()
-		committed, err := w.append(ctx, w.kept(b.Records), cursor)
-		if err != nil {
-			return err
-		}
-		fresh := make(map[glassward.RecordID]bool, len(committed.Records))
-		for i := range committed.Records {
-			fresh[committed.Records[i].ID] = true
-		}
-		w.lag.Seen(r.name, r.watch.sightings(b.Records, fresh, w.d.now()))
+		loaded, flushed = 0, w.d.now()
 		return nil
 	}
+	one := func(ctx context.Context, b *ingest.Batch, c *ingest.Cursor) error {
+		return w.batch(ctx, r, b, c, w.append)
+	}
+	bulk := func(ctx context.Context, b *ingest.Batch, c *ingest.Cursor) error {
+		err := w.batch(ctx, r, b, c, func(ctx context.Context, records []glassward.Record, cursor *logstore.Cursor) (logstore.Committed, error) {
+			done, err := load.Add(ctx, logstore.Batch{Records: records, Cursor: cursor})
+			if err != nil {
+				w.unsure.Store(true)
+				return done, err
+			}
+			w.d.diskIsWell(ctx, w)
+			if done.LastSeq > 0 {
+				loaded, last = loaded+len(records), done.LastSeq
+			}
+			if len(done.Conflicts) > 0 {
+				w.reportConflicts(context.WithoutCancel(ctx), done.Conflicts)
+			}
+			return done, nil
+		})
+		if err != nil || loaded < bulkRecords && w.d.now().Sub(flushed) < bulkTime {
+			return err
+		}
+		return flush(ctx)
+	}
+	return ingest.Bulk(one, bulk, flush)
+}
+
+// batch takes in one batch of a road, in its turn, by the store's way that put is.
+func (w *workspace) batch(ctx context.Context, r road, b *ingest.Batch, c *ingest.Cursor,
+	put func(context.Context, []glassward.Record, *logstore.Cursor) (logstore.Committed, error)) error {
+	// Rejects first: a crash between the two writes them twice, and loses none.
+	if err := w.rejects.add(b.Rejects); err != nil {
+		return err
+	}
+	var cursor *logstore.Cursor
+	if c != nil {
+		cursor = &logstore.Cursor{Source: c.Source, Position: c.Position}
+	}
+	if len(b.Records) == 0 && cursor == nil {
+		return nil
+	}
+	done, err := w.d.turns.take(ctx, w.tenantID())
+	if err != nil {
+		return err
+	}
+	defer done()
+	committed, err := put(ctx, w.kept(b.Records), cursor)
+	if err != nil {
+		return err
+	}
+	fresh := make(map[glassward.RecordID]bool, len(committed.Records))
+	for i := range committed.Records {
+		fresh[committed.Records[i].ID] = true
+	}
+	w.lag.Seen(r.name, r.watch.sightings(b.Records, fresh, w.d.now()))
+	return nil
 }
 
 // kept gives the records that the tenant's file wants stored. It moves them to the

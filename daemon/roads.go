@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"crypto/tls"
 	"errors"
 	"slices"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"glassward/entra"
 	"glassward/ingest"
 	"glassward/ingest/activity"
+	"glassward/ingest/eventhub"
 	"glassward/ingest/graph"
 )
 
@@ -21,6 +23,9 @@ func (w *workspace) roadsOf(t config.Tenant, r *reach) []road {
 	}
 	if a := t.Sources.Activity; a != nil {
 		list = append(list, w.activityRoad(t, *a, r))
+	}
+	for _, e := range t.Sources.EventHub {
+		list = append(list, w.hubRoad(t, e, r))
 	}
 	for _, f := range t.Folders {
 		list = append(list, w.folderRoad(t, f))
@@ -116,6 +121,31 @@ func (w *workspace) activityRoad(t config.Tenant, a config.ActivitySource, r *re
 		}
 		return activity.New(activity.Options{Tenant: t.ID, Client: r.client(entra.Activity), Contents: contents, Observe: o, Now: w.d.now})
 	}}
+}
+
+// hubRoad is the road by an Event Hubs namespace. What a diagnostic setting sends
+// there nobody can know beforehand: hubs that are named tell which tables are
+// expected, for the others it is sign-ins and audits.
+func (w *workspace) hubRoad(t config.Tenant, e config.EventHubSource, r *reach) road {
+	return road{name: "eventhub:" + e.Namespace, tables: entraTables, sameIDs: true, open: func(o ingest.Observer) (ingest.Source, error) {
+		options := eventhub.Options{Tenant: t.ID, Namespace: e.Namespace, Hubs: e.Hubs, ConnectionString: e.ConnectionString, Observe: o, Now: w.d.now}
+		switch {
+		case r == nil:
+			return nil, errNoReach
+		case e.ConnectionString == "":
+			options.Credential = r.credential
+		}
+		if r.authority != nil {
+			options.TLS = &tls.Config{RootCAs: r.authority}
+		}
+		return eventhub.New(options)
+	}}
+}
+
+// entraTables are what a full road brings: sign-ins and audits. A table of which
+// none ever comes alarms nobody.
+var entraTables = []string{
+	"SigninLogs", "AADNonInteractiveUserSignInLogs", "AADServicePrincipalSignInLogs", "AADManagedIdentitySignInLogs", "AuditLogs",
 }
 
 // tail gives how late the records of a road are known to come, so that each look
