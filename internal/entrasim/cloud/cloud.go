@@ -72,6 +72,9 @@ type Options struct {
 	// Hub is the one event hub to which all categories go. Each category has
 	// a hub of its own if it is empty.
 	Hub string
+	// Tick is how often what appears is written to the hubs while somebody
+	// reads them; a second if zero.
+	Tick time.Duration
 }
 
 // A Cloud is all servers of one or more worlds. It is safe for concurrent use.
@@ -115,6 +118,9 @@ func New(o Options) *Cloud {
 	}
 	if o.Identity == "" {
 		o.Identity = entrasim.GlasswardApp
+	}
+	if o.Tick == 0 {
+		o.Tick = time.Second
 	}
 	o.Limits.fill()
 	c := &Cloud{

@@ -24,8 +24,8 @@ type Endpoints struct {
 	Authority, Graph, Activity, ResourceManager, LogAnalytics, ManagedIdentity string
 	// Hubs are the Event Hubs namespaces, host and port, by tenant id.
 	Hubs map[string]string
-	// CA is the certificate, in PEM, by which the servers are known; empty
-	// where they are reached in memory.
+	// CA is the certificate, in PEM, by which the servers are known. In memory
+	// only the hubs speak TLS.
 	CA []byte
 }
 
@@ -65,7 +65,7 @@ func (e *Endpoints) set(s Service, root string) {
 // under a certificate authority of their own. The metadata endpoint speaks
 // without TLS, as the real one does.
 func (c *Cloud) Listen() (Endpoints, error) {
-	ca, err := newAuthority(c.o.Now())
+	ca, err := c.newAuthority()
 	if err != nil {
 		return Endpoints{}, err
 	}
@@ -87,7 +87,7 @@ func (c *Cloud) Listen() (Endpoints, error) {
 		c.serve(ln, c.handler(s.service))
 	}
 	for _, t := range c.order {
-		addr, err := t.hubs.listen(ca.config)
+		addr, err := t.hubs.listen(ca)
 		if err != nil {
 			return Endpoints{}, err
 		}
@@ -158,14 +158,19 @@ func (c *Cloud) Pipe() (*http.Client, Endpoints) {
 	}
 	transport := &http.Transport{DialContext: dial, DialTLSContext: dial, MaxIdleConnsPerHost: 16}
 	c.onClose(transport.CloseIdleConnections)
+	ca, err := c.newAuthority()
+	if err != nil {
+		panic(err) // keys and certificates of our own can always be made
+	}
+	e.CA = ca.pem
 	for _, t := range c.order {
-		e.Hubs[t.world.Tenant().ID] = t.hubs.open()
+		e.Hubs[t.world.Tenant().ID] = t.hubs.open(ca)
 	}
 	return &http.Client{Transport: transport}, e
 }
 
-// DialHubs connects to an Event Hubs namespace in memory, without TLS; the
-// address is one of [Endpoints.Hubs] of [Cloud.Pipe].
+// DialHubs connects to an Event Hubs namespace in memory; the caller speaks TLS
+// over it, as over a socket. The address is one of [Endpoints.Hubs] of [Cloud.Pipe].
 func (c *Cloud) DialHubs(ctx context.Context, network, addr string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -231,13 +236,12 @@ type issued struct {
 }
 
 // newAuthority makes a certificate authority and a certificate of it for the
-// loopback.
-func newAuthority(now time.Time) (*issued, error) {
+// loopback and the namespaces. It is good in real time and in virtual time.
+func (c *Cloud) newAuthority() (*issued, error) {
+	from, to := time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
 	key, leafKey := newKey(), newKey()
 	root := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Simulated cloud"},
-		// Real time, not the world's, is what TLS clients check.
-		NotBefore: earlier(now, time.Now()).Add(-24 * time.Hour), NotAfter: later(now, time.Now()).AddDate(1, 0, 0),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Simulated cloud"}, NotBefore: from, NotAfter: to,
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	rootDER, err := x509.CreateCertificate(rand.Reader, root, root, &key.PublicKey, key)
@@ -246,32 +250,18 @@ func newAuthority(now time.Time) (*issued, error) {
 	}
 	leaf := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, NotBefore: root.NotBefore, NotAfter: root.NotAfter,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, NotBefore: from, NotAfter: to,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	for _, t := range c.order {
+		leaf.DNSNames = append(leaf.DNSNames, t.hubs.namespace())
 	}
 	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, root, &leafKey.PublicKey, key)
 	if err != nil {
 		return nil, err
 	}
 	return &issued{
-		pem: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER}),
-		config: &tls.Config{
-			MinVersion:   tls.VersionTLS12,
-			Certificates: []tls.Certificate{{Certificate: [][]byte{leafDER, rootDER}, PrivateKey: leafKey}},
-		},
+		pem:    pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER}),
+		config: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{leafDER, rootDER}, PrivateKey: leafKey}}},
 	}, nil
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

@@ -2,8 +2,11 @@ package cloud
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
+
+	"glassward/internal/entrasim"
 )
 
 // lockoutAfter and lockoutFor are the defaults of smart lockout.
@@ -20,7 +23,8 @@ type lockout struct {
 
 // password judges a sign-in with name and password. No password of a made-up
 // person is the right one, so there is always a fault; the failed sign-in
-// becomes an event of the world, and its id is the trace of the fault.
+// of somebody whom the directory knows becomes an event of the world, and its id
+// is the trace of the fault.
 func (c *Cloud) password(r *http.Request, name string) *tokenFault {
 	form := r.PostForm
 	for _, p := range []string{"client_id", "username", "password", "scope"} {
@@ -40,7 +44,7 @@ func (c *Cloud) password(r *http.Request, name string) *tokenFault {
 		return unknownTenant(name)
 	}
 	now := c.live(t)
-	app, _, f := c.application(t, form.Get("client_id"))
+	_, _, f := c.application(t, form.Get("client_id"))
 	if f != nil {
 		return f
 	}
@@ -55,16 +59,26 @@ func (c *Cloud) password(r *http.Request, name string) *tokenFault {
 		number, text = 50053, "The account is locked, you've tried to sign in too many times with an incorrect user ID or password."
 	}
 	fault := badRequest("invalid_grant", number, text)
-	if w, ok := any(t.world).(failer); ok {
-		fault.trace = w.FailedSignIn(upn, app.AppID, remoteIP(r), number)
+	if known {
+		fault.trace = failedSignIn(t.world, user, number)
 	}
 	return fault
 }
 
-// A failer is a world in which a sign-in can be made to fail now; it gives the
-// id of the sign-in.
-type failer interface {
-	FailedSignIn(name, appID, ip string, code int) (id string)
+// failedSignIn makes a sign-in of a user fail in the world and gives its id. A
+// name that the directory does not know leaves no sign-in that anybody could
+// be looked up by.
+func failedSignIn(w *entrasim.World, u *entrasim.User, code int) string {
+	if err := w.Do("sign-in " + u.ID + " " + strconv.Itoa(code)); err != nil {
+		panic("cloud: the world refuses a failed sign-in: " + err.Error()) // the codes are those that a world knows
+	}
+	events := w.Events()
+	for i := len(events) - 1; i >= 0; i-- {
+		if e := events[i]; e.Kind == entrasim.InteractiveSignIn && e.UserID == u.ID && e.Code == code {
+			return e.ID
+		}
+	}
+	return ""
 }
 
 // locked counts a wrong password and tells whether the account was locked
@@ -84,13 +98,4 @@ func (c *Cloud) locked(account string, now time.Time) bool {
 		l.wrong, l.until = 0, now.Add(lockoutFor)
 	}
 	return false
-}
-
-// remoteIP is where a request comes from; a documentation address stands for
-// callers on the loopback or in memory.
-func remoteIP(r *http.Request) string {
-	if at := r.Header.Get("X-Forwarded-For"); at != "" {
-		return at
-	}
-	return "203.0.113.250"
 }

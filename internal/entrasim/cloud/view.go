@@ -106,3 +106,17 @@ func (v *view) walk(kinds []entrasim.Kind, from, to time.Time, newest bool, f fu
 		}
 	}
 }
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
