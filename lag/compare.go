@@ -24,8 +24,10 @@ const (
 
 // A comparison awaits what one road shows on the others.
 type comparison struct {
-	// limit bounds the first four bytes of the ids that are awaited.
+	// limit bounds the first four bytes of the ids that are awaited, window is how
+	// long the slowest road has time.
 	limit  uint64
+	window time.Duration
 	raised time.Time
 	await  map[glassward.RecordID]*awaited
 }
@@ -50,8 +52,8 @@ func (c *comparison) see(s *stream, x *Sighting, event, now time.Time) {
 	}
 	a := c.await[x.ID]
 	if a == nil {
-		// A record that comes late may have been shown by the others long ago.
-		if x.Backfill || now.Sub(event) > s.p99() {
+		// What comes later than that may have been shown by the others long ago.
+		if x.Backfill || now.Sub(event) > c.window {
 			return
 		}
 		a = &awaited{event: event}
@@ -88,7 +90,9 @@ func (t *Tracker) compareRoads(now time.Time) []Change {
 		if len(roads) < 2 {
 			delete(t.compare, table)
 		} else if c := t.compare[table]; c == nil {
-			t.compare[table] = newComparison()
+			c = newComparison()
+			t.compare[table] = c
+			c.judge(roads, now)
 		} else {
 			c.judge(roads, now)
 		}
@@ -107,8 +111,12 @@ func (c *comparison) judge(roads []*stream, now time.Time) {
 	if len(c.await) < maxAwaited/4 && c.limit < 1<<32 && now.Sub(c.raised) > time.Hour {
 		c.limit, c.raised = c.limit*2, now
 	}
-	for _, id := range slices.SortedFunc(maps.Keys(c.await), func(a, b glassward.RecordID) int { return slices.Compare(a[:], b[:]) }) {
-		a := c.await[id]
+	c.window = 0
+	for _, s := range roads {
+		c.window = max(c.window, 2*s.p99())
+	}
+	missing := map[*stream][]string{}
+	for id, a := range c.await {
 		all := true
 		for _, s := range roads {
 			bit := uint32(1) << s.road.bit
@@ -131,14 +139,16 @@ func (c *comparison) judge(roads []*stream, now time.Time) {
 				continue
 			}
 			s.Missing++
-			s.Examples = append(s.Examples, fmt.Sprintf("%s of %s", id, clock(a.event)))
-			if len(s.Examples) > 5 {
-				s.Examples = slices.Clone(s.Examples[1:])
-			}
+			missing[s] = append(missing[s], fmt.Sprintf("%s of %s", id, clock(a.event)))
 		}
 		if all {
 			delete(c.await, id)
 		}
+	}
+	for s, list := range missing {
+		slices.Sort(list) // a map has no order of its own
+		s.Examples = append(s.Examples, list...)
+		s.Examples = slices.Clone(s.Examples[max(0, len(s.Examples)-5):])
 	}
 }
 

@@ -205,8 +205,9 @@ func (h *habit) learn(before int64, skip func(from, to int64) bool) {
 				continue
 			}
 			if h.LastBeat > h.Head-ringSlots && s-h.LastBeat > 6 && !skip(h.LastBeat*slot, s*slot) {
-				lull, _ := h.expect(h.LastBeat * slot).until(s * slot)
-				h.Worst = max(h.Worst, lull)
+				if lull, learned := h.expect(h.LastBeat * slot).until(s * slot); learned {
+					h.Worst = max(h.Worst, lull)
+				}
 			}
 			h.LastBeat = s
 		}

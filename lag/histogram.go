@@ -42,23 +42,31 @@ func (h *histogram) add(d time.Duration, n float64) {
 
 // quantile gives the duration below which the share q lies.
 func (h *histogram) quantile(q float64) time.Duration {
-	var sum float64
+	var out [1]time.Duration
+	h.quantiles([]float64{q}, out[:])
+	return out[0]
+}
+
+// quantiles gives those of several shares, which rise.
+func (h *histogram) quantiles(qs []float64, out []time.Duration) {
+	var total, sum float64
 	for _, c := range h.count {
-		sum += float64(c)
+		total += c
 	}
-	want, sum := sum*q, 0
+	i := 0
 	for b, c := range h.count {
-		if c > 0 && sum+float64(c) >= want {
+		for ; c > 0 && i < len(qs) && sum+c >= total*qs[i]; i++ {
 			low, high := floor(b), floor(b+1)
-			return low + time.Duration(float64(high-low)*(want-sum)/float64(c))
+			out[i] = low + time.Duration(float64(high-low)*(total*qs[i]-sum)/c)
 		}
-		sum += float64(c)
+		sum += c
 	}
-	return 0
 }
 
 func (h *histogram) percentiles() Percentiles {
-	return Percentiles{P50: h.quantile(0.50), P95: h.quantile(0.95), P99: h.quantile(0.99), N: float64(h.n)}
+	var p [3]time.Duration
+	h.quantiles([]float64{0.50, 0.95, 0.99}, p[:])
+	return Percentiles{P50: p[0], P95: p[1], P99: p[2], N: h.n}
 }
 
 // fade makes all that was counted count less.

@@ -53,6 +53,7 @@ type memoryRoad struct {
 type memoryComparison struct {
 	Table  string
 	Limit  uint64
+	Window time.Duration
 	Raised time.Time
 	Await  []memoryAwaited
 }
@@ -87,7 +88,7 @@ func (t *Tracker) Memory() []byte {
 	}
 	for _, table := range slices.Sorted(maps.Keys(t.compare)) {
 		c := t.compare[table]
-		x := memoryComparison{Table: table, Limit: c.limit, Raised: c.raised}
+		x := memoryComparison{Table: table, Limit: c.limit, Window: c.window, Raised: c.raised}
 		for id, a := range c.await {
 			x.Await = append(x.Await, memoryAwaited{ID: id[:], Event: a.event, Seen: a.seen, Judged: a.judged})
 		}
@@ -191,7 +192,7 @@ func (t *Tracker) remember(body []byte) error {
 		if x.Limit > 1<<32 || len(x.Await) > 2*maxAwaited {
 			return fmt.Errorf("the comparison of table %q is not as it was kept", x.Table)
 		}
-		c.limit, c.raised = x.Limit, x.Raised
+		c.limit, c.window, c.raised = x.Limit, x.Window, x.Raised
 		for _, a := range x.Await {
 			var id glassward.RecordID
 			if len(a.ID) != len(id) {

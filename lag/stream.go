@@ -273,7 +273,9 @@ func (s *stream) lack(now time.Time) (float64, bool) {
 func (s *stream) coming(now time.Time) bool {
 	patience := 2 * time.Minute
 	if s.Arrivals.n >= samples {
-		patience = max(patience, min(20*time.Minute, s.Arrivals.quantile(0.95)))
+		// Some roads give what they have every quarter of an hour. The middle is
+		// taken because the times between records at night say nothing about the day.
+		patience = max(patience, min(20*time.Minute, 4*s.Arrivals.quantile(0.5)))
 	}
 	return !s.NewestReceived.IsZero() && now.Sub(s.NewestReceived) <= patience
 }

@@ -513,8 +513,9 @@ func (t *Tracker) change(moves []move, now time.Time) Change {
 		}
 	}
 	c.Others = slices.Sorted(maps.Keys(carriers))
+	// Another table that goes on speaks against a road that is cut.
 	alive := slices.ContainsFunc(t.streams, func(s *stream) bool {
-		return s.road == m.s.road && s.expected && s.State == Fresh && s.Began && s.coming(now)
+		return s.road == m.s.road && s.expected && s.State == Fresh && s.NewestReceived.After(c.Since.Add(2*m.s.p99()))
 	})
 	switch {
 	case m.cause == "late" || m.v.state != Cut && m.v.state != Silent:
