@@ -276,9 +276,9 @@ func wholeLines(path string) error {
 
 // Open opens what a data folder holds, where no daemon runs over it: all of it,
 // or one tenant's store. The function that it gives closes it again.
-func Open(ctx context.Context, data, tenant, program string) (_ Source, closeAll func() error, err error) {
+func Open(ctx context.Context, data, tenant, program string) (_ Source, closer func() error, err error) {
 	s := Source{Data: data, Stores: map[string]*logstore.Store{}, Program: program}
-	closeAll = func() error {
+	closeAll := func() error {
 		var errs []error
 		for _, store := range s.Stores {
 			errs = append(errs, store.Close())

@@ -114,7 +114,7 @@ Try "glassward demo", or ask a file at once:
 		a.ingestCommand(), a.queryCommand(), a.kqlCommand(),
 		a.ruleCommand(), a.incidentCommand(), a.notifyCommand(), a.tokenCommand(),
 		a.statusCommand(), a.configCommand(), a.tenantCommand(), a.permissionsCommand(), a.versionCommand(),
-		a.backupCommand(), a.restoreCommand(), a.compactCommand(),
+		a.backupCommand(), a.restoreCommand(), a.compactCommand(), a.healthcheckCommand(), a.serviceCommand(),
 	)
 	// A group of commands that is given a name it does not know says so; by itself
 	// it would print its help and succeed.

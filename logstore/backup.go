@@ -98,12 +98,13 @@ type moment struct {
 	held          time.Duration
 }
 
-// look takes the moment, on the connection of the intake.
+// look takes the moment while the intake waits, and leaves a transaction open on
+// c that sees it.
 func (s *Store) look(ctx context.Context, c *conn) (moment, error) {
 	began := time.Now()
-	m := moment{seq: s.intake.seq, rows: map[string]int64{}}
-	var err error
-	if m.rows, err = s.countRows(ctx, c); err != nil {
+	m := moment{seq: s.intake.seq}
+	// A transaction sees the moment in which it first reads.
+	if err := c.exec(ctx, "BEGIN; SELECT count(*) FROM _floor"); err != nil {
 		return m, err
 	}
 	// A log that the engine writes while a checkpoint runs cannot be there now; a
@@ -146,10 +147,21 @@ func (s *Store) copyLive(ctx context.Context, dir string) (m moment, err error) 
 		return m, err
 	}
 	defer leave()
-	if err := s.intake.do(ctx, func(ctx context.Context, c *conn) (err error) {
+	c, err := s.engine.connect()
+	if err != nil {
+		return m, err
+	}
+	defer c.close()
+	if err := s.intake.do(ctx, func(ctx context.Context, _ *conn) (err error) {
 		m, err = s.look(ctx, c)
 		return err
 	}); err != nil {
+		return m, err
+	}
+	if m.rows, err = s.countRows(ctx, c); err != nil {
+		return m, err
+	}
+	if err := c.exec(ctx, "ROLLBACK"); err != nil {
 		return m, err
 	}
 	// The log is moved into the file of the copy.
@@ -203,6 +215,12 @@ func (s *Store) copyStill(ctx context.Context, dir string) (m moment, err error)
 		return m, err
 	}
 	if m, err = s.look(ctx, s.intake.conn); err != nil {
+		return m, err
+	}
+	if m.rows, err = s.countRows(ctx, s.intake.conn); err != nil {
+		return m, err
+	}
+	if err := s.intake.conn.exec(ctx, "ROLLBACK"); err != nil {
 		return m, err
 	}
 	if err := s.roomFor(dir, m.database); err != nil {

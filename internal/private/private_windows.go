@@ -125,6 +125,27 @@ func seal(dir string) error {
 	return nil
 }
 
+// Grant gives one more account every right to a folder and to what is made in it:
+// a service's own, whose folder an administrator makes.
+func Grant(dir, account string) error {
+	sid, _, _, err := windows.LookupSID("", account)
+	if err != nil {
+		return fmt.Errorf("who is %s: %w", account, err)
+	}
+	sd, err := windows.SecurityDescriptorFromString("D:P(A;OICI;FA;;;" + sid.String() + ")(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)")
+	if err != nil {
+		return err
+	}
+	list, _, err := sd.DACL()
+	if err != nil {
+		return err
+	}
+	if err := windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, list, nil); err != nil {
+		return &os.PathError{Op: "set the access list of", Path: dir, Err: err}
+	}
+	return nil
+}
+
 // syncDir does nothing: the file system keeps its own log of names, and a folder
 // cannot be flushed.
 func syncDir(string) error { return nil }
