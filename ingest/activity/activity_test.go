@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -415,6 +417,20 @@ func TestEmitFails(t *testing.T) {
 	})
 }
 
+// TestMain has the property tried often enough for every day; -rapid.checks says
+// otherwise.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
+	if !asked {
+		if err := flag.Set("rapid.checks", "6"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
 // TestNothingLost is the property of the road: whatever fails, however often we
 // are stopped, everything that the service listed is held after a while, once.
 func TestNothingLost(t *testing.T) {
@@ -470,7 +486,7 @@ func TestNothingLost(t *testing.T) {
 					c.kind = General
 				}
 				if chance(r, 20) {
-					c.listed = c.created.Add(time.Duration(r.IntN(36*60)) * time.Minute)
+					c.listed = c.created.Add(time.Duration(r.IntN(20*60)) * time.Minute)
 				}
 				if chance(r, 20) {
 					c.partial = 1
@@ -482,7 +498,7 @@ func TestNothingLost(t *testing.T) {
 				s.add(c)
 				s.pass(time.Duration(r.IntN(40)) * time.Minute)
 			}
-			s.pass(72 * time.Hour)
+			s.pass(28 * time.Hour)
 			cancel()
 			<-done
 			slices.Sort(want)
