@@ -83,7 +83,7 @@ func TestTheShapesOfOneEventAreOneRecord(t *testing.T) {
 	ids := map[glassward.RecordID]string{}
 	var all []glassward.Record
 	for _, e := range w.Events() {
-		if count[e.Kind]++; count[e.Kind] > 200 {
+		if count[e.Kind]++; count[e.Kind] > 150 {
 			continue
 		}
 		var first glassward.Record
