@@ -61,6 +61,9 @@ func NewClient(o ClientOptions) *Client {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if c, ok := o.Credential.(*Credential); ok && c == nil {
+		o.Credential = nil // nobody was described as whom to ask
+	}
 	c := &Client{o: o, http: withoutRedirects(o.HTTP)}
 	c.root, _ = url.Parse(o.Cloud.Root(o.Service))
 	usual := usualPace(o.Service)

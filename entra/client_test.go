@@ -69,6 +69,10 @@ func TestOurTokenGoesNowhereElse(t *testing.T) {
 			t.Errorf("%q: %v", address, err)
 		}
 	}
+	var nobody *entra.Credential
+	if _, err := entra.NewClient(entra.ClientOptions{Service: entra.Graph, Cloud: s.cloud, Credential: nobody, HTTP: s.http()}).Get(t.Context(), signIns, nil); fault(t, err).Kind != entra.FaultToken {
+		t.Error(err)
+	}
 	china, _ := entra.LookupCloud("china")
 	_, err := entra.NewClient(entra.ClientOptions{Service: entra.Activity, Cloud: china}).Get(t.Context(), "/api", nil)
 	if f := fault(t, err); f.Code != "NoService" {

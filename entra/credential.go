@@ -229,7 +229,8 @@ func (c *Credential) GetToken(ctx context.Context, o policy.TokenRequestOptions)
 }
 
 // Renew asks for a new token, whatever is kept, and so tries the credential. An
-// administrator's changes show in a new token only.
+// administrator's changes show in a new token only. For a managed identity the
+// platform and the library keep tokens too, up to a day, and give those.
 func (c *Credential) Renew(ctx context.Context, scope string) (azcore.AccessToken, error) {
 	return c.get(ctx, policy.TokenRequestOptions{Scopes: []string{scope}}, true)
 }

@@ -138,7 +138,7 @@ func TestOurApplicationAsItShouldBe(t *testing.T) {
 	if g := self.Permissions.Value.Granted; len(g) != 2 || g[0].Value != "AuditLog.Read.All" || g[0].Write {
 		t.Errorf("%+v", g)
 	}
-	if !self.CertificateEnds.Equal(w.ends) || self.Principal.Value.Owners != nil && len(self.Principal.Value.Owners) != 0 {
+	if !self.CertificateEnds.Equal(w.ends) || len(self.Principal.Value.Owners) != 0 {
 		t.Errorf("%+v", self)
 	}
 }
