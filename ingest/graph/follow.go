@@ -365,7 +365,7 @@ func (f *follower) pollOnce(ctx context.Context, l *liveState, terms []string) (
 		priority = entra.Urgent
 	}
 	got, err := f.read(entra.WithPriority(ctx, priority), w, terms, func(p *position) {
-		p.poll(w, overlap, outage)
+		p.poll(w, overlap, p.daily(f.d.top), outage)
 		if got := f.d.asks[f.ask]; got.time == "" {
 			// The whole list was read.
 			p.Unread, p.Again, p.Missed = nil, nil, nil

@@ -121,7 +121,7 @@ func FuzzPosition(f *testing.F) {
 	text, _ := p.encode()
 	f.Add(text)
 	f.Add([]byte(`{"version":1}`))
-	f.Add([]byte(`{"version":1,"begin":"2026-01-01T00:00:00Z","polled":"2026-01-02T00:00:00.5+02:00","hourly":"2026-01-02T00:00:00Z","daily":"2026-01-02T00:00:00Z","again":[{"from":"2026-01-01T00:00:00Z","to":"2026-01-02T00:00:00Z"},{"from":"2026-01-01T10:00:00Z","to":"2026-01-02T10:00:00Z"}]}`))
+	f.Add([]byte(`{"version":1,"begin":"2026-01-01T00:00:00Z","polled":"2026-01-02T00:00:00.5+02:00","hourly":"2026-01-02T00:00:00Z","daily":"2026-01-02T00:00:00Z","tried":"2026-01-02T00:00:00Z","again":[{"from":"2026-01-01T00:00:00Z","to":"2026-01-02T00:00:00Z"},{"from":"2026-01-01T10:00:00Z","to":"2026-01-02T10:00:00Z"}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		p, err := decodePosition(text)
 		if err != nil {

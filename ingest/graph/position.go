@@ -13,6 +13,7 @@ const (
 	maxSpans        = 256
 
 	dailyEvery  = 24 * time.Hour
+	calmEvery   = 4 * time.Hour // of a stream whose day and a half is few pages
 	dailyBack   = 36 * time.Hour
 	hourlyEvery = time.Hour
 	hourlyBack  = 3 * time.Hour
@@ -29,6 +30,8 @@ type position struct {
 	Polled time.Time `json:"polled"`
 	Hourly time.Time `json:"hourly"`
 	Daily  time.Time `json:"daily"`
+	// Tried is when what is missed was last tried again.
+	Tried time.Time `json:"tried"`
 	// Unread was never read, Again is to be read once more, Missed was passed over
 	// because the service failed on it every time.
 	Unread []span `json:"unread,omitempty"`
@@ -46,7 +49,7 @@ type position struct {
 // begun gives the position of a stream that was never read.
 func begun(at time.Time) position {
 	at = at.UTC().Truncate(time.Second)
-	return position{Version: positionVersion, Begin: at, Polled: at, Hourly: at, Daily: at}
+	return position{Version: positionVersion, Begin: at, Polled: at, Hourly: at, Daily: at, Tried: at}
 }
 
 func (p *position) clone() position {
@@ -68,7 +71,7 @@ func decodePosition(text []byte) (position, error) {
 	}
 	first := time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
 	last := time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
-	for _, t := range []*time.Time{&p.Begin, &p.Polled, &p.Hourly, &p.Daily} {
+	for _, t := range []*time.Time{&p.Begin, &p.Polled, &p.Hourly, &p.Daily, &p.Tried} {
 		if t.Before(first) || t.After(last) {
 			return position{}, errors.New("a time in it lies before 1990 or after 2200")
 		}
@@ -77,7 +80,7 @@ func decodePosition(text []byte) (position, error) {
 	p.Polled = later(p.Polled, p.Begin)
 	// A look back that claims to be later than the last poll would let rows fall
 	// between.
-	p.Hourly, p.Daily = earlier(p.Hourly, p.Polled), earlier(p.Daily, p.Polled)
+	p.Hourly, p.Daily, p.Tried = earlier(p.Hourly, p.Polled), earlier(p.Daily, p.Polled), earlier(p.Tried, p.Polled)
 	for _, list := range []*[]span{&p.Unread, &p.Again, &p.Missed} {
 		if len(*list) > 4*maxSpans {
 			return position{}, fmt.Errorf("it owes %d spans", len(*list))
@@ -109,28 +112,31 @@ func (p *position) through() time.Time {
 }
 
 // poll records that w, which ends by the service's clock at most now, has been
-// read, and what is owed from now on. overlap is how far a poll looks back, outage says
-// that the poll before was long ago.
-func (p *position) poll(w span, overlap time.Duration, outage bool) {
+// read, and what is owed from now on. overlap is how far a poll looks back, daily
+// how long there is between two looks of 36 hours, outage says that the poll
+// before was long ago.
+func (p *position) poll(w span, overlap, daily time.Duration, outage bool) {
 	if w.From.After(p.Polled) {
 		p.Unread = add(p.Unread, span{p.Polled, w.From})
 	}
 	again := func(from time.Time) {
 		spans := []span{{later(from, p.Begin), w.From}}
-		for _, u := range p.Unread {
-			spans = remove(spans, u)
+		for _, owed := range slices.Concat(p.Unread, p.Missed) {
+			spans = remove(spans, owed)
 		}
 		for _, s := range spans {
 			p.Again = add(p.Again, s)
 		}
 	}
 	switch {
-	case outage || !w.To.Before(p.Daily.Add(dailyEvery)):
-		again(p.Daily.Add(-dailyBack))
-		for _, s := range p.Missed {
-			p.Again = add(p.Again, s)
+	case outage || !w.To.Before(p.Daily.Add(daily)):
+		if !w.To.Before(p.Tried.Add(dailyEvery)) {
+			for _, s := range p.Missed {
+				p.Again = add(p.Again, s)
+			}
+			p.Missed, p.Tried = nil, w.To
 		}
-		p.Missed = nil
+		again(p.Daily.Add(-dailyBack))
 		p.Daily, p.Hourly = w.To, w.To
 	case !w.To.Before(p.Hourly.Add(hourlyEvery)):
 		// Counted from the look before, not from now: a row that appeared between
@@ -142,6 +148,15 @@ func (p *position) poll(w span, overlap time.Duration, outage bool) {
 	}
 	p.Unread, p.Again = bounded(p.Unread, maxSpans), bounded(p.Again, maxSpans)
 	p.Polled = w.To
+}
+
+// daily gives how often the last 36 hours are looked at: daily, and oftener where
+// they are so few pages that it costs next to nothing.
+func (p *position) daily(top int) time.Duration {
+	if p.Hours > 0 && p.Rows/p.Hours*(dailyBack+calmEvery).Hours() < float64(fewPages*top) {
+		return calmEvery
+	}
+	return dailyEvery
 }
 
 // forget drops what lies before a time and gives what of it was never read.
