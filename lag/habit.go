@@ -122,6 +122,7 @@ type expectation struct {
 }
 
 func (h *habit) expect(from int64) expectation {
+	from = max(from, weekHours*3600) // a record may claim to be of 1960
 	e := expectation{h: h, from: from, ratio: 1}
 	at := from/slot + 1
 	// An activity that ends is expected to go on ending.

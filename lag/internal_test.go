@@ -71,6 +71,22 @@ func TestFutureRecords(t *testing.T) {
 	}
 }
 
+// TestOldEvents gives records of impossible times.
+func TestOldEvents(t *testing.T) {
+	start := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	tracker := New(Options{})
+	tracker.Expect([]Road{{Name: "graph", Tables: []string{"SigninLogs"}}}, start)
+	for i, event := range []time.Time{{}, time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(0, 0), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		now := start.Add(time.Duration(i) * time.Hour)
+		tracker.Seen("graph", []Sighting{{Table: "SigninLogs", Event: event, Received: now}})
+		tracker.Tick(now)
+		tracker.Status(now)
+		if _, err := Restore(tracker.Memory(), Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // FuzzRemember gives the JSON of a memory past its checksum.
 func FuzzRemember(f *testing.F) {
 	start := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)

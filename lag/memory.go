@@ -70,7 +70,7 @@ func (t *Tracker) Memory() []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	m := memory{
-		LastTick: t.lastTick, Resumed: t.resumed, Aged: t.aged, Offset: t.offset, Canary: t.Canary,
+		LastTick: t.lastTick, Resumed: t.resumed, Aged: t.aged, Offset: t.offset, Canary: t.canary,
 		Clock: memoryClock{t.host.wrong, t.host.since, t.host.firstAt, t.host.strange, t.host.fine, t.host.futures, t.host.ahead},
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.roads)) {
@@ -163,7 +163,7 @@ func (t *Tracker) remember(body []byte) error {
 	if len(m.Roads) > maxRoads {
 		return errors.New("it has too many roads")
 	}
-	t.lastTick, t.resumed, t.aged, t.offset, t.Canary = m.LastTick, m.Resumed, m.Aged, m.Offset, m.Canary
+	t.lastTick, t.resumed, t.aged, t.offset, t.canary = m.LastTick, m.Resumed, m.Aged, m.Offset, m.Canary
 	t.host = hostClock{m.Clock.Wrong, m.Clock.Since, m.Clock.Strange, m.Clock.Fine, m.Clock.Futures, m.Clock.FirstAt, m.Clock.Ahead}
 	var used uint32
 	for i := range m.Roads {

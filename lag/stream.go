@@ -168,7 +168,7 @@ func (s *stream) see(x *Sighting, event, now time.Time) {
 		s.Lag.add(lag, 1)
 	}
 	if len(s.Pulses) > 0 || s.Every > 0 {
-		if x.UserID != "" && strings.EqualFold(x.UserID, s.road.t.Canary) {
+		if x.UserID != "" && strings.EqualFold(x.UserID, s.road.t.canary) {
 			s.answer(event, now)
 			s.received(now)
 			return // a pulse is no habit of the tenant
@@ -321,7 +321,7 @@ func (s *stream) judge(now, graceUntil time.Time) verdict {
 	}
 	if !s.Began {
 		if now.Before(s.WarmUntil) {
-			return verdict{Warming, "new", fmt.Sprintf("no record has come yet; Microsoft gives a new road up to two days, until %s", day(s.WarmUntil))}
+			return verdict{Warming, "new", fmt.Sprintf("no record has come yet; Microsoft gives a new road up to two days, until %s", clock(s.WarmUntil))}
 		}
 		return verdict{Warming, "never", "no record has ever come: it cannot be told whether nothing happens there or the table is not switched on"}
 	}

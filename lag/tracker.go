@@ -30,8 +30,8 @@ type Tracker struct {
 	streams []*stream // of all roads, by road and table
 	compare map[string]*comparison
 
-	// Canary is the account of the pulse.
-	Canary string
+	// canary is the account of the pulse.
+	canary string
 	// offset is the service's clock minus the host's. All times inside are the
 	// service's, so that a host whose clock jumps makes no road silent.
 	offset time.Duration
@@ -261,8 +261,8 @@ func (t *Tracker) PulseSent(p Pulse) {
 	if p.UserID == "" {
 		return
 	}
-	if !strings.EqualFold(p.UserID, t.Canary) {
-		t.Canary = strings.Clone(p.UserID)
+	if !strings.EqualFold(p.UserID, t.canary) {
+		t.canary = strings.Clone(p.UserID)
 	}
 	at := t.service(p.At)
 	for _, s := range t.streams {
@@ -550,7 +550,7 @@ func (r *road) empty(now time.Time) (Change, bool) {
 	case due && !began && !r.EmptyTold:
 		r.EmptyTold = true
 		c.Title = fmt.Sprintf("Road %s has given no record since it was switched on", r.Name)
-		c.Detail = fmt.Sprintf("It was switched on at %s, and Microsoft gives a new road up to two days. Its service may answer; records do not come.\nLook whether the diagnostic setting, the subscription or the permission covers these tables: %s.", day(r.Added), list(tables))
+		c.Detail = fmt.Sprintf("It was switched on at %s, and Microsoft gives a new road up to two days. Its service may answer; records do not come.\nLook whether the diagnostic setting, the subscription or the permission covers these tables: %s.", clock(r.Added), list(tables))
 		return c, true
 	case began && r.EmptyTold:
 		r.EmptyTold = false
@@ -584,7 +584,7 @@ func (r *road) hole(rep Report, hit []*stream, now time.Time) Change {
 		c.Detail += fmt.Sprintf("\nThe same records may have come by %s.", list(c.Others))
 	}
 	if !rep.Hole.From.IsZero() {
-		c.Detail += fmt.Sprintf("\nMissing: from %s to %s.", day(rep.Hole.From), day(rep.Hole.To))
+		c.Detail += fmt.Sprintf("\nMissing: from %s to %s.", clock(rep.Hole.From), clock(rep.Hole.To))
 	}
 	return c
 }

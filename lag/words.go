@@ -16,8 +16,6 @@ func clock(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
-func day(t time.Time) string { return clock(t) }
-
 // words writes a duration, to the second or coarser.
 func words(d time.Duration) string {
 	switch {
