@@ -3,7 +3,7 @@ SHELL := /bin/bash
 GO    ?= go
 BIN   := bin/glassward
 
-.PHONY: run build test lint bench fuzz clean deps
+.PHONY: run build test lint bench fuzz clean deps release try-release
 
 run: build ## replay a day in which a break-glass account is used
 	./$(BIN) demo
@@ -44,5 +44,31 @@ fuzz: deps
 	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 	  done; done
 
+# The programs of a release with their bills of materials (CycloneDX), what is
+# needed to install them, and the checksums of it all. packaging/cross.sh installs
+# the cross compilers. The same commit and compilers give the same bytes.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TARGETS ?= linux-amd64 linux-arm64 windows-amd64
+release:
+	@rm -rf dist && mkdir -p dist
+	@for t in $(TARGETS); do \
+	  out=dist/glassward-$(VERSION)-$$t; case $$t in windows-*) out=$$out.exe;; esac; \
+	  echo "building $$out"; \
+	  VERSION=$(VERSION) GO="$(GO)" bash packaging/cross.sh $${t%-*} $${t#*-} $$out || exit 1; \
+	  $(GO) run ./internal/sbom -version $(VERSION) -time $$(git log -1 --format=%ct) $$out > $$out.cdx.json || exit 1; \
+	done
+	@cp packaging/systemd/glassward.service packaging/systemd/glassward.sysusers.conf packaging/container/Containerfile dist/
+	@cd dist && sha256sum * > SHA256SUMS && cat SHA256SUMS
+	@$(MAKE) --no-print-directory try-release
+
+# Runs each program where this machine can: by itself, by qemu, by Wine.
+try-release:
+	@for f in dist/glassward-*; do case $$f in \
+	  *.cdx.json) ;; \
+	  *-linux-amd64) echo "$$f:"; $$f version;; \
+	  *-linux-arm64) if q=$$(command -v qemu-aarch64-static); then echo "$$f, by qemu:"; $$q -L /usr/aarch64-linux-gnu $$f version; else echo "$$f: not run, qemu-aarch64-static is not here"; fi;; \
+	  *.exe) if w=$$(command -v wine64 || command -v wine); then echo "$$f, by Wine:"; WINEDEBUG=-all $$w $$f version || echo "$$f: Wine could not run it"; else echo "$$f: not run, Wine is not here"; fi;; \
+	esac; done
+
 clean:
-	rm -rf bin
+	rm -rf bin dist
