@@ -131,11 +131,12 @@ func (w *wizard) signIn(ctx context.Context, control *client, t config.Tenant, b
 	for i, a := range t.EmergencyAccounts {
 		ids[i] = fmt.Sprintf("%q", a.ObjectID)
 	}
-	query := fmt.Sprintf(`union isfuzzy=true SigninLogs, AADNonInteractiveUserSignInLogs
-| where UserId in~ (%s) and TimeGenerated >= datetime(%s)
-| extend Came = ingestion_time()
-| order by Came asc | take 1
-| project UserId, UserPrincipalName, TimeGenerated, Came, Road = _Source`, strings.Join(ids, ", "), began.Add(-time.Minute).UTC().Format(time.RFC3339))
+	// After a union nobody knows any more when a record came.
+	leg := func(table string) string {
+		return fmt.Sprintf("(%s | where UserId in~ (%s) and TimeGenerated >= datetime(%s) | project UserId, UserPrincipalName, TimeGenerated, Came = _TimeReceived, Road = _Source)",
+			table, strings.Join(ids, ", "), began.Add(-time.Minute).UTC().Format(time.RFC3339))
+	}
+	query := "union " + leg("SigninLogs") + ", " + leg("AADNonInteractiveUserSignInLogs") + " | order by Came asc | take 1"
 	r, err := control.query(ctx, t.ID, query)
 	if err != nil || len(r.Rows) == 0 {
 		return proof{}, err
