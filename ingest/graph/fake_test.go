@@ -270,7 +270,6 @@ type parser struct {
 	q       *question
 	oneTerm bool
 	within  string // the collection whose any() is being read
-	ors     int
 }
 
 type predicate func(map[string]any) bool

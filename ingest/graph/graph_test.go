@@ -620,6 +620,91 @@ func TestBeyondWhatGraphGivesIsAHole(t *testing.T) {
 	})
 }
 
+func TestWhatTheLicenceNoLongerKeepsIsAHole(t *testing.T) {
+	run(t, func(t *testing.T) {
+		h := newHouse(t, DirectoryAudits)
+		h.o.Keep = 7 * 24 * time.Hour
+		p := begun(time.Now().Add(-10 * 24 * time.Hour))
+		text, _ := p.encode()
+		h.store.cursors["graph:"+h.o.Tenant+"/"+string(DirectoryAudits)] = text
+		h.start()
+		wait(10 * time.Minute)
+		_, holes, _ := h.store.told(DirectoryAudits)
+		if len(holes) != 1 || !holes[0].From.Equal(p.Polled) || (time.Since(holes[0].To)-h.o.Keep).Abs() > 11*time.Minute {
+			t.Errorf("holes %v", holes)
+		}
+		for _, q := range h.service.questions() {
+			if q.now.Sub(q.from) > h.o.Keep+time.Hour {
+				t.Errorf("asked for %v, which is gone", q.from)
+			}
+		}
+		h.stop()
+	})
+}
+
+// A poll looks back as far as records are known to be late.
+func TestPollsLookBackOverTheLearnedTail(t *testing.T) {
+	run(t, func(t *testing.T) {
+		h := newHouse(t, InteractiveSignIns)
+		h.o.Tail = func(s Stream) time.Duration {
+			if s != InteractiveSignIns {
+				t.Errorf("asked for the tail of %s", s)
+			}
+			return 50 * time.Minute
+		}
+		h.start()
+		wait(70*time.Minute + 30*time.Second)
+		at := time.Now()
+		for i := range 5 {
+			h.service.add("auditLogs/signIns", at, time.Duration(20+6*i)*time.Minute, signIn(fmt.Sprint("x", i), "interactiveUser", "u", at))
+		}
+		wait(46 * time.Minute)
+		for i := range 5 {
+			id := fmt.Sprint("x", i)
+			if came, ok := h.store.first[id]; !ok || came.Sub(at) > time.Duration(20+6*i)*time.Minute+65*time.Second {
+				t.Errorf("%s came after %v (%v)", id, came.Sub(at), ok)
+			}
+		}
+		h.stop()
+	})
+}
+
+// Who keeps the declared accounts alone drops the rest; when another account is
+// declared its rows come again, though the source has given them before.
+func TestNewAccountsMakeTheSourceForgetWhatItGave(t *testing.T) {
+	run(t, func(t *testing.T) {
+		h := newHouse(t, InteractiveSignIns)
+		h.o.Accounts.Users = []string{"bg1"}
+		h.start()
+		wait(time.Hour)
+		at := time.Now()
+		h.service.add("auditLogs/signIns", at, time.Second, signIn("x", "interactiveUser", "bg2", at))
+		wait(5 * time.Minute)
+		times := func() (n int) {
+			h.store.mu.Lock()
+			defer h.store.mu.Unlock()
+			for _, k := range h.store.content["x"] {
+				n += k
+			}
+			return n
+		}
+		if n := times(); n != 1 {
+			t.Fatalf("the row came %d times", n)
+		}
+		h.source.SetAccounts(Accounts{Users: []string{"BG1 "}})
+		wait(3 * time.Minute)
+		if n := times(); n != 1 {
+			t.Errorf("the same accounts made the row come %d times", n)
+		}
+		h.source.SetAccounts(Accounts{Users: []string{"bg1", "bg2"}})
+		wait(3 * time.Minute)
+		if n := times(); n != 2 {
+			t.Errorf("a new account made the row come %d times", n)
+		}
+		h.stop()
+	})
+}
+
 func TestBetaRefused(t *testing.T) {
 	run(t, func(t *testing.T) {
 		h := newHouse(t, InteractiveSignIns)

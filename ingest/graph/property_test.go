@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	asked := false
 	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
 	if !asked {
-		if err := flag.Set("rapid.checks", "8"); err != nil {
+		if err := flag.Set("rapid.checks", "6"); err != nil {
 			panic(err)
 		}
 	}
@@ -43,9 +43,8 @@ type life struct {
 }
 
 type lifeRow struct {
-	at     time.Duration // after the beginning
-	lags   []time.Duration
-	fields int
+	at   time.Duration // after the beginning
+	lags []time.Duration
 }
 
 type lifeOutage struct {
@@ -203,15 +202,15 @@ func TestAKillAtAnyEmit(t *testing.T) {
 	for i := range 25 {
 		l.rows = append(l.rows, lifeRow{at: time.Duration(i) * 97 * time.Minute / 10, lags: []time.Duration{time.Duration(i%5) * 7 * time.Minute}})
 	}
-	for n := range 12 {
+	for n := range 6 {
 		l.kills = map[int]bool{}
-		for k := range 60 {
-			// One in twelve, each time others, now before and now after.
-			l.kills[1+n+12*k] = (n+k)%2 == 0
+		for k := range 120 {
+			// One in six, each time others, now before and now after.
+			l.kills[1+n+6*k] = (n+k)%2 == 0
 		}
 		synctest.Test(t, func(t *testing.T) {
 			if wrong := l.live(t, InteractiveSignIns); len(wrong) > 0 {
-				t.Errorf("kills at %d and every twelfth: %v", 1+n, wrong)
+				t.Errorf("kills at %d and every sixth: %v", 1+n, wrong)
 			}
 		})
 	}
