@@ -1,5 +1,7 @@
 package ingest
 
+import "context"
+
 // Add decodes one whole text, such as a message of an event hub, and adds what
 // it holds to the batch, which it does not empty. Each text stands alone: what
 // is broken in one says nothing about the next, and lines and offsets begin anew
@@ -26,4 +28,13 @@ func (d *Decoder) Add(batch *Batch, text []byte) {
 	for d.step() == advanced {
 	}
 	d.batch = nil
+}
+
+// Each gives every batch of the stream to f, together with the state after it,
+// and decodes the next one meanwhile. It returns what the decoder has read, nil at
+// the end of the stream, ctx's error, or the first of f. The Decoder must not be
+// used afterwards.
+func (d *Decoder) Each(ctx context.Context, f func(*Batch, State) error) (State, Summary, error) {
+	last, err := drain(ctx, d, f)
+	return last.state, last.sum, err
 }

@@ -75,6 +75,12 @@ func (e *engine) shape() Shape {
 func (e *engine) diagnosticTable() (*schema.Table, string) {
 	category := e.knownText(0, wkCategory)
 	table := e.m.categories[strings.ToLower(category)]
+	if name, ok := strings.CutPrefix(strings.ToLower(category), "advancedhunting-"); ok {
+		// Defender streams its tables under their own names.
+		if table = e.m.tables[name]; table != nil {
+			return table, ""
+		}
+	}
 	if table != nil && table.Name != "AzureActivity" {
 		return table, ""
 	}

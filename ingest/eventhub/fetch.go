@@ -319,6 +319,14 @@ func (p *pipe) message(q *reader, m *kgo.Record, out *decoded) {
 	records, rejects := len(b.Records), len(b.Rejects)
 	q.p.decoder.Add(b, m.Value)
 	out.last = m.Timestamp
+	// {"type":"heartbeat"} has the look of a row of the table Heartbeat.
+	for i := records; i < len(b.Records); i++ {
+		if b.Records[i].Table == "Heartbeat" && heartbeat(b.Records[i].Raw) {
+			b.Records = slices.Delete(b.Records, i, i+1)
+			b.Shapes = slices.Delete(b.Shapes, i, i+1)
+			i--
+		}
+	}
 	if len(b.Records) > records {
 		out.none = false
 		out.toHub = max(0, m.Timestamp.Sub(b.Records[len(b.Records)-1].Time))

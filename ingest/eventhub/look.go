@@ -262,7 +262,7 @@ func (r *reading) tellLook(l *look, p *pipe) {
 		r.of(q.hub).planned = true
 		// A throttled fetch comes back empty and without an error: only that nothing
 		// moves while something waits shows it.
-		if n := q.latest - q.done.Offset; n > 0 && q.earliest <= q.done.Offset && p.idle(q) {
+		if n := q.latest - q.done.Offset; p.idle(q) && n > 0 && q.earliest <= q.done.Offset {
 			stuck[q.hub] = fmt.Sprintf("%d messages wait in partition %d and the hub has given none of them since the last look: it is throttled, or something holds its answers back", n, q.id)
 		}
 		q.earliest, q.latest, q.oldest = x.earliest, max(x.latest, q.done.Offset), x.oldest

@@ -173,8 +173,9 @@ func (o *Options) tls(host string) *tls.Config {
 }
 
 // mechanism signs in. It is asked anew for each connection, so that a secret
-// that was changed is taken up with the next one.
-func (o *Options) mechanism() sasl.Mechanism {
+// that was changed is taken up with the next one; signing is called when it is
+// about to be sent.
+func (o *Options) mechanism(signing func()) sasl.Mechanism {
 	if o.Credential != nil {
 		scope := "https://" + hostOf(o.Namespace) + "/.default"
 		return oauth.Oauth(func(ctx context.Context) (oauth.Auth, error) {
@@ -182,6 +183,7 @@ func (o *Options) mechanism() sasl.Mechanism {
 			if err != nil {
 				return oauth.Auth{}, &credentialError{err}
 			}
+			signing()
 			return oauth.Auth{Token: token.Token}, nil
 		})
 	}
@@ -193,6 +195,7 @@ func (o *Options) mechanism() sasl.Mechanism {
 		if err != nil {
 			return plain.Auth{}, &credentialError{err}
 		}
+		signing()
 		return plain.Auth{User: "$ConnectionString", Pass: strings.TrimSpace(text)}, nil
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -22,6 +23,8 @@ import (
 // would read the same again.
 type Source struct {
 	o Options
+	// signing says that a secret was sent since the last look that had an answer.
+	signing atomic.Bool
 
 	mu         sync.Mutex
 	partitions map[place]*partition
@@ -85,7 +88,12 @@ func (s *Source) Run(ctx context.Context, cursors ingest.Cursors, emit ingest.Em
 		if err == nil {
 			continue
 		}
-		s.tellFault("", s.fault("read "+s.o.Namespace, err))
+		fault := s.fault("read "+s.o.Namespace, err)
+		if f, ok := fault.(*entra.Fault); ok && f.Kind == entra.FaultOutage && !well && back.Failures() > 0 && s.signing.Load() && closedAtOnce(err) {
+			// It hangs up when it is told who we are, time after time.
+			f.Kind, f.Code, f.Message = entra.FaultToken, "ConnectionClosed", s.refused()
+		}
+		s.tellFault("", fault)
 		if err := back.Wait(ctx, err); err != nil {
 			return err
 		}
@@ -109,12 +117,12 @@ func (s *Source) client() (*kgo.Client, error) {
 			}
 			return t, nil
 		}),
-		kgo.SASL(s.o.mechanism()),
+		kgo.SASL(s.o.mechanism(func() { s.signing.Store(true) })),
 		kgo.MetadataMaxAge(3*time.Minute), // the load balancer forgets what is idle for four
 		kgo.ConnIdleTimeout(3*time.Minute),
 		kgo.RequestTimeoutOverhead(time.Minute),
 		kgo.RequestRetries(1),
-		kgo.RetryTimeout(30*time.Second),
+		kgo.RetryTimeout(10*time.Second),
 	)
 }
 
@@ -177,6 +185,7 @@ func (r *reading) session(ctx context.Context) (well bool, err error) {
 		if err != nil {
 			return well, err
 		}
+		r.signing.Store(false)
 		if p == nil || p.ended() || !p.serves(l) {
 			if p != nil {
 				p.stop()
