@@ -9,6 +9,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -412,5 +413,25 @@ func TestACAOfOnesOwn(t *testing.T) {
 	_, err = ask(strange)
 	if f := fault(t, err); f.Kind != entra.FaultOutage || !strings.Contains(f.Error(), "give Glassward its CA") {
 		t.Error(err)
+	}
+}
+
+// TestNoProxySeesTheMachinesTokens: the endpoint of a managed identity is on the
+// machine itself.
+func TestNoProxySeesTheMachinesTokens(t *testing.T) {
+	machine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `{"access_token":"token-of-the-machine","expires_on":"4102444800","resource":"x","token_type":"Bearer"}`)
+	}))
+	defer machine.Close()
+	t.Setenv("IDENTITY_ENDPOINT", machine.URL)
+	t.Setenv("IDENTITY_HEADER", "x")
+	cloud, _ := entra.LookupCloud("")
+	proxied := &http.Client{Transport: &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return nil, errors.New("through the proxy") }}}
+	c, err := entra.NewCredential(entra.CredentialOptions{Cloud: cloud, ManagedIdentity: true, ClientID: fmt.Sprintf("1b9c4c3e-52f1-4f0a-8a6f-%012x", time.Now().UnixNano()&0xffffffffffff), HTTP: proxied})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token, err := ask(c); err != nil || token != "token-of-the-machine" {
+		t.Error(token, err)
 	}
 }
