@@ -256,7 +256,7 @@ func (b *binder) scalarCall(f *builtin.Function, e *syntax.Call, en *env) rel.Ex
 	if bad {
 		return unknown()
 	}
-	return b.finish(f, e, args)
+	return b.finish(f, e, args, en)
 }
 
 func typeList(ts []value.Type) string {
@@ -302,9 +302,17 @@ func (b *binder) coerce(x rel.Expr, types []value.Type) (rel.Expr, bool) {
 }
 
 // finish gives a call its type, after what a few functions need specially.
-func (b *binder) finish(f *builtin.Function, e *syntax.Call, args []rel.Expr) rel.Expr {
+func (b *binder) finish(f *builtin.Function, e *syntax.Call, args []rel.Expr, en *env) rel.Expr {
 	name := f.Name
 	switch name {
+	case "ingestion_time":
+		// A column like any other, so that what prunes and moves columns sees it.
+		for _, c := range en.cols {
+			if c.Name == "_TimeReceived" {
+				return &rel.Col{Name: c.Name, T: c.Type}
+			}
+		}
+		return rel.Null(value.DateTime)
 	case "now":
 		now := rel.Expr(&rel.Param{Name: "now", T: value.DateTime})
 		if len(args) == 1 {

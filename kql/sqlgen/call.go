@@ -184,11 +184,6 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 		return "random()"
 	case "new_guid":
 		return "uuid()"
-	case "ingestion_time":
-		if id, ok := x.ids["_TimeReceived"]; ok {
-			return id
-		}
-		return "NULL::BIGINT"
 	case "pack_array":
 		return x.array(a)
 	case "bag_pack":
