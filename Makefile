@@ -67,7 +67,7 @@ try-release:
 	  *.cdx.json) ;; \
 	  *-linux-amd64) echo "$$f:"; $$f version;; \
 	  *-linux-arm64) if q=$$(command -v qemu-aarch64-static); then echo "$$f, by qemu:"; $$q -L /usr/aarch64-linux-gnu $$f version; else echo "$$f: not run, qemu-aarch64-static is not here"; fi;; \
-	  *.exe) if w=$$(command -v wine64 || command -v wine); then echo "$$f, by Wine:"; WINEDEBUG=-all $$w $$f version || echo "$$f: Wine could not run it"; else echo "$$f: not run, Wine is not here"; fi;; \
+	  *.exe) if w=$$(command -v wine64 || command -v wine || command -v /usr/lib/wine/wine64); then echo "$$f, by Wine:"; WINEDEBUG=-all $$w $$f version || echo "$$f: this Wine cannot run it (Go needs Wine 9 or newer)"; else echo "$$f: not run, Wine is not here"; fi;; \
 	esac; done
 
 clean:
