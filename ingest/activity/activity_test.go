@@ -424,7 +424,7 @@ func TestMain(m *testing.M) {
 	asked := false
 	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
 	if !asked {
-		if err := flag.Set("rapid.checks", "6"); err != nil {
+		if err := flag.Set("rapid.checks", "4"); err != nil {
 			panic(err)
 		}
 	}

@@ -57,9 +57,23 @@ func (s *stream) ensure(ctx context.Context) error {
 			}
 			return s.probe(ctx)
 		}
-		return s.disabled(ctx, "its status is "+e.Status)
+		return s.off(ctx, e.Status)
 	}
 	return s.stopped(ctx)
+}
+
+// off finds out why a listed subscription does not run: only a refusal to list its
+// content tells one that was stopped from one that an administrator disabled.
+func (s *stream) off(ctx context.Context, status string) error {
+	now := s.serverNow().Add(-2 * time.Second).Truncate(time.Second)
+	switch _, err := s.list(ctx, window{now.Add(-time.Hour), now}); {
+	case codeOf(err) == "AF20022":
+		return s.stopped(ctx)
+	case err == nil || codeOf(err) == "AF20023":
+		return s.disabled(ctx, "its status is "+status)
+	default:
+		return err
+	}
 }
 
 // runs notes that the subscription runs. What lies between its stop and now can
