@@ -180,15 +180,15 @@ func TestStoriesChangeTheDirectory(t *testing.T) {
 	w.Begin(entrasim.Scenario("S2"), monday)
 	members := func() int {
 		units, _ := w.Objects("directory/administrativeUnits")
-		for _, u := range units {
-			id := strings.Split(strings.SplitAfter(string(u), `"id":"`)[1], `"`)[0]
-			list, ok := w.Objects("directory/administrativeUnits/" + id + "/members")
-			if !ok {
-				t.Fatal("the unit has no members path")
-			}
-			return len(list)
+		if len(units) != 1 {
+			t.Fatalf("%d administrative units", len(units))
 		}
-		return 0
+		id := strings.Split(strings.SplitAfter(string(units[0]), `"id":"`)[1], `"`)[0]
+		list, ok := w.Objects("directory/administrativeUnits/" + id + "/members")
+		if !ok {
+			t.Fatal("the unit has no members path")
+		}
+		return len(list)
 	}
 	if members() != 2 || len(w.DiagnosticSettings()) != 1 {
 		t.Fatalf("%d members, %d settings", members(), len(w.DiagnosticSettings()))

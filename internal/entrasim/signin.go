@@ -21,7 +21,6 @@ type signIn struct {
 	multi             bool   // a second factor was required
 	protocol          string
 	session, token    string
-	blocked           string // id of the policy that refused
 	applied           []appliedPolicy
 	ca                string
 	millis            int
