@@ -33,7 +33,7 @@ func TestDefendersEnvelope(t *testing.T) {
 	table, _ := schema.Default().Lookup("CloudAppEvents")
 	for column, want := range map[string]glassward.Value{
 		"ActionType": glassward.String("Add member to role."), "ApplicationId": glassward.Long(11161), "IsAdminOperation": glassward.Bool(true),
-		"RawEventData": glassward.String(`{"Operation":"Add member to role."}`), "SourceSystem": glassward.Null(),
+		"RawEventData": glassward.String(`{"Operation":"Add member to role."}`), "SourceSystem": glassward.String(""),
 		"TimeGenerated": glassward.Long(int64(value.FromTime(r.Time))),
 	} {
 		i, _ := table.Index(column)
