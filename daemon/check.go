@@ -47,7 +47,7 @@ const checkTimeout = 30 * time.Second
 // whether the accounts are there. It changes nothing.
 func Check(ctx context.Context, t config.Tenant, now func() time.Time) []Checked {
 	c := &checker{t: t}
-	r, err := reachOf(t, now)
+	r, err := reachOf(t, Network{}, now)
 	if err != nil {
 		c.add("application", Wrong, err.Error(), "mend the tenant's file or the file that it names")
 		return c.list

@@ -63,7 +63,7 @@ func DialControl(ctx context.Context, data string) (net.Conn, error) {
 
 // listenControl opens the control socket. One that a dead process left behind
 // is removed; the stores' own locks keep a second live process out before this.
-func listenControl(data string) (net.Listener, error) {
+func (n Network) listenControl(data string) (net.Listener, error) {
 	path := Socket(data)
 	dir := filepath.Dir(path)
 	if err := private.MkdirAll(dir); err != nil {
@@ -75,13 +75,9 @@ func listenControl(data string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	l, err := net.Listen("unix", path)
+	l, err := n.listen("unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("open the control socket: %w", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		l.Close()
-		return nil, err
 	}
 	return l, nil
 }

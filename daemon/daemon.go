@@ -53,6 +53,8 @@ type Options struct {
 	Log     *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Network is how others are reached and reach the daemon.
+	Network Network
 }
 
 // A Daemon is the running product.
@@ -153,7 +155,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	}
 	d.links = console.Signer{Key: key}
 	d.base.Store(&o.Config.PublicURL)
-	fleet, err := notify.NewFleet(o.Config.Config, notify.Network{})
+	fleet, err := notify.NewFleet(o.Config.Config, o.Network.receivers())
 	if err != nil {
 		// The fleet is whole all the same; the receiver that is broken says so at
 		// every message.
@@ -183,11 +185,11 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		Workspaces: gateway{d}, Desk: cases{d}, Operator: operator{d}, Tokens: tokens{d.state},
 		Links: d.links, NoAuth: o.NoAuth, Metrics: d.metrics(), Log: d.log, Now: o.Now,
 	})
-	if d.control, err = listenControl(o.Config.Data); err != nil {
+	if d.control, err = o.Network.listenControl(o.Config.Data); err != nil {
 		return nil, err
 	}
 	d.closers = append(d.closers, closeListener(d.control))
-	if d.listen, err = listen(o.Config); err != nil {
+	if d.listen, err = o.Network.listenAPI(o.Config); err != nil {
 		return nil, err
 	}
 	d.closers = append(d.closers, closeListener(d.listen))
@@ -329,22 +331,6 @@ func linkKey(file string) ([]byte, error) {
 		return nil, fmt.Errorf("write the key of links: %w", err)
 	}
 	return key, nil
-}
-
-func listen(c *config.Config) (net.Listener, error) {
-	l, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", c.Listen, err)
-	}
-	if c.TLS == nil {
-		return l, nil
-	}
-	t, err := serverTLS(c.TLS)
-	if err != nil {
-		l.Close()
-		return nil, err
-	}
-	return tlsListener(l, t), nil
 }
 
 // groups gives the action groups that a tenant's incidents go to; for what

@@ -34,7 +34,7 @@ const requestTimeout = 2 * time.Minute
 
 // reachOf makes ready what a tenant's file says of its cloud and application. It
 // asks nobody yet.
-func reachOf(t config.Tenant, now func() time.Time) (*reach, error) {
+func reachOf(t config.Tenant, n Network, now func() time.Time) (*reach, error) {
 	cloud, err := t.CloudOf()
 	if err != nil {
 		return nil, err
@@ -48,7 +48,11 @@ func reachOf(t config.Tenant, now func() time.Time) (*reach, error) {
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	r := &reach{cloud: cloud, authority: pool, http: &http.Client{Transport: transport, Timeout: requestTimeout}, clients: map[entra.Service]*entra.Client{}, now: now}
+	services := n.Services
+	if services == nil {
+		services = transport
+	}
+	r := &reach{cloud: cloud, authority: pool, http: &http.Client{Transport: services, Timeout: requestTimeout}, clients: map[entra.Service]*entra.Client{}, now: now}
 	if a := t.Application; a != nil {
 		r.credential, err = entra.NewCredential(entra.CredentialOptions{
 			Cloud: cloud, Tenant: t.ID, ClientID: a.ClientID,
@@ -105,7 +109,7 @@ func (r *reach) close() { r.http.CloseIdleConnections() }
 // GraphOf gives a client of Microsoft Graph for a tenant as its file describes
 // it. It asks nobody yet.
 func GraphOf(t config.Tenant, now func() time.Time) (*entra.Client, error) {
-	r, err := reachOf(t, now)
+	r, err := reachOf(t, Network{}, now)
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (d *Daemon) Reload(ctx context.Context, who string) error {
 	if err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
-	fleet, err := notify.NewFleet(next.Config, notify.Network{})
+	fleet, err := notify.NewFleet(next.Config, d.o.Network.receivers())
 	if err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}

@@ -240,7 +240,7 @@ func (w *workspace) travel() {
 	j.ctx, j.cancel = context.WithCancel(w.ctx)
 	w.journey.Store(j)
 	var err error
-	if j.reach, err = reachOf(t, w.d.now); err != nil {
+	if j.reach, err = reachOf(t, w.d.o.Network, w.d.now); err != nil {
 		// The roads that need nobody's services are travelled all the same.
 		w.d.reportSource(j.ctx, w, "application", err)
 	} else {

@@ -128,7 +128,7 @@ func (w *workspace) activityRoad(t config.Tenant, a config.ActivitySource, r *re
 // expected, for the others it is sign-ins and audits.
 func (w *workspace) hubRoad(t config.Tenant, e config.EventHubSource, r *reach) road {
 	return road{name: "eventhub:" + e.Namespace, tables: entraTables, sameIDs: true, open: func(o ingest.Observer) (ingest.Source, error) {
-		options := eventhub.Options{Tenant: t.ID, Namespace: e.Namespace, Hubs: e.Hubs, ConnectionString: e.ConnectionString, Observe: o, Now: w.d.now}
+		options := eventhub.Options{Tenant: t.ID, Namespace: e.Namespace, Hubs: e.Hubs, ConnectionString: e.ConnectionString, Dial: w.d.o.Network.Dial, Observe: o, Now: w.d.now}
 		switch {
 		case r == nil:
 			return nil, errNoReach
