@@ -26,7 +26,7 @@ const (
 // openLag restores what was learned of a tenant's roads.
 func (w *workspace) openLag(ctx context.Context) {
 	o := lag.Options{Blinds: w.blinds}
-	memory, err := w.d.state.LagMemory(ctx, w.tenant.ID)
+	memory, err := w.d.state.Memory(ctx, w.tenant.ID)
 	if err == nil {
 		w.lag, err = lag.Restore(memory, o)
 	} else {
@@ -71,7 +71,7 @@ func (w *workspace) keepFresh(ctx context.Context) {
 }
 
 func (w *workspace) remember(ctx context.Context) {
-	if err := w.d.state.PutLagMemory(ctx, w.tenantID(), w.lag.Memory()); err != nil {
+	if err := w.d.state.PutMemory(ctx, w.tenantID(), w.lag.Memory()); err != nil {
 		w.log.Warn("what was learned of the roads could not be kept; the next round tries again", "error", err)
 	}
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"glassward/ingest"
 	"glassward/lag"
 	"glassward/pulse"
+	"glassward/state"
 )
 
 const (
@@ -44,8 +46,7 @@ func Uses(t config.Tenant) []entra.Use {
 // watchSelf looks after our own application in the tenant: who loses it is blind.
 func (j *journey) watchSelf() {
 	graph := j.reach.client(entra.Graph)
-	open := map[string]incident.Health{}
-	var before *entra.Self
+	mind := j.w.recall(j.ctx)
 	wait := selfAfter
 	for {
 		select {
@@ -58,15 +59,50 @@ func (j *journey) watchSelf() {
 		if err != nil {
 			continue // the journey ends
 		}
-		j.judgeSelf(before, self, open)
-		before = self
+		j.judgeSelf(self, &mind)
+		j.w.keepMind(j.ctx, mind)
+	}
+}
+
+// A mind is what is remembered of our own application over restarts: what it was
+// like, and which faults were told and are not over.
+type mind struct {
+	Self *entra.Self                `json:"self,omitempty"`
+	Open map[string]incident.Health `json:"open"`
+}
+
+// mindOf is the name under which a tenant's mind is kept.
+func (w *workspace) mindOf() string { return w.tenantID() + "/application" }
+
+func (w *workspace) recall(ctx context.Context) mind {
+	m := mind{Open: map[string]incident.Health{}}
+	text, err := w.d.state.Memory(ctx, w.mindOf())
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
+	if err != nil && !errors.Is(err, state.ErrNotFound) {
+		w.log.Warn("what our own application was like is not known any more", "error", err)
+	}
+	if m.Open == nil {
+		m.Open = map[string]incident.Health{}
+	}
+	return m
+}
+
+func (w *workspace) keepMind(ctx context.Context, m mind) {
+	text, err := json.Marshal(m)
+	if err == nil {
+		err = w.d.state.PutMemory(ctx, w.mindOf(), text)
+	}
+	if err != nil && ctx.Err() == nil {
+		w.log.Warn("what our own application is like could not be kept", "error", err)
 	}
 }
 
 // judgeSelf tells what is wrong with our application, what of it has changed, and
-// what is well again. open are the faults that were told and are not over.
-func (j *journey) judgeSelf(before, self *entra.Self, open map[string]incident.Health) {
-	w := j.w
+// what is well again.
+func (j *journey) judgeSelf(self *entra.Self, m *mind) {
+	w, open := j.w, m.Open
 	now := map[string]bool{}
 	for _, f := range self.Findings() {
 		if f.Severity < glassward.Medium {
@@ -91,10 +127,12 @@ func (j *journey) judgeSelf(before, self *entra.Self, open map[string]incident.H
 			delete(open, key)
 		}
 	}
+	before := m.Self
+	m.Self = self.Remember(before)
 	if before == nil {
 		return
 	}
-	for _, f := range entra.Changes(before, self) {
+	for _, f := range entra.Changes(before, m.Self) {
 		// What somebody did to it is no state that passes: a person closes it.
 		w.d.tell(j.ctx, w.tenantID(), incident.Health{
 			Cause: "application-changed", Subject: f.Key, Title: "Our own application was changed: " + f.What, Detail: f.Do, Severity: f.Severity, Since: w.d.now(),

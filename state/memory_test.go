@@ -7,38 +7,38 @@ import (
 	"time"
 )
 
-func TestLagMemory(t *testing.T) {
+func TestMemory(t *testing.T) {
 	dir := t.TempDir()
 	ck := &clock{night}
 	s := openStore(t, dir, Options{Now: ck.now})
-	if _, err := s.LagMemory(t.Context(), "contoso"); !errors.Is(err, ErrNotFound) {
+	if _, err := s.Memory(t.Context(), "contoso"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("before anything was kept: %v", err)
 	}
 	for _, memory := range []string{"first", "second\x00\xff"} {
-		if err := s.PutLagMemory(t.Context(), "contoso", []byte(memory)); err != nil {
+		if err := s.PutMemory(t.Context(), "contoso", []byte(memory)); err != nil {
 			t.Fatal(err)
 		}
-		got, err := s.LagMemory(t.Context(), "contoso")
+		got, err := s.Memory(t.Context(), "contoso")
 		if err != nil || !bytes.Equal(got, []byte(memory)) {
 			t.Errorf("kept %q, got %q, %v", memory, got, err)
 		}
 	}
-	if _, err := s.LagMemory(t.Context(), "fabrikam"); !errors.Is(err, ErrNotFound) {
+	if _, err := s.Memory(t.Context(), "fabrikam"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("another tenant's: %v", err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	tamper(t, dir, "UPDATE lag_memory SET memory = x'00'")
+	tamper(t, dir, "UPDATE memory SET memory = x'00'")
 	s = openStore(t, dir, Options{Now: ck.now})
-	if _, err := s.LagMemory(t.Context(), "contoso"); !errors.Is(err, ErrDamaged) {
+	if _, err := s.Memory(t.Context(), "contoso"); !errors.Is(err, ErrDamaged) {
 		t.Errorf("a damaged one: %v", err)
 	}
 	// It is learned anew and kept again.
-	if err := s.PutLagMemory(t.Context(), "contoso", nil); err == nil {
+	if err := s.PutMemory(t.Context(), "contoso", nil); err == nil {
 		t.Error("nothing at all was kept")
 	}
-	if err := s.PutLagMemory(t.Context(), "contoso", []byte("third")); err != nil {
+	if err := s.PutMemory(t.Context(), "contoso", []byte("third")); err != nil {
 		t.Error(err)
 	}
 }

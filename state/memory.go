@@ -8,36 +8,36 @@ import (
 	"time"
 )
 
-// PutLagMemory keeps what was learned of the roads of a tenant's records, in
-// place of what was kept before. It is no evidence, so the journal does not
-// mention it.
-func (s *Store) PutLagMemory(ctx context.Context, tenant string, memory []byte) error {
+// PutMemory keeps what was learned of a subject, in place of what was kept before:
+// of a tenant's roads under the tenant's id, of our own application there under
+// id/application. It is no evidence, so the journal does not mention it.
+func (s *Store) PutMemory(ctx context.Context, subject string, memory []byte) error {
 	err := s.write(ctx, func(tx *tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO lag_memory (tenant, memory, sum, modified) VALUES (?, ?, ?, ?)
-			ON CONFLICT (tenant) DO UPDATE SET memory = excluded.memory, sum = excluded.sum, modified = excluded.modified`,
-			tenant, memory, bodySum(memory), micros(tx.now))
+		_, err := tx.ExecContext(ctx, `INSERT INTO memory (subject, memory, sum, modified) VALUES (?, ?, ?, ?)
+			ON CONFLICT (subject) DO UPDATE SET memory = excluded.memory, sum = excluded.sum, modified = excluded.modified`,
+			subject, memory, bodySum(memory), micros(tx.now))
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("keep what was learned of the roads of tenant %s: %w", tenant, err)
+		return fmt.Errorf("keep what was learned of %s: %w", subject, err)
 	}
 	return nil
 }
 
-// LagMemory gives what PutLagMemory kept last, or ErrNotFound; ErrDamaged if it
+// Memory gives what PutMemory kept last, or ErrNotFound; ErrDamaged if it
 // is not what was kept. Nothing is lost with it but what was learned.
-func (s *Store) LagMemory(ctx context.Context, tenant string) ([]byte, error) {
+func (s *Store) Memory(ctx context.Context, subject string) ([]byte, error) {
 	var memory []byte
 	var sum string
-	err := s.readers.QueryRowContext(ctx, "SELECT memory, sum FROM lag_memory WHERE tenant = ?", tenant).Scan(&memory, &sum)
+	err := s.readers.QueryRowContext(ctx, "SELECT memory, sum FROM memory WHERE subject = ?", subject).Scan(&memory, &sum)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, fmt.Errorf("what was learned of the roads of tenant %s: %w", tenant, ErrNotFound)
+		return nil, fmt.Errorf("what was learned of %s: %w", subject, ErrNotFound)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read what was learned of the roads of tenant %s: %w", tenant, err)
+		return nil, fmt.Errorf("read what was learned of %s: %w", subject, err)
 	}
 	if bodySum(memory) != sum {
-		return nil, fmt.Errorf("what was learned of the roads of tenant %s is not what was kept: %w", tenant, ErrDamaged)
+		return nil, fmt.Errorf("what was learned of %s is not what was kept: %w", subject, ErrDamaged)
 	}
 	return memory, nil
 }
