@@ -13,7 +13,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -225,13 +224,7 @@ func formatGUID(b [16]byte) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// derive makes an id that belongs to a name, the same every time.
-func derive(name string) string {
-	sum := sha256.Sum256([]byte(name))
-	return formatGUID([16]byte(sum[:16]))
-}
-
-// token makes an opaque string of hex digits.
+// opaque makes an opaque string of hex digits.
 func opaque() string {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails

@@ -40,7 +40,6 @@ type subscription struct {
 	on       bool
 	disabled bool // by an administrator
 	spans    []span
-	webhook  any
 }
 
 // A feed is what the Activity API holds of a world.

@@ -34,6 +34,11 @@ type filterParser struct {
 	vars map[string]string // a lambda's variable → the collection that it walks
 }
 
+// wording is what a service says about what it refuses, in its own words.
+type wording string
+
+func (w wording) Error() string { return string(w) }
+
 // parseFilter reads a filter. Its errors are for whoever wrote it.
 func parseFilter(text string) (*node, error) {
 	p := &filterParser{in: text, vars: map[string]string{}}
@@ -65,7 +70,7 @@ func (p *filterParser) scan() error {
 			j := i + 1
 			for {
 				if j >= len(s) {
-					return fmt.Errorf("There is an unterminated string literal at position %d in '%s'.", len(s), s)
+					return wording(fmt.Sprintf("There is an unterminated string literal at position %d in '%s'.", len(s), s))
 				}
 				if s[j] == '\'' {
 					if j+1 < len(s) && s[j+1] == '\'' {
@@ -91,18 +96,18 @@ func (p *filterParser) scan() error {
 			} else if f, err := strconv.ParseFloat(word, 64); err == nil {
 				p.list = append(p.list, token{kind: 'f', text: word, value: f})
 			} else {
-				return fmt.Errorf("Syntax error: character '%c' is not valid at position %d in '%s'.", c, i, s)
+				return wording(fmt.Sprintf("Syntax error: character '%c' is not valid at position %d in '%s'.", c, i, s))
 			}
 			i = j
 		default:
 			r, size := utf8.DecodeRuneInString(s[i:])
 			if !unicode.IsLetter(r) && r != '_' && r != '@' {
-				return fmt.Errorf("Syntax error: character '%c' is not valid at position %d in '%s'.", r, i, s)
+				return wording(fmt.Sprintf("Syntax error: character '%c' is not valid at position %d in '%s'.", r, i, s))
 			}
 			j := i + size
 			for j < len(s) {
 				r, size := utf8.DecodeRuneInString(s[j:])
-				if !unicode.IsLetter(r) && !unicode.IsDigit(r) && strings.IndexRune("_/.@$", r) < 0 {
+				if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_/.@$", r) {
 					break
 				}
 				j += size
@@ -150,9 +155,9 @@ func (p *filterParser) expect(kind byte) error {
 
 func (p *filterParser) unexpected() error {
 	if t := p.peek(); t.kind != 0 {
-		return fmt.Errorf("Syntax error: '%s' was not expected in '%s'.", t.text, p.in)
+		return wording(fmt.Sprintf("Syntax error: '%s' was not expected in '%s'.", t.text, p.in))
 	}
-	return fmt.Errorf("Syntax error at the end of '%s'.", p.in)
+	return wording(fmt.Sprintf("Syntax error at the end of '%s'.", p.in))
 }
 
 func (p *filterParser) or() (*node, error) { return p.joined("or", p.and) }
@@ -226,7 +231,7 @@ func (p *filterParser) comparison() (*node, error) {
 	case p.peek().kind == '(' && strings.HasSuffix(t.text, "/any"):
 		return p.lambda(strings.TrimSuffix(t.text, "/any"))
 	case p.peek().kind == '(':
-		return nil, fmt.Errorf("An unknown function with name '%s' was found.", t.text)
+		return nil, wording(fmt.Sprintf("An unknown function with name '%s' was found.", t.text))
 	}
 	op := p.next()
 	switch op.text {
@@ -243,7 +248,7 @@ func (p *filterParser) comparison() (*node, error) {
 		n.value = v.text == "true"
 	case v.kind == 'n' && v.text == "null":
 	case v.kind == 'n':
-		return nil, fmt.Errorf("Could not find a property named '%s'.", v.text)
+		return nil, wording(fmt.Sprintf("Could not find a property named '%s'.", v.text))
 	default:
 		p.at--
 		return nil, p.unexpected()

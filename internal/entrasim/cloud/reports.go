@@ -13,7 +13,6 @@ import (
 
 // A report is one of Graph's lists of what happened.
 type report struct {
-	context    string // of the answer, and the path
 	entity     string
 	kinds      []entrasim.Kind
 	time       string // the property that stands for the event's own time

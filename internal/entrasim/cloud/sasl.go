@@ -151,23 +151,32 @@ func (s *session) take(frame []byte) (reply []byte, pass, last bool) {
 	b := kbin.Reader{Src: frame[8:]}
 	b.NullableString() // the client's id
 	if req.IsFlexible() {
-		kmsg.SkipTags(&b)
-	}
-	if !b.Ok() || req.ReadFrom(b.Src) != nil {
-		return nil, false, true
+		for n := b.Uvarint(); n > 0 && b.Ok(); n-- { // tags, which say nothing yet
+			b.Uvarint()
+			b.Span(int(b.Uvarint()))
+		}
 	}
 	var resp kmsg.Response
 	switch r := req.(type) {
 	case *kmsg.SASLHandshakeRequest:
 		a := r.ResponseKind().(*kmsg.SASLHandshakeResponse)
 		a.SupportedMechanisms = []string{"PLAIN", "OAUTHBEARER"}
-		if s.mechanism = r.Mechanism; s.mechanism != "PLAIN" && s.mechanism != "OAUTHBEARER" {
+		if s.mechanism = b.String(); s.mechanism != "PLAIN" && s.mechanism != "OAUTHBEARER" {
 			a.ErrorCode, last = kerr.UnsupportedSaslMechanism.Code, true
 		}
 		resp = a
 	case *kmsg.SASLAuthenticateRequest:
 		a := r.ResponseKind().(*kmsg.SASLAuthenticateResponse)
-		life, err := s.authenticate(r.SASLAuthBytes)
+		var said []byte
+		if r.IsFlexible() {
+			said = b.CompactBytes()
+		} else {
+			said = b.Bytes()
+		}
+		if !b.Ok() {
+			return nil, false, true
+		}
+		life, err := s.authenticate(said)
 		if s.known = err == nil; err != nil {
 			text := err.Error()
 			a.ErrorCode, a.ErrorMessage, last = kerr.SaslAuthenticationFailed.Code, &text, true
@@ -189,7 +198,7 @@ func (s *session) authenticate(said []byte) (time.Duration, error) {
 	case "PLAIN":
 		parts := strings.SplitN(string(said), "\x00", 3)
 		if len(parts) != 3 || parts[1] != "$ConnectionString" {
-			return 0, errors.New("Invalid credentials: the user has to be $ConnectionString")
+			return 0, wording("Invalid credentials: the user has to be $ConnectionString")
 		}
 		fields := map[string]string{}
 		for _, f := range strings.Split(parts[2], ";") {
@@ -200,13 +209,13 @@ func (s *session) authenticate(said []byte) (time.Duration, error) {
 		key := s.h.key
 		s.h.mu.Unlock()
 		if !strings.HasPrefix(strings.ToLower(fields["endpoint"]), "sb://") || fields["sharedaccesskeyname"] != "glassward-listen" || fields["sharedaccesskey"] != key {
-			return 0, errors.New("Invalid SASL credentials provided: Unauthorized")
+			return 0, wording("Invalid SASL credentials provided: Unauthorized")
 		}
 		return 0, nil
 	case "OAUTHBEARER":
 		head, rest, ok := strings.Cut(string(said), "\x01")
 		if !ok || !strings.HasPrefix(head, "n,") {
-			return 0, errors.New("Invalid OAUTHBEARER message")
+			return 0, wording("Invalid OAUTHBEARER message")
 		}
 		for _, f := range strings.Split(rest, "\x01") {
 			token, ok := strings.CutPrefix(f, "auth=Bearer ")
@@ -215,29 +224,29 @@ func (s *session) authenticate(said []byte) (time.Duration, error) {
 			}
 			return s.h.accept(token)
 		}
-		return 0, errors.New("Invalid OAUTHBEARER message: there is no token")
+		return 0, wording("Invalid OAUTHBEARER message: there is no token")
 	}
-	return 0, errors.New("SaslHandshake has to come first")
+	return 0, wording("SaslHandshake has to come first")
 }
 
 // accept judges a token.
 func (h *hubs) accept(token string) (time.Duration, error) {
 	k, err := h.c.readToken(token)
 	if err != nil {
-		return 0, errors.New("Invalid token: " + err.Error())
+		return 0, wording("Invalid token: " + err.Error())
 	}
 	s, ok := h.c.service(h.t, k.Audience)
 	switch {
 	case !ok || s != EventHubs:
-		return 0, errors.New("Invalid token: InvalidAudience")
+		return 0, wording("Invalid token: InvalidAudience")
 	case !strings.EqualFold(k.Tenant, h.t.id):
-		return 0, errors.New("Invalid token: InvalidIssuer")
+		return 0, wording("Invalid token: InvalidIssuer")
 	}
 	h.mu.Lock()
 	denied := h.denied
 	h.mu.Unlock()
 	if denied {
-		return 0, errors.New("Unauthorized access. 'Listen' claim(s) are required to perform this operation")
+		return 0, wording("Unauthorized access. 'Listen' claim(s) are required to perform this operation")
 	}
 	return time.Unix(k.Until, 0).Sub(h.c.now()), nil
 }
