@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"runtime"
 
 	"glassward/config"
 	"glassward/notify"
@@ -30,13 +31,14 @@ type Network struct {
 // receivers is the part of the network that receivers are reached by.
 func (n Network) receivers() notify.Network { return notify.Network{Dial: n.Dial, Resolve: n.Resolve} }
 
-// listen opens a listener. A socket in the file system is its owner's alone.
+// listen opens a listener. A socket in the file system is its owner's alone; on
+// Windows it has no mode, and the folder that it lies in decides.
 func (n Network) listen(network, address string) (net.Listener, error) {
 	if n.Listen != nil {
 		return n.Listen(network, address)
 	}
 	l, err := net.Listen(network, address)
-	if err != nil || network != "unix" {
+	if err != nil || network != "unix" || runtime.GOOS == "windows" {
 		return l, err
 	}
 	if err := os.Chmod(address, 0o600); err != nil {
