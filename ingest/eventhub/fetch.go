@@ -31,7 +31,7 @@ const (
 	// What is older than bulkAge with bulkLeast messages behind it, or has bulkMany
 	// behind it, is no news: it may be committed together with what follows.
 	bulkAge   = 2 * time.Minute
-	bulkLeast = 64
+	bulkLeast = 1
 	bulkMany  = 16 << 10
 )
 

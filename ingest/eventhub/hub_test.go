@@ -64,7 +64,6 @@ func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
 // A namespace is a namespace of Event Hubs in memory.
 type namespace struct {
 	*kfake.Cluster
-	net    kfake.VirtualNetwork
 	pool   *x509.CertPool
 	secret glassward.Secret
 	writer *kgo.Client
@@ -73,16 +72,26 @@ type namespace struct {
 
 func newNamespace(t testing.TB, options ...kfake.Opt) *namespace {
 	t.Helper()
+	memory := new(kfake.VirtualNetwork)
+	return newNamespaceOver(t, memory, memory.Listen, options...)
+}
+
+type dialer interface {
+	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+func newNamespaceOver(t testing.TB, over dialer, listen func(network, address string) (net.Listener, error), options ...kfake.Opt) *namespace {
+	t.Helper()
 	n := &namespace{}
 	cert, pool := certificate(t)
-	n.pool, n.dial = pool, n.net.DialContext
+	n.pool, n.dial = pool, over.DialContext
 	path := filepath.Join(t.TempDir(), "connection")
 	if err := os.WriteFile(path, []byte(connectionString+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	n.secret = glassward.Secret("file:" + path)
 	c, err := kfake.NewCluster(append([]kfake.Opt{
-		kfake.NumBrokers(1), kfake.Ports(9093), kfake.ListenFn(n.net.Listen),
+		kfake.NumBrokers(1), kfake.Ports(9093), kfake.ListenFn(listen),
 		kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}),
 		kfake.EnableSASL(), kfake.Superuser("PLAIN", "$ConnectionString", connectionString),
 	}, options...)...)
@@ -91,7 +100,7 @@ func newNamespace(t testing.TB, options ...kfake.Opt) *namespace {
 	}
 	n.Cluster = c
 	n.writer, err = kgo.NewClient(kgo.SeedBrokers(address), kgo.Dialer(func(ctx context.Context, network, host string) (net.Conn, error) {
-		c, err := n.net.DialContext(ctx, network, host)
+		c, err := over.DialContext(ctx, network, host)
 		if err != nil {
 			return nil, err
 		}

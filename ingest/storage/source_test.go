@@ -299,7 +299,7 @@ func TestYearsOfFiles(t *testing.T) {
 // TestKilledAtAnyEmit kills the source before or after any commit while files
 // grow byte by byte.
 func TestKilledAtAnyEmit(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range uint64(4) {
 		dir := t.TempDir()
 		synctest.Test(t, func(t *testing.T) {
 			rng, kill := rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2))
