@@ -13,6 +13,8 @@ import (
 	"glassward/ingest/activity"
 	"glassward/ingest/eventhub"
 	"glassward/ingest/graph"
+	"glassward/ingest/storage"
+	logs "glassward/ingest/workspace"
 )
 
 // roadsOf gives the roads that a tenant's file configures.
@@ -26,6 +28,12 @@ func (w *workspace) roadsOf(t config.Tenant, r *reach) []road {
 	}
 	for _, e := range t.Sources.EventHub {
 		list = append(list, w.hubRoad(t, e, r))
+	}
+	for _, x := range t.Sources.Storage {
+		list = append(list, w.storageRoad(t, x))
+	}
+	for _, x := range t.Sources.Logs {
+		list = append(list, w.workspaceRoad(t, x, r))
 	}
 	for _, f := range t.Folders {
 		list = append(list, w.folderRoad(t, f))
@@ -139,6 +147,39 @@ func (w *workspace) hubRoad(t config.Tenant, e config.EventHubSource, r *reach) 
 			options.TLS = &tls.Config{RootCAs: r.authority}
 		}
 		return eventhub.New(options)
+	}}
+}
+
+// storageRoad is the road by the export of a storage account.
+func (w *workspace) storageRoad(t config.Tenant, x config.StorageSource) road {
+	return road{name: "storage:" + x.Path, tables: entraTables, sameIDs: true, open: func(o ingest.Observer) (ingest.Source, error) {
+		return storage.New(storage.Options{Tenant: t.ID, Folder: x.Path, Poll: time.Duration(x.Every), Observe: o, Now: w.d.now})
+	}}
+}
+
+// workspaceRoad is the road by a Log Analytics workspace. A table that nobody
+// named and that the workspace lacks is nothing to be told of.
+func (w *workspace) workspaceRoad(t config.Tenant, x config.WorkspaceSource, r *reach) road {
+	tables := x.Tables
+	if len(tables) == 0 {
+		tables = entraTables
+	}
+	return road{name: "workspace:" + x.ID, tables: tables, sameIDs: true, open: func(o ingest.Observer) (ingest.Source, error) {
+		if r == nil {
+			return nil, errNoReach
+		}
+		observe := o
+		if len(x.Tables) == 0 {
+			observe = func(report ingest.Report) {
+				var gone *logs.AbsentError
+				if errors.As(report.Fault, &gone) {
+					w.log.Info("the workspace lacks a table", "workspace", x.ID, "table", gone.Table)
+					return
+				}
+				o(report)
+			}
+		}
+		return logs.New(logs.Options{Tenant: t.ID, Workspace: x.ID, Client: r.client(entra.LogAnalytics), Tables: tables, Every: time.Duration(x.Every), Observe: observe, Now: w.d.now})
 	}}
 }
 

@@ -31,11 +31,18 @@ type tooMuch struct {
 func (e *tooMuch) Error() string { return e.fault.Error() }
 func (e *tooMuch) Unwrap() error { return e.fault }
 
-// absent is a table that the workspace does not have.
-type absent struct{ fault *entra.Fault }
+// An AbsentError says that the workspace does not have a table: nothing was ever
+// sent to it, or the table was deleted. It is asked for again.
+type AbsentError struct {
+	Table string
+	Fault *entra.Fault
+}
 
-func (e *absent) Error() string { return e.fault.Error() }
-func (e *absent) Unwrap() error { return e.fault }
+// Error says it in the service's words.
+func (e *AbsentError) Error() string { return e.Fault.Error() }
+
+// Unwrap gives the service's refusal.
+func (e *AbsentError) Unwrap() error { return e.Fault }
 
 // A window is a span of ingestion time, from inclusive, to exclusive.
 type window struct{ from, to time.Time }
@@ -83,7 +90,7 @@ func (s *stream) refused(err error, body []byte) error {
 	switch {
 	case f.Status == http.StatusBadRequest && s.unresolved(body):
 		f.Message = "the workspace has no table " + s.table + ": the diagnostic setting does not export it, or nothing came yet. It is looked for again each hour"
-		return &absent{f}
+		return &AbsentError{s.table, f}
 	case f.Status == http.StatusGatewayTimeout, f.Status == http.StatusRequestTimeout:
 		return &tooMuch{fault: f}
 	case f.Kind == entra.FaultContent && strings.Contains(f.Message, "more than"):

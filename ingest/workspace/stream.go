@@ -78,7 +78,7 @@ func (s *stream) run(ctx context.Context, cursors ingest.Cursors) error {
 		start := s.o.Now()
 		err := s.round(ctx)
 		var failed emitError
-		var gone *absent
+		var gone *AbsentError
 		wait := max(s.o.Every-s.o.Now().Sub(start), time.Second)
 		switch {
 		case ctx.Err() != nil:
@@ -86,7 +86,7 @@ func (s *stream) run(ctx context.Context, cursors ingest.Cursors) error {
 		case errors.As(err, &failed):
 			return failed.error
 		case errors.As(err, &gone):
-			s.tell(gone.fault)
+			s.tell(gone)
 			s.retries.Reset()
 			wait = lookAgain
 		case err != nil:
