@@ -42,6 +42,23 @@ var elsewhere = map[fault.Name]string{
 	"state.giveup.after":       "a damaged control store that cannot be mended",
 	"state.checkpoint.before":  "a log of the control store that has grown",
 	"state.checkpoint.after":   "a log of the control store that has grown",
+	"backup.aside.after":       "a restore, a command",
+	"backup.aside.before":      "a restore, a command",
+	"backup.finish.merged":     "a restore, a command",
+	"backup.merge.after":       "a restore, a command",
+	"backup.merge.before":      "a restore, a command",
+	"backup.restore.after":     "a restore, a command",
+	"backup.restore.before":    "a restore, a command",
+	"backup.restore.staged":    "a restore, a command",
+	"backup.take.after":        "a backup, a command",
+	"backup.take.before":       "a backup, a command",
+	"backup.take.state":        "a backup, a command",
+	"logstore.backup.looked":   "a backup, a command",
+	"logstore.backup.settled":  "a backup, a command",
+	"logstore.floor.before":    "a restore, a command",
+	"logstore.migrate.copied":  "a store of an older form",
+	"private.copy.before":      "a backup, a command",
+	"state.migrate.copied":     "a store of an older form",
 }
 
 // The process is killed at every commit, fsync, rename and send on the way from
