@@ -82,6 +82,10 @@ func (g gateway) Ingest(ctx context.Context, tenant string, p console.Push, body
 		g.d.reportDisk(ctx, w, low)
 		return r, fmt.Errorf("%w: %v", console.ErrBusy, low)
 	}
+	if errors.Is(err, logstore.ErrClosed) {
+		// The workspace is being replaced by a backup: the pusher comes again.
+		return r, fmt.Errorf("%w: %v", console.ErrBusy, err)
+	}
 	return r, err
 }
 
