@@ -47,6 +47,8 @@ type Application struct {
 	// Requested are the application permissions that the registration asks
 	// for, by value ("AuditLog.Read.All").
 	Requested []string
+	// Owners are the object ids of the users who may change it.
+	Owners []string
 }
 
 // A Certificate is a key credential; DER is the public certificate.
@@ -69,7 +71,7 @@ type Federation struct{ Issuer, Subject, Audience string }
 // Graph is the registration as Graph shows it; no secret and no certificate is
 // in it.
 func (a *Application) Graph() []byte {
-	keys, passwords, federations, access := []object{}, []object{}, []object{}, []object{}
+	keys, passwords, access := []object{}, []object{}, []object{}
 	for _, c := range a.Certificates {
 		sum := thumbprint(c.DER)
 		keys = append(keys, object{"keyId": c.KeyID, "type": "AsymmetricX509Cert", "usage": "Verify", "displayName": "CN=" + a.DisplayName,
@@ -83,9 +85,6 @@ func (a *Application) Graph() []byte {
 		passwords = append(passwords, object{"keyId": s.KeyID, "displayName": "secret", "hint": hint, "secretText": nil,
 			"customKeyIdentifier": nil, "startDateTime": rfc(s.From), "endDateTime": rfc(s.To)})
 	}
-	for i, f := range a.Federations {
-		federations = append(federations, object{"id": guidOf("federation", a.AppID, strconv.Itoa(i)), "name": "federation-" + strconv.Itoa(i), "issuer": f.Issuer, "subject": f.Subject, "audiences": []string{f.Audience}})
-	}
 	for _, p := range permissions {
 		for _, v := range a.Requested {
 			if v == p.value {
@@ -94,7 +93,18 @@ func (a *Application) Graph() []byte {
 		}
 	}
 	return encode(object{"id": a.ID, "appId": a.AppID, "displayName": a.DisplayName, "signInAudience": "AzureADMyOrg", "createdDateTime": "2025-03-03T09:00:00Z",
-		"identifierUris": []string{}, "keyCredentials": keys, "passwordCredentials": passwords, "federatedIdentityCredentials": federations, "requiredResourceAccess": access})
+		"identifierUris": []string{}, "keyCredentials": keys, "passwordCredentials": passwords, "requiredResourceAccess": access})
+}
+
+// federations are the federated credentials as Graph shows them, which it does
+// in a list of their own.
+func (a *Application) federations() (out []json.RawMessage) {
+	out = []json.RawMessage{}
+	for i, f := range a.Federations {
+		n := strconv.Itoa(i)
+		out = append(out, encode(object{"id": guidOf("federation", a.AppID, n), "name": "federation-" + n, "issuer": f.Issuer, "subject": f.Subject, "audiences": []string{f.Audience}}))
+	}
+	return out
 }
 
 // A ServicePrincipal is an enterprise application or a managed identity.
@@ -104,6 +114,8 @@ type ServicePrincipal struct {
 	Enabled                      bool
 	// Granted are the application permissions with consent, by value.
 	Granted []string
+	// Owners are the object ids of the users who may change it.
+	Owners []string
 
 	owner string
 }
@@ -585,7 +597,7 @@ func (w *World) Applications() []*Application {
 
 func (a *Application) clone() *Application {
 	c := *a
-	c.Certificates, c.Secrets, c.Federations, c.Requested = slices.Clone(a.Certificates), slices.Clone(a.Secrets), slices.Clone(a.Federations), slices.Clone(a.Requested)
+	c.Certificates, c.Secrets, c.Federations, c.Requested, c.Owners = slices.Clone(a.Certificates), slices.Clone(a.Secrets), slices.Clone(a.Federations), slices.Clone(a.Requested), slices.Clone(a.Owners)
 	return &c
 }
 
@@ -621,7 +633,7 @@ func (w *World) ServicePrincipals() []*ServicePrincipal {
 
 func (s *ServicePrincipal) clone() *ServicePrincipal {
 	c := *s
-	c.Granted = slices.Clone(s.Granted)
+	c.Granted, c.Owners = slices.Clone(s.Granted), slices.Clone(s.Owners)
 	return &c
 }
 
@@ -694,6 +706,16 @@ func (w *World) change(appID string, f func(*Application)) {
 	if a := w.application(appID); a != nil {
 		f(a)
 	}
+}
+
+// AddOwner makes a user an owner of a registration and of its service principal.
+func (w *World) AddOwner(appID, user string) {
+	w.change(appID, func(a *Application) {
+		a.Owners = append(a.Owners, user)
+		if s := w.principal(appID); s != nil {
+			s.Owners = append(s.Owners, user)
+		}
+	})
 }
 
 // Grant consents to an application permission ("AuditLog.Read.All").
@@ -783,8 +805,9 @@ func (w *World) DiagnosticSettings() []json.RawMessage {
 // applications, servicePrincipals, servicePrincipals/{id}/appRoleAssignments,
 // subscribedSkus, organization, identity/conditionalAccess/policies,
 // identity/conditionalAccess/namedLocations, directory/administrativeUnits,
-// directory/administrativeUnits/{id}/members. False says that there is no such
-// path.
+// directory/administrativeUnits/{id}/members, users/{id}/memberOf, owners of
+// applications and service principals, federatedIdentityCredentials of
+// applications. False says that there is no such path.
 func (w *World) Objects(path string) ([]json.RawMessage, bool) {
 	out := []json.RawMessage{}
 	if path == "users" {
@@ -812,7 +835,7 @@ func (w *World) Objects(path string) ([]json.RawMessage, bool) {
 		}
 	case "directoryRoles":
 		for _, r := range roles {
-			add(encode(object{"id": guidOf(w.o.Tenant.ID, r.id), "displayName": r.name, "description": r.name, "roleTemplateId": r.id}))
+			add(w.directoryRole(r.name, r.id))
 		}
 	case "roleManagement/directory/roleDefinitions":
 		for _, r := range roles {
@@ -856,7 +879,7 @@ func (w *World) Objects(path string) ([]json.RawMessage, bool) {
 			"ipRanges": []object{{"@odata.type": "#microsoft.graph.iPv4CidrRange", "cidrAddress": oslo.net + ".0/24"}, {"@odata.type": "#microsoft.graph.iPv4CidrRange", "cidrAddress": hamburg.net + ".0/24"}}}))
 	case "directory/administrativeUnits":
 		for _, u := range w.units {
-			add(encode(object{"id": u.id, "displayName": u.name, "description": "Only its own administrators may change its members.", "isMemberManagementRestricted": u.flag, "visibility": "Public", "membershipType": "Assigned"}))
+			add(u.unit())
 		}
 	default:
 		return w.parts(part)
@@ -885,6 +908,26 @@ func (w *World) parts(part []string) ([]json.RawMessage, bool) {
 		return false
 	}
 	switch {
+	case len(part) == 3 && part[0] == "users" && part[2] == "memberOf":
+		return w.memberships(part[1])
+	case len(part) == 3 && part[2] == "owners" && part[0] == "applications":
+		if a := w.registration(part[1]); a != nil {
+			for _, id := range a.Owners {
+				member(id)
+			}
+			return out, true
+		}
+	case len(part) == 3 && part[2] == "owners" && part[0] == "servicePrincipals":
+		if s := w.principal(part[1]); s != nil {
+			for _, id := range s.Owners {
+				member(id)
+			}
+			return out, true
+		}
+	case len(part) == 3 && part[0] == "applications" && part[2] == "federatedIdentityCredentials":
+		if a := w.registration(part[1]); a != nil {
+			return a.federations(), true
+		}
 	case len(part) == 3 && part[0] == "groups" && part[2] == "members":
 		ok := among(w.groups, part[1])
 		return out, ok
@@ -917,6 +960,48 @@ func (w *World) parts(part []string) ([]json.RawMessage, bool) {
 		}
 	}
 	return nil, false
+}
+
+// memberships are the groups, units and roles that a user is in.
+func (w *World) memberships(id string) ([]json.RawMessage, bool) {
+	u := w.find(id)
+	if u == nil {
+		return nil, false
+	}
+	out := []json.RawMessage{}
+	add := func(kind string, b []byte) {
+		out = append(out, append([]byte(`{"@odata.type":"#microsoft.graph.`+kind+`",`), b[1:]...))
+	}
+	for _, g := range w.groups {
+		if slices.Contains(g.members, u.ID) {
+			add("group", g.group())
+		}
+	}
+	for _, c := range w.units {
+		if slices.Contains(c.members, u.ID) {
+			add("administrativeUnit", c.unit())
+		}
+	}
+	for _, r := range roles {
+		if slices.Contains(w.assignments, roleAssignment{r.name, u.ID}) {
+			add("directoryRole", w.directoryRole(r.name, r.id))
+		}
+	}
+	return out, true
+}
+
+func (w *World) directoryRole(name, id string) []byte {
+	return encode(object{"id": guidOf(w.o.Tenant.ID, id), "displayName": name, "description": name, "roleTemplateId": id})
+}
+
+// registration finds an app registration by its object id.
+func (w *World) registration(id string) *Application {
+	for _, a := range w.applications {
+		if strings.EqualFold(a.ID, id) {
+			return a
+		}
+	}
+	return nil
 }
 
 // Object gives one object by its path: users/{id or name}, groups/{id},
@@ -962,6 +1047,10 @@ func (c *collection) group() []byte {
 		o["groupTypes"], o["membershipRule"], o["membershipRuleProcessingState"] = []string{"DynamicMembership"}, `(user.userType -eq "Member")`, "On"
 	}
 	return encode(o)
+}
+
+func (c *collection) unit() []byte {
+	return encode(object{"id": c.id, "displayName": c.name, "description": "Only its own administrators may change its members.", "isMemberManagementRestricted": c.flag, "visibility": "Public", "membershipType": "Assigned"})
 }
 
 func (p *policy) graph() []byte {

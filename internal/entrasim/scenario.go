@@ -254,6 +254,24 @@ func (w *World) Do(step string) error {
 	return nil
 }
 
+// FailSignIn makes an interactive sign-in of a user fail at Now with a code, and
+// gives the id of the event. False says that nobody has that object id or name.
+func (w *World) FailSignIn(user string, code int) (id string, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u := w.find(user)
+	if u == nil {
+		return "", false
+	}
+	w.made++
+	l := &living{w: w, hour: w.now, dice: newDice(hashText(w.base, "failed sign-in", u.ID, strconv.Itoa(w.made)))}
+	e := l.sign(InteractiveSignIn, u, w.now, firstParty[0], code)
+	for _, x := range l.out {
+		w.happen(x)
+	}
+	return e.ID, true
+}
+
 // A player plays a step: it takes the words one after another.
 type player struct {
 	l    *living

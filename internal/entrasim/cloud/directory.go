@@ -59,8 +59,32 @@ func (c *Cloud) directory(g *call) *graphFault {
 	if rest, ok := strings.CutSuffix(path, "/transitiveMembers"); ok {
 		path = rest + "/members"
 	}
+	cast := ""
+	if rest, kind, ok := strings.Cut(path, "/microsoft.graph."); ok {
+		path, cast = rest, kind
+	}
+	if rest, ok := strings.CutSuffix(path, "/transitiveMemberOf"); ok {
+		path = rest + "/memberOf"
+	}
+	if rest, ok := strings.CutSuffix(path, "/memberOf"); ok {
+		// Names are taken as well as ids.
+		if u, ok := g.t.world.User(strings.TrimPrefix(rest, "users/")); ok {
+			path = "users/" + u.ID + "/memberOf"
+		}
+	}
 	if list, ok := c.objects(g, path); ok {
+		if cast != "" {
+			if list, ok = only(list, cast); !ok {
+				return badGraph("Invalid type cast: 'microsoft.graph.%s' cannot be a part of '%s'.", cast, path)
+			}
+		}
+		if f := expand(g, path, list); f != nil {
+			return f
+		}
 		return c.objectPage(g, s, list)
+	}
+	if cast != "" {
+		return badGraph("Resource not found for the segment 'microsoft.graph.%s'.", cast)
 	}
 	if o, ok := g.t.world.Object(path); ok {
 		return c.object(g, o)
@@ -69,6 +93,65 @@ func (c *Cloud) directory(g *call) *graphFault {
 		return &graphFault{http.StatusNotFound, "Request_ResourceNotFound", "Resource '" + path[strings.LastIndexByte(path, '/')+1:] + "' does not exist or one of its queried reference-property objects are not present."}
 	}
 	return badGraph("Resource not found for the segment '%s'.", path)
+}
+
+// only keeps the objects of one type of a mixed list; false if no list can be
+// cast to it.
+func only(list []json.RawMessage, kind string) ([]json.RawMessage, bool) {
+	if !slices.Contains([]string{"user", "group", "directoryRole", "administrativeUnit", "servicePrincipal", "device", "application"}, kind) {
+		return nil, false
+	}
+	out := []json.RawMessage{}
+	for _, o := range list {
+		var typed struct {
+			Type string `json:"@odata.type"`
+		}
+		if json.Unmarshal(o, &typed) == nil && typed.Type == "#microsoft.graph."+kind {
+			out = append(out, o)
+		}
+	}
+	return out, true
+}
+
+// expand puts what a role assignment names into it: its principal or its role.
+func expand(g *call, path string, list []json.RawMessage) *graphFault {
+	what, ok := g.options["$expand"]
+	if !ok {
+		return nil
+	}
+	from := map[string]string{"principal": "principalId", "roleDefinition": "roleDefinitionId"}[what]
+	switch {
+	case path != "roleManagement/directory/roleAssignments":
+		return badGraph("The query parameter '$expand' is not supported here.")
+	case from == "":
+		return badGraph("Could not find a property named '%s' on type 'microsoft.graph.unifiedRoleAssignment', or more than one is to be expanded.", what)
+	}
+	for i, o := range list {
+		var whole map[string]json.RawMessage
+		var id string
+		if json.Unmarshal(o, &whole) != nil || json.Unmarshal(whole[from], &id) != nil {
+			continue
+		}
+		whole[what] = json.RawMessage("null")
+		if what == "roleDefinition" {
+			if r, ok := g.t.world.Object("roleManagement/directory/roleDefinitions/" + id); ok {
+				whole[what] = r
+			}
+		} else {
+			for _, kind := range []string{"user", "group", "servicePrincipal"} {
+				if r, ok := g.t.world.Object(kind + "s/" + id); ok {
+					whole[what] = append(json.RawMessage(`{"@odata.type":"#microsoft.graph.`+kind+`",`), r[1:]...)
+					break
+				}
+			}
+		}
+		b, err := json.Marshal(whole)
+		if err != nil {
+			panic(err) // it was JSON a moment ago
+		}
+		list[i] = b
+	}
+	return nil
 }
 
 // objects gives a collection.
@@ -103,7 +186,7 @@ func (c *Cloud) objects(g *call, path string) ([]json.RawMessage, bool) {
 }
 
 func (c *Cloud) object(g *call, o json.RawMessage) *graphFault {
-	for _, k := range []string{"$filter", "$top", "$orderby", "$search", "$skiptoken"} {
+	for _, k := range []string{"$filter", "$top", "$orderby", "$search", "$skiptoken", "$expand"} {
 		if _, ok := g.options[k]; ok {
 			return badGraph("Query option '%s' cannot be applied to a single resource.", k)
 		}
@@ -191,7 +274,7 @@ func (c *Cloud) objectPage(g *call, s shelf, list []json.RawMessage) *graphFault
 		rows = append(rows, choose(k.body, g.options["$select"]))
 	}
 	context, _, _ := strings.Cut(g.path, "/")
-	if strings.HasSuffix(strings.ToLower(g.path), "members") {
+	if last := g.path[strings.LastIndexByte(g.path, '/')+1:]; strings.HasSuffix(strings.ToLower(last), "members") || strings.HasSuffix(last, "emberOf") || last == "owners" {
 		context = "directoryObjects"
 	}
 	c.page(g, context, rows, link, count)

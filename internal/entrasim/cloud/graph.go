@@ -136,6 +136,9 @@ func (c *Cloud) graphCall(g *call) *graphFault {
 	g.options = options
 	g.now = c.live(g.t)
 	if report != nil {
+		if _, ok := options["$expand"]; ok {
+			return badGraph("The query parameter '$expand' is not supported.")
+		}
 		return c.report(g, report)
 	}
 	return c.directory(g)
@@ -158,7 +161,7 @@ func readOptions(query string) (map[string]string, *graphFault) {
 			return nil, badGraph("Query option '%s' was specified more than once, but it must be specified at most once.", name)
 		}
 		switch name {
-		case "$filter", "$top", "$orderby", "$select", "$skiptoken", "$count", "$search":
+		case "$filter", "$top", "$orderby", "$select", "$skiptoken", "$count", "$search", "$expand":
 		case "$skip":
 			return nil, badGraph("Query option 'Skip' is not allowed. To allow it, set the 'AllowedQueryOptions' property on EnableQueryAttribute or QueryValidationSettings.")
 		default:
@@ -205,7 +208,7 @@ type cursor struct {
 
 // question names what a call asks, without the place in the list.
 func (g *call) question() string {
-	return fmt.Sprint(g.t.id, "/", g.claims.AppID, g.r.URL.Path, g.options["$filter"], "|", g.options["$orderby"], "|", g.options["$select"], "|", g.options["$top"], "|", g.options["$search"])
+	return fmt.Sprint(g.t.id, "/", g.claims.AppID, g.r.URL.Path, g.options["$filter"], "|", g.options["$orderby"], "|", g.options["$select"], "|", g.options["$top"], "|", g.options["$search"], "|", g.options["$expand"])
 }
 
 // place finds where a call goes on; the zero cursor is the beginning.

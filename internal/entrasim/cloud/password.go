@@ -2,11 +2,8 @@ package cloud
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
-
-	"glassward/internal/entrasim"
 )
 
 // lockoutAfter and lockoutFor are the defaults of smart lockout.
@@ -60,25 +57,9 @@ func (c *Cloud) password(r *http.Request, name string) *tokenFault {
 	}
 	fault := badRequest("invalid_grant", number, text)
 	if known {
-		fault.trace = failedSignIn(t.world, user, number)
+		fault.trace, _ = t.world.FailSignIn(user.ID, number)
 	}
 	return fault
-}
-
-// failedSignIn makes a sign-in of a user fail in the world and gives its id. A
-// name that the directory does not know leaves no sign-in that anybody could
-// be looked up by.
-func failedSignIn(w *entrasim.World, u *entrasim.User, code int) string {
-	if err := w.Do("sign-in " + u.ID + " " + strconv.Itoa(code)); err != nil {
-		panic("cloud: the world refuses a failed sign-in: " + err.Error()) // the codes are those that a world knows
-	}
-	events := w.Events()
-	for i := len(events) - 1; i >= 0; i-- {
-		if e := events[i]; e.Kind == entrasim.InteractiveSignIn && e.UserID == u.ID && e.Code == code {
-			return e.ID
-		}
-	}
-	return ""
 }
 
 // locked counts a wrong password and tells whether the account was locked
