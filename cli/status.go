@@ -76,6 +76,13 @@ func (a *app) printStatus(s daemon.Status) error {
 			return err
 		}
 		wrong += badRoads
+		for _, h := range w.History {
+			fmt.Fprintf(a.Stdout, "  %s reads what happened since %s", line(h.Road), stamp(h.Since))
+			if h.Takes > 0 {
+				fmt.Fprintf(a.Stdout, ": some %s at the pace that the service allows; hubs or files are faster", seconds(h.Takes))
+			}
+			fmt.Fprintln(a.Stdout)
+		}
 		for i, x := range w.Way {
 			if i == 0 {
 				fmt.Fprint(a.Stdout, "  a record's way, p50 / p99:")

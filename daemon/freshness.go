@@ -244,3 +244,28 @@ func (w *workspace) roadStatus() []RoadStatus {
 	}
 	return out
 }
+
+// A HistoryStatus is a road that reads what happened before: since when, and how
+// many seconds that takes, 0 where the road cannot say.
+type HistoryStatus struct {
+	Road  string    `json:"road"`
+	Since time.Time `json:"since"`
+	Takes float64   `json:"takes,omitempty"`
+}
+
+func (w *workspace) historyStatus() []HistoryStatus {
+	j := w.journey.Load()
+	if j == nil {
+		return nil
+	}
+	j.mu.Lock()
+	list := slices.Clone(j.list)
+	j.mu.Unlock()
+	var out []HistoryStatus
+	for _, r := range list {
+		if since, takes := r.watch.reads(w.d.now()); !since.IsZero() {
+			out = append(out, HistoryStatus{r.name, since, takes.Seconds()})
+		}
+	}
+	return out
+}

@@ -67,8 +67,14 @@ type WorkspaceStatus struct {
 	Rules   []RuleStatus          `json:"rules"`
 	Roads   []RoadStatus          `json:"roads,omitempty"`
 	Way     []WayStatus           `json:"way,omitempty"`
+	History []HistoryStatus       `json:"history,omitempty"`
 	// Keep is protected-only where nothing is stored about anybody else.
 	Keep string `json:"keep,omitempty"`
+	// Shut says why the tenant is not watched: its store cannot be opened. Fault
+	// says what cannot be told of one that is open.
+	Shut  string    `json:"shut,omitempty"`
+	Since time.Time `json:"shutSince,omitzero"`
+	Fault string    `json:"fault,omitempty"`
 }
 
 // A RuleStatus is how one rule stands.
@@ -100,6 +106,7 @@ func (w *workspace) status(ctx context.Context) (WorkspaceStatus, error) {
 	s.Rules = w.ruleStatus()
 	s.Roads = w.roadStatus()
 	s.Way = wayStatus(w.lag.Way())
+	s.History = w.historyStatus()
 	stats, err := w.store.Stats(ctx)
 	for _, t := range stats.Tables {
 		if t.Rows > 0 {
@@ -133,8 +140,13 @@ func (o operator) Status(ctx context.Context, tenant string) (any, error) {
 	s := Status{Version: d.o.Version, Address: d.Addr(), Started: d.started, Config: d.config.File}
 	var list []*workspace
 	for _, t := range d.config.Each {
-		if w := d.workspaces[t.ID]; w != nil && (tenant == "" || strings.EqualFold(tenant, t.ID)) {
+		if tenant != "" && !strings.EqualFold(tenant, t.ID) {
+			continue
+		}
+		if w := d.workspaces[t.ID]; w != nil {
 			list = append(list, w)
+		} else if x, ok := d.shut[t.ID]; ok {
+			s.Workspaces = append(s.Workspaces, WorkspaceStatus{Tenant: t.ID, Name: t.Name, Accounts: len(t.EmergencyAccounts), Shut: x.err.Error(), Since: x.since})
 		}
 	}
 	for _, p := range d.problems {
@@ -147,8 +159,12 @@ func (o operator) Status(ctx context.Context, tenant string) (any, error) {
 	d.mu.RUnlock()
 	for _, w := range list {
 		ws, err := w.status(ctx)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if err != nil {
-			return nil, err
+			// What is wrong with one must not hide how the others are.
+			ws.Fault = err.Error()
 		}
 		s.Workspaces = append(s.Workspaces, ws)
 	}
@@ -164,9 +180,9 @@ func (o operator) Status(ctx context.Context, tenant string) (any, error) {
 
 // Rules says how a tenant's rules stand.
 func (o operator) Rules(_ context.Context, tenant string) (any, error) {
-	w, ok := o.d.workspace(tenant)
-	if !ok {
-		return nil, fmt.Errorf("workspace %s %w", tenant, console.ErrNoSuch)
+	w, err := o.d.find(tenant)
+	if err != nil {
+		return nil, err
 	}
 	return w.ruleStatus(), nil
 }

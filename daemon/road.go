@@ -42,7 +42,7 @@ func (w *workspace) follow(ctx context.Context, r road) {
 		source, err := r.open(func(x ingest.Report) { w.hear(r, x) })
 		if err == nil {
 			w.d.sourceIsWell(ctx, w, r.name)
-			r.watch.follow(source.Name())
+			r.watch.follow(source)
 			err = source.Run(ctx, w.store, w.takeIn(r))
 		}
 		if ctx.Err() != nil {

@@ -8,6 +8,7 @@ import (
 
 	"glassward"
 	"glassward/ingest"
+	"glassward/ingest/graph"
 	"glassward/lag"
 	"glassward/schema"
 )
@@ -19,8 +20,10 @@ type watch struct {
 	started time.Time
 
 	mu sync.Mutex
-	// source is what the Source of its records begins with.
-	source string
+	// source is what the Source of its records begins with, estimate how long it
+	// takes to read a stretch of time, nil where nobody can say.
+	source   string
+	estimate func(from, to time.Time) time.Duration
 	// young and old hold what was seen lately, by the first bytes of the id. When
 	// young is full it becomes old.
 	young, old map[uint64]struct{}
@@ -28,20 +31,50 @@ type watch struct {
 	// its service offers; polled whether any stream has.
 	behind map[string]bool
 	polled bool
+	// through is by stream the time before which nothing is unread: a stream may
+	// follow the present and read history at once.
+	through map[string]time.Time
 }
+
+// A stream whose unread time began so long ago reads history, and what is older
+// than the present then says nothing about the road's lag.
+const (
+	history = time.Hour
+	present = 15 * time.Minute
+)
 
 // seenAtMost is how many ids each generation of a watch holds.
 const seenAtMost = 100_000
 
 func newWatch(now time.Time) *watch {
-	return &watch{started: now, young: map[uint64]struct{}{}, behind: map[string]bool{}}
+	return &watch{started: now, young: map[uint64]struct{}{}, behind: map[string]bool{}, through: map[string]time.Time{}}
 }
 
 // follow says which source brings the records from now on.
-func (w *watch) follow(source string) {
+func (w *watch) follow(s ingest.Source) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.source = source + "/"
+	w.source = s.Name() + "/"
+	w.estimate = nil
+	if g, ok := s.(*graph.Source); ok {
+		w.estimate = func(from, to time.Time) time.Duration { return g.Estimate(from, to).Takes }
+	}
+}
+
+// reads says since when a road has history to read, and how long that takes if
+// the road can say; zero if it has none.
+func (w *watch) reads(now time.Time) (since time.Time, takes time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, t := range w.through {
+		if now.Sub(t) > history && (since.IsZero() || t.Before(since)) {
+			since = t
+		}
+	}
+	if !since.IsZero() && w.estimate != nil {
+		takes = w.estimate(since, now)
+	}
+	return since, takes
 }
 
 // report learns from a source's report whether a stream reads history.
@@ -52,6 +85,9 @@ func (w *watch) report(r ingest.Report) {
 	case r.Polled != nil:
 		w.behind[r.Stream] = r.Polled.Backlog > 0
 		w.polled = w.polled || r.Polled.Backlog <= 0
+		if !r.Polled.Through.IsZero() {
+			w.through[r.Stream] = r.Polled.Through
+		}
 	case r.Fault != nil:
 		// What was missed meanwhile comes as history.
 		w.behind[r.Stream] = true
@@ -82,13 +118,17 @@ func (w *watch) sightings(records []glassward.Record, fresh map[glassward.Record
 		if w.known(r.ID) {
 			continue
 		}
-		behind, ok := w.behind[strings.TrimPrefix(r.Source, w.source)]
-		if !ok {
-			behind = !w.polled
-		}
 		received := r.Received
 		if received.IsZero() {
 			received = now
+		}
+		stream := strings.TrimPrefix(r.Source, w.source)
+		behind, ok := w.behind[stream]
+		if !ok {
+			behind = !w.polled
+		}
+		if t, ok := w.through[stream]; ok && received.Sub(t) > history && received.Sub(r.Time) > present {
+			behind = true
 		}
 		out = append(out, lag.Sighting{
 			Table: r.Table, ID: r.ID, Event: r.Time, Received: received, UserID: text(r, "UserId"),
