@@ -31,8 +31,9 @@ type watch struct {
 	// its service offers; polled whether any stream has.
 	behind map[string]bool
 	polled bool
-	// through is by stream the time before which nothing is unread: a stream may
-	// follow the present and read history at once.
+	// through is by stream the time before which nothing is unread, of roads that
+	// follow the present and read history at once. Of others it is the newest record's,
+	// and a quiet night makes it old.
 	through map[string]time.Time
 }
 
@@ -85,7 +86,7 @@ func (w *watch) report(r ingest.Report) {
 	case r.Polled != nil:
 		w.behind[r.Stream] = r.Polled.Backlog > 0
 		w.polled = w.polled || r.Polled.Backlog <= 0
-		if !r.Polled.Through.IsZero() {
+		if w.estimate != nil {
 			w.through[r.Stream] = r.Polled.Through
 		}
 	case r.Fault != nil:
