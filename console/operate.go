@@ -26,6 +26,8 @@ func (s *Server) answer(w http.ResponseWriter, v any, err error) *apiError {
 	switch {
 	case errors.Is(err, ErrNoSuch):
 		return &apiError{status: http.StatusNotFound, code: "PathNotFoundError", message: err.Error()}
+	case errors.Is(err, ErrBusy):
+		return &apiError{status: http.StatusServiceUnavailable, code: "WorkspaceUnavailable", message: err.Error(), retryAfter: 30}
 	case errors.Is(err, ErrInvalid):
 		return badRequest("%v", err)
 	case err != nil:

@@ -63,6 +63,8 @@ func (s *Server) query(w http.ResponseWriter, r *http.Request, c call) *apiError
 		return e
 	case errors.Is(err, ErrNoSuch):
 		return &apiError{status: http.StatusNotFound, code: "PathNotFoundError", message: err.Error()}
+	case errors.Is(err, ErrBusy):
+		return &apiError{status: http.StatusServiceUnavailable, code: "WorkspaceUnavailable", message: err.Error(), retryAfter: 30}
 	case errors.Is(err, ErrTimeout):
 		return &apiError{status: http.StatusGatewayTimeout, code: "GatewayTimeout", message: err.Error()}
 	case errors.Is(err, ErrThrottled):

@@ -102,7 +102,7 @@ func drain(ctx context.Context, d *Decoder, f func(*Batch, State) error) (last d
 			case <-ctx.Done():
 				return
 			}
-			err := d.Next(b)
+			err := Guard(func() error { return d.Next(b) })
 			select {
 			case ready <- step{drained{d.State(), d.Summary()}, b, err}:
 			case <-ctx.Done():

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -334,19 +335,32 @@ func (e *Engine) take(ctx context.Context, j *judge, a *arrival, hits []int) err
 		// inbox, an NRT one is behind now and makes up for it at the next Tick.
 		return nil
 	}
+	return e.inHand(ctx, j, func() error {
+		switch {
+		case !j.nrt:
+			j.listen()
+		case j.state.seq >= a.batch.To, j.failed != nil:
+			// One that fails is tried again at the next tick, not at every batch.
+		case j.state.seq != a.batch.From:
+			return e.catchUpNRT(ctx, j)
+		default:
+			return e.takeNRT(ctx, j, a, hits)
+		}
+		return nil
+	})
+}
+
+// inHand runs f with a rule whose lock is held, and lets go of the rule. A panic
+// is a failure of that one rule: the others judge on.
+func (e *Engine) inHand(ctx context.Context, j *judge, f func() error) (err error) {
 	defer j.busy.Unlock()
 	defer e.show(j)
-	switch {
-	case !j.nrt:
-		j.listen()
-	case j.state.seq >= a.batch.To, j.failed != nil:
-		// One that fails is tried again at the next tick, not at every batch.
-	case j.state.seq != a.batch.From:
-		return e.catchUpNRT(ctx, j)
-	default:
-		return e.takeNRT(ctx, j, a, hits)
-	}
-	return nil
+	defer func() {
+		if v := recover(); v != nil {
+			err = e.fail(ctx, j, fmt.Errorf("a defect in Glassward came to light here: please report it: %v\n%s", v, debug.Stack()))
+		}
+	}()
+	return f()
 }
 
 // CatchUp judges everything up to a sequence number, reading from the store. It
@@ -359,10 +373,7 @@ func (e *Engine) CatchUp(ctx context.Context, head int64) error {
 		if !j.works() || !j.nrt || !j.busy.TryLock() {
 			continue
 		}
-		err := e.catchUpNRT(ctx, j)
-		e.show(j)
-		j.busy.Unlock()
-		if err != nil {
+		if err := e.inHand(ctx, j, func() error { return e.catchUpNRT(ctx, j) }); err != nil {
 			errs = append(errs, err)
 		}
 		if ctx.Err() != nil {
@@ -381,14 +392,12 @@ func (e *Engine) Tick(ctx context.Context) error {
 			continue
 		}
 		j.busy.Lock()
-		var err error
-		if j.nrt {
-			err = e.tickNRT(ctx, j)
-		} else {
-			err = e.tickScheduled(ctx, j)
-		}
-		e.show(j)
-		j.busy.Unlock()
+		err := e.inHand(ctx, j, func() error {
+			if j.nrt {
+				return e.tickNRT(ctx, j)
+			}
+			return e.tickScheduled(ctx, j)
+		})
 		if err != nil {
 			errs = append(errs, err)
 		}

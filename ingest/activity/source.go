@@ -121,7 +121,7 @@ func (s *Source) Run(ctx context.Context, cursors ingest.Cursors, emit ingest.Em
 	for _, content := range s.o.Contents {
 		wait.Go(func() {
 			st := &stream{Source: s, content: content, emit: emit}
-			cancel(st.run(ctx, cursors))
+			cancel(ingest.Guard(func() error { return st.run(ctx, cursors) }))
 		})
 	}
 	wait.Wait()

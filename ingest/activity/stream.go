@@ -240,7 +240,10 @@ func (s *stream) readPart(ctx context.Context, part []blob, before time.Time, ta
 		turn <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-turn }()
-			bodies[i], faults[i] = s.fetch(ctx, b)
+			faults[i] = ingest.Guard(func() (err error) {
+				bodies[i], err = s.fetch(ctx, b)
+				return err
+			})
 		})
 	}
 	wait.Wait()

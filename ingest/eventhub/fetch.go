@@ -97,11 +97,11 @@ func (r *reading) start(ctx context.Context, client *kgo.Client, l *look) *pipe 
 		q.next.Store(x.done.Offset)
 		p.readers = append(p.readers, q)
 		byLeader[x.leader] = append(byLeader[x.leader], q)
-		p.wg.Go(func() { p.decode(q) })
-		p.wg.Go(func() { p.commit(q) })
+		p.wg.Go(func() { p.guard(func() { p.decode(q) }) })
+		p.wg.Go(func() { p.guard(func() { p.commit(q) }) })
 	}
 	for leader, list := range byLeader {
-		p.wg.Go(func() { p.fetch(client, leader, list) })
+		p.wg.Go(func() { p.guard(func() { p.fetch(client, leader, list) }) })
 	}
 	return p
 }
@@ -142,6 +142,17 @@ func (p *pipe) idle(of *partition) bool {
 		}
 	}
 	return false
+}
+
+// guard makes of a panic a reason why the pipe cannot go on.
+func (p *pipe) guard(f func()) {
+	err := ingest.Guard(func() error {
+		f()
+		return nil
+	})
+	if err != nil {
+		p.fail(err)
+	}
 }
 
 // fail says why the pipe cannot go on.

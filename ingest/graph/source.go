@@ -177,8 +177,8 @@ func (s *Source) Run(ctx context.Context, cursors ingest.Cursors, emit ingest.Em
 	s.mu.Unlock()
 	group, ctx := errgroup.WithContext(ctx)
 	for _, f := range followers {
-		group.Go(func() error { return f.live(ctx) })
-		group.Go(func() error { return f.backfill(ctx) })
+		group.Go(func() error { return ingest.Guard(func() error { return f.live(ctx) }) })
+		group.Go(func() error { return ingest.Guard(func() error { return f.backfill(ctx) }) })
 	}
 	return group.Wait()
 }

@@ -113,7 +113,7 @@ func (s *Source) Run(ctx context.Context, cursors ingest.Cursors, emit ingest.Em
 	for _, table := range s.o.Tables {
 		wait.Go(func() {
 			st := &stream{Source: s, table: table, emit: emit}
-			cancel(st.run(ctx, cursors))
+			cancel(ingest.Guard(func() error { return st.run(ctx, cursors) }))
 		})
 	}
 	wait.Wait()
