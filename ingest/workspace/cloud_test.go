@@ -2,7 +2,6 @@ package workspace_test
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"sync"
 	"testing"
@@ -42,19 +41,6 @@ func (k *keep) emit(_ context.Context, b *ingest.Batch, c *ingest.Cursor) error 
 	return nil
 }
 
-// inTurn lets one request at a time through.
-type inTurn struct {
-	mu   sync.Mutex
-	next http.RoundTripper
-}
-
-// RoundTrip waits for its turn.
-func (i *inTurn) RoundTrip(r *http.Request) (*http.Response, error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.next.RoundTrip(r)
-}
-
 // TestSimulatedTenant reads a day of a made-up tenant's workspace, with restarts,
 // and compares with what the tenant made.
 func TestSimulatedTenant(t *testing.T) {
@@ -77,7 +63,7 @@ func TestSimulatedTenant(t *testing.T) {
 		var said []ingest.Report
 		src, err := workspace.New(workspace.Options{
 			Tenant: id, Workspace: entrasim.Workspaces(id),
-			Client: entra.NewClient(entra.ClientOptions{Service: entra.LogAnalytics, Cloud: known, Credential: credential, HTTP: &http.Client{Transport: &inTurn{next: client.Transport}}}),
+			Client: entra.NewClient(entra.ClientOptions{Service: entra.LogAnalytics, Cloud: known, Credential: credential, HTTP: client}),
 			Every:  20 * time.Minute,
 			Observe: func(r ingest.Report) {
 				if r.Polled == nil {

@@ -41,6 +41,14 @@ func newRows(w *entrasim.World) *rows {
 	return r
 }
 
+// knows reports whether there is a table.
+func (r *rows) knows(table string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.tables[table]
+	return ok
+}
+
 func (r *rows) refresh(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -181,7 +189,7 @@ func (c *Cloud) answerQuery(w http.ResponseWriter, t *tenant, text string) *quer
 	if f != nil {
 		return f
 	}
-	if _, ok := t.rows.tables[q.table]; !ok || c.faults.is(c.faults.missing, t.id+"/"+q.table) {
+	if !t.rows.knows(q.table) || c.faults.is(c.faults.missing, t.id+"/"+q.table) {
 		return semantic("SEM0100", "'where' operator: Failed to resolve table or column expression named '%s'", q.table)
 	}
 	now := c.live(t)
