@@ -214,7 +214,14 @@ func (st *step) close(inc *glassward.Incident, c Close) {
 		groups = []string{""}
 	}
 	a := glassward.Alert{Severity: inc.Severity}
-	st.owe(inc.Number, a, "closed", []string{st.now.Format(time.RFC3339Nano)}, groups, fmt.Sprintf("incident %d was closed by %s as %s", inc.Number, c.By, what))
+	owed := len(st.changes.Notices)
+	st.owe(inc.Number, a, "closed", []string{st.now.Format(time.RFC3339Nano)}, groups, fmt.Sprintf("incident %d was closed by %s as %s", inc.Number, c.By, text))
+	if slices.Equal(inc.RuleIDs, []string{HealthRule}) {
+		// A group's subject stands for its alarms and would mislead here.
+		for i := range st.changes.Notices[owed:] {
+			st.changes.Notices[owed+i].Subject = "[GLASSWARD] " + inc.Title
+		}
+	}
 }
 
 func bounded(text string) error {
