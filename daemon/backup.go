@@ -117,7 +117,10 @@ func (o operator) Restore(ctx context.Context, r console.Restore, who string) (a
 	// No reload opens or closes workspaces meanwhile.
 	d.reload.Lock()
 	defer d.reload.Unlock()
-	w, ok := d.workspace(r.Tenant)
+	d.mu.RLock()
+	config, rules := d.config, d.rules
+	d.mu.RUnlock()
+	tenant, ok := config.Tenant(r.Tenant)
 	if !ok {
 		return nil, fmt.Errorf("workspace %s %w", r.Tenant, console.ErrNoSuch)
 	}
@@ -130,31 +133,34 @@ func (o operator) Restore(ctx context.Context, r console.Restore, who string) (a
 	// From here on the way leads back to an open workspace, whoever asked may have
 	// gone away.
 	ctx = context.WithoutCancel(ctx)
-	if err := w.close(); err != nil {
-		d.log.Error("a workspace that is being replaced did not close well", "tenant", r.Tenant, "error", err)
+	// One whose store cannot be opened is there to be replaced all the same.
+	if w, ok := d.workspace(tenant.ID); ok {
+		if err := w.close(); err != nil {
+			d.log.Error("a workspace that is being replaced did not close well", "tenant", r.Tenant, "error", err)
+		}
 	}
 	restored, failed := staged.Commit(ctx)
 	if failed != nil {
 		failed = errors.Join(failed, staged.Discard())
 	}
-	w.mu.Lock()
-	tenant := w.tenant
-	w.mu.Unlock()
-	d.mu.RLock()
-	config, rules := d.config, d.rules
-	d.mu.RUnlock()
 	again, err := d.openWorkspace(ctx, tenant, config, rules)
 	if err != nil {
 		// A workspace that is not there judges nothing: that must not go on quietly.
 		err = errors.Join(failed, err)
 		d.log.Error("a workspace could not be opened again after a restore", "tenant", r.Tenant, "error", err)
-		d.reportSource(ctx, w, "restore", err)
+		d.mu.Lock()
+		delete(d.workspaces, tenant.ID)
+		d.mu.Unlock()
+		d.setShut(tenant, err)
+		d.tellShut(ctx, tenant)
 		return nil, fmt.Errorf("%w: %w", console.ErrInvalid, err)
 	}
 	d.mu.Lock()
 	d.workspaces[tenant.ID] = again
+	back := d.reopened(config)
 	d.mu.Unlock()
 	again.start(d.run)
+	d.tellOpen(ctx, back)
 	if failed != nil {
 		return nil, fmt.Errorf("%w: the workspace is as it was: %w", console.ErrInvalid, failed)
 	}

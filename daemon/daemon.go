@@ -78,6 +78,7 @@ type Daemon struct {
 	problems   []config.Problem
 	rules      *rule.Set
 	workspaces map[string]*workspace // by tenant id
+	shut       map[string]shut       // by tenant id, see shut
 	former     map[string][]string   // action groups of tenants that reloads took away
 
 	started time.Time
@@ -124,7 +125,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if o.NoAuth && !config.Loopback(o.Config.Listen) {
 		return nil, fmt.Errorf("without authentication only loopback may be listened on, and %s is not: use tokens, or listen on 127.0.0.1", o.Config.Listen)
 	}
-	d := &Daemon{o: o, log: o.Log, now: o.Now, started: o.Now(), config: o.Config, problems: o.Problems, workspaces: map[string]*workspace{}, former: map[string][]string{},
+	d := &Daemon{o: o, log: o.Log, now: o.Now, started: o.Now(), config: o.Config, problems: o.Problems, workspaces: map[string]*workspace{}, shut: map[string]shut{}, former: map[string][]string{},
 		turns: newTurns(runtime.GOMAXPROCS(0)),
 		deeds: make(chan deed, deedsWaiting), audited: make(chan struct{}), ready: make(chan struct{}), running: make(chan struct{})}
 	if d.o.Load == nil {
@@ -174,12 +175,8 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if err := errors.Join(d.keepRules(ctx, d.rules), d.keepConfiguration(ctx, o.Config, "start", nil)); err != nil {
 		return nil, err
 	}
-	for _, t := range o.Config.Each {
-		w, err := d.openWorkspace(ctx, t, o.Config, d.rules)
-		if err != nil {
-			return nil, err
-		}
-		d.workspaces[t.ID] = w
+	if err := d.openAll(ctx, o.Config); err != nil {
+		return nil, err
 	}
 	d.console = console.New(console.Options{
 		Workspaces: gateway{d}, Desk: cases{d}, Operator: operator{d}, Tokens: tokens{d.state},
@@ -224,6 +221,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.serve(local, d.control, stop)
 	d.work.Go(func() { d.courier.Run(ctx) })
 	d.work.Go(func() { d.verifyJournal(ctx) })
+	d.work.Go(func() { d.reopen(ctx) })
 	for _, w := range d.open() {
 		w.start(ctx)
 	}

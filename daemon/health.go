@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"glassward"
 	"glassward/config"
 	"glassward/incident"
+	"glassward/ingest"
 	"glassward/logstore"
 	"glassward/notify"
 	"glassward/rule"
@@ -60,6 +62,9 @@ func (d *Daemon) greet(ctx context.Context) {
 			Cause: "store-damaged", Subject: "state.db", Title: "The control store was damaged and has been mended",
 			Detail: note, Severity: glassward.High, Since: d.now(),
 		})
+	}
+	for _, t := range d.config.Each {
+		d.tellShut(ctx, t)
 	}
 	d.tellProblems(ctx, d.o.Problems)
 	d.tellRuleProblems(ctx)
@@ -212,6 +217,9 @@ func (d *Daemon) diskIsWell(ctx context.Context, w *workspace) {
 
 func (d *Daemon) reportSource(ctx context.Context, w *workspace, name string, err error) {
 	w.log.Error("a source cannot be read", "source", name, "error", err)
+	if defect := new(ingest.PanicError); errors.As(err, &defect) {
+		w.log.Error("a source panicked; this is a defect of ours", "source", name, "stack", string(defect.Stack))
+	}
 	w.mu.Lock()
 	known := w.failing[name]
 	if !known {

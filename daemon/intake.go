@@ -40,14 +40,14 @@ const maxRefusals = 100
 // Ingest decodes a pushed body and commits it batch by batch.
 func (g gateway) Ingest(ctx context.Context, tenant string, p console.Push, body io.Reader) (console.Receipt, error) {
 	r := console.Receipt{Tables: map[string]int{}}
-	w, ok := g.d.workspace(tenant)
-	if !ok {
-		return r, fmt.Errorf("%w: %s holds no records", console.ErrNoSuch, tenant)
+	w, err := g.d.find(tenant)
+	if err != nil {
+		return r, err
 	}
 	stream := ingest.NewStream("push:"+p.Source, body, ingest.DecoderOptions{
 		Provenance: provenanceOf(p), Table: p.Table, Tenant: tenant, Now: g.d.now,
 	})
-	err := stream.Run(ctx, nil, func(ctx context.Context, b *ingest.Batch, _ *ingest.Cursor) error {
+	err = stream.Run(ctx, nil, func(ctx context.Context, b *ingest.Batch, _ *ingest.Cursor) error {
 		r.Rejected += len(b.Rejects)
 		for _, x := range b.Rejects[:min(len(b.Rejects), maxRefusals-len(r.Rejects))] {
 			r.Rejects = append(r.Rejects, console.Refusal{Line: x.Line, Reason: x.Reason})
@@ -58,12 +58,7 @@ func (g gateway) Ingest(ctx context.Context, tenant string, p console.Push, body
 		if len(b.Records) == 0 {
 			return nil
 		}
-		done, err := g.d.turns.take(ctx, tenant)
-		if err != nil {
-			return err
-		}
-		c, err := w.append(ctx, w.kept(b.Records), nil)
-		done()
+		c, err := w.inTurn(ctx, b.Records)
 		if err != nil {
 			return err
 		}
@@ -87,6 +82,16 @@ func (g gateway) Ingest(ctx context.Context, tenant string, p console.Push, body
 		return r, fmt.Errorf("%w: %v", console.ErrBusy, err)
 	}
 	return r, err
+}
+
+// inTurn takes in pushed records when it is the tenant's turn.
+func (w *workspace) inTurn(ctx context.Context, records []glassward.Record) (logstore.Committed, error) {
+	done, err := w.d.turns.take(ctx, w.tenantID())
+	if err != nil {
+		return logstore.Committed{}, err
+	}
+	defer done()
+	return w.append(ctx, w.kept(records), nil)
 }
 
 // provenanceOf says how far a push can be trusted: what the folder's owner hands

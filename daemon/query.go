@@ -18,9 +18,9 @@ import (
 
 // Query compiles and runs a person's query over a workspace.
 func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (*kql.Result, error) {
-	w, ok := g.d.workspace(tenant)
-	if !ok {
-		return nil, fmt.Errorf("%w: %s holds no records", console.ErrNoSuch, tenant)
+	w, err := g.d.find(tenant)
+	if err != nil {
+		return nil, err
 	}
 	now := g.d.now()
 	span, bounded, err := parseTimespan(q.Timespan, now)

@@ -85,6 +85,7 @@ func (d *Daemon) Reload(ctx context.Context, who string) error {
 	for _, w := range opened {
 		d.workspaces[w.tenant.ID] = w
 	}
+	back := d.reopened(next)
 	d.mu.Unlock()
 	d.setBase(next)
 	d.courier.Reload(fleet)
@@ -97,6 +98,7 @@ func (d *Daemon) Reload(ctx context.Context, who string) error {
 	for _, w := range opened {
 		w.start(d.run)
 	}
+	d.tellOpen(ctx, back)
 	err = closeAll(gone)
 	d.tellProblems(ctx, problems)
 	d.tellRuleProblems(ctx)
@@ -139,6 +141,9 @@ func (d *Daemon) prepare(ctx context.Context, next *config.Config, rules *rule.S
 			continue
 		}
 		w, err := d.openWorkspace(ctx, t, next, rules)
+		if err != nil && d.isShut(t.ID) {
+			continue // as it was before
+		}
 		if err != nil {
 			return opened, nil, err
 		}

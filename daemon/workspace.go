@@ -186,10 +186,11 @@ func (w *workspace) tenantID() string {
 // start begins judging and reading sources.
 func (w *workspace) start(ctx context.Context) {
 	w.ctx, w.stop = context.WithCancel(ctx)
-	w.work.Go(func() { w.judge(w.ctx) })
-	w.work.Go(func() { w.tick(w.ctx) })
-	w.work.Go(func() { w.keepHouse(w.ctx) })
-	w.work.Go(func() { w.keepFresh(w.ctx) })
+	for doing, f := range map[string]func(context.Context){
+		"judging": w.judge, "judging windows": w.tick, "retention": w.keepHouse, "watching the roads": w.keepFresh,
+	} {
+		w.work.Go(func() { w.mind(w.ctx, doing, f) })
+	}
 	w.travel()
 	w.reportRecovery(w.ctx)
 }
