@@ -39,12 +39,15 @@ const pauseFor = 5 * time.Second
 // goes wrong is an alarm, and is tried again from the cursor.
 func (w *workspace) follow(ctx context.Context, r road) {
 	for ctx.Err() == nil {
-		source, err := r.open(func(x ingest.Report) { w.hear(r, x) })
-		if err == nil {
+		err := ingest.Guard(func() error {
+			source, err := r.open(func(x ingest.Report) { w.hear(r, x) })
+			if err != nil {
+				return err
+			}
 			w.d.sourceIsWell(ctx, w, r.name)
 			r.watch.follow(source)
-			err = source.Run(ctx, w.store, w.takeIn(r))
-		}
+			return w.takeIn(r).Run(ctx, source, w.store)
+		})
 		if ctx.Err() != nil {
 			return
 		}
@@ -62,58 +65,47 @@ func (w *workspace) follow(ctx context.Context, r road) {
 	}
 }
 
-// While a road is far behind, what it brings is made durable, and judged, after
-// so many records or so much time.
-const (
-	bulkRecords = 200_000
-	bulkTime    = 2 * time.Second
-)
-
-// takeIn gives what a road's source hands its batches to. A source that is far
-// behind says so, and its batches are then written by whole blocks.
-func (w *workspace) takeIn(r road) ingest.Emit {
-	var (
-		load    = w.store.Load()
-		loaded  int   // records that are not flushed yet
-		last    int64 // sequence number of the newest of them
-		flushed = w.d.now()
-	)
-	flush := func(ctx context.Context) error {
-		if err := load.Flush(ctx); err != nil {
-			w.unsure.Store(true)
-			return err
-		}
-		if loaded > 0 {
-			w.offer(rule.Batch{From: nowhere, To: last})
-		}
-		loaded, flushed = 0, w.d.now()
-		return nil
-	}
-	one := func(ctx context.Context, b *ingest.Batch, c *ingest.Cursor) error {
-		return w.batch(ctx, r, b, c, w.append)
-	}
-	bulk := func(ctx context.Context, b *ingest.Batch, c *ingest.Cursor) error {
-		err := w.batch(ctx, r, b, c, func(ctx context.Context, records []glassward.Record, cursor *logstore.Cursor) (logstore.Committed, error) {
-			done, err := load.Add(ctx, logstore.Batch{Records: records, Cursor: cursor})
+// takeIn gives the way of a road's batches into the store. A source that is far
+// behind says so, and its batches are then written by whole blocks, and judged
+// when they are durable.
+func (w *workspace) takeIn(r road) ingest.Bulk {
+	load := w.store.Load()
+	var last int64 // the newest sequence number that is loaded and not flushed, 0 if there is none
+	return ingest.Bulk{
+		Append: func(ctx context.Context, b *ingest.Batch, c *ingest.Cursor) error {
+			return w.batch(ctx, r, b, c, w.append)
+		},
+		Load: func(ctx context.Context, b *ingest.Batch, c *ingest.Cursor) error {
+			return w.batch(ctx, r, b, c, func(ctx context.Context, records []glassward.Record, cursor *logstore.Cursor) (logstore.Committed, error) {
+				done, err := load.Add(ctx, logstore.Batch{Records: records, Cursor: cursor})
+				if err != nil {
+					w.unsure.Store(true)
+					var lost *logstore.LoadError
+					if errors.As(err, &lost) {
+						// Their numbers may be given again.
+						last = 0
+					}
+					return done, err
+				}
+				w.d.diskIsWell(ctx, w)
+				last = max(last, done.LastSeq)
+				if len(done.Conflicts) > 0 {
+					w.reportConflicts(context.WithoutCancel(ctx), done.Conflicts)
+				}
+				return done, nil
+			})
+		},
+		Flush: func(ctx context.Context) error {
+			err := load.Flush(ctx)
 			if err != nil {
 				w.unsure.Store(true)
-				return done, err
+			} else if last > 0 {
+				w.offer(rule.Batch{From: nowhere, To: last})
 			}
-			w.d.diskIsWell(ctx, w)
-			if done.LastSeq > 0 {
-				loaded, last = loaded+len(records), done.LastSeq
-			}
-			if len(done.Conflicts) > 0 {
-				w.reportConflicts(context.WithoutCancel(ctx), done.Conflicts)
-			}
-			return done, nil
-		})
-		if err != nil || loaded < bulkRecords && w.d.now().Sub(flushed) < bulkTime {
+			last = 0
 			return err
-		}
-		return flush(ctx)
+		},
 	}
-	return ingest.Bulk(one, bulk, flush)
 }
 
 // batch takes in one batch of a road, in its turn, by the store's way that put is.
@@ -248,10 +240,10 @@ func (w *workspace) travel() {
 	}
 	j.set(w.roadsOf(t, j.reach)...)
 	if j.reach != nil && j.reach.credential != nil {
-		j.work.Go(j.watchSelf)
+		j.work.Go(func() { w.mind(j.ctx, "watching the application", func(context.Context) { j.watchSelf() }) })
 	}
 	if j.reach != nil && t.Pulse != nil {
-		j.work.Go(j.beat)
+		j.work.Go(func() { w.mind(j.ctx, "the pulse", func(context.Context) { j.beat() }) })
 	}
 }
 

@@ -3,53 +3,125 @@ package ingest
 import (
 	"context"
 	"sync"
+	"time"
 )
 
-// Bulk gives the Emit of a store that takes in much at once in another way than
-// single batches: batches marked Bulk go to load, which need not make them
-// durable before it returns, the others to append; between the two flush makes
-// durable what was loaded. An error of load or flush says that something loaded
-// is lost, so nothing more is taken after it: Run ends with that error and is to
-// be run again, from the cursors that the store then has, with a new Bulk.
+// Bulk runs a source into a store that takes in much at once in another way than
+// single batches. Batches that are marked Bulk go to Load, which need not make
+// them durable before it returns, the others to Append; what was loaded is made
+// durable by Flush: before the next Append, after so many records, after so much
+// time, whatever the source does meanwhile, and when it ends.
+type Bulk struct {
+	Append, Load Emit
+	Flush        func(context.Context) error
+	// Records is how many loaded records are flushed at the latest, Within how long
+	// after the first of them; 200,000 and two seconds if 0.
+	Records int
+	Within  time.Duration
+}
+
+// Run runs the source. It returns what the source's Run does; an error of Load or
+// Flush says that something loaded is lost, ends the source at once, and is
+// returned: run the source again then, from the cursors that the store has.
 //
-// Loads go one at a time, appends as they come.
-func Bulk(append, load Emit, flush func(context.Context) error) Emit {
-	var (
-		mu      sync.RWMutex
-		loading bool
-		lost    error
-	)
-	loaded := func(ctx context.Context, b *Batch, c *Cursor) error {
-		mu.Lock()
-		defer mu.Unlock()
-		if lost == nil {
-			loading = true
-			lost = load(ctx, b, c)
-		}
+// Loads and flushes go one at a time, appends as they come.
+func (b Bulk) Run(ctx context.Context, source Source, cursors Cursors) error {
+	if b.Records <= 0 {
+		b.Records = 200_000
+	}
+	if b.Within <= 0 {
+		b.Within = 2 * time.Second
+	}
+	r := &bulk{Bulk: b, ctx: context.WithoutCancel(ctx)}
+	ctx, r.cancel = context.WithCancel(ctx)
+	defer r.cancel()
+	err := source.Run(ctx, cursors, r.emit)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	// What was loaded is durable, and whoever waits for it knows, before the source
+	// can be run again.
+	if lost := r.flush(); lost != nil {
 		return lost
 	}
-	settle := func(ctx context.Context) error {
-		mu.Lock()
-		defer mu.Unlock()
-		if lost == nil && loading {
-			lost, loading = flush(ctx), false
-		}
-		return lost
+	return err
+}
+
+// bulk is one Run.
+type bulk struct {
+	Bulk
+	ctx    context.Context // of flushes, which the end of the source does not end
+	cancel func()
+
+	mu     sync.RWMutex // held for reading by appends
+	loaded int          // records since the last flush
+	timer  *time.Timer  // nil if nothing was loaded since
+	lost   error
+}
+
+func (r *bulk) emit(ctx context.Context, b *Batch, c *Cursor) error {
+	if b.Bulk {
+		return r.load(ctx, b, c)
 	}
-	return func(ctx context.Context, b *Batch, c *Cursor) error {
-		if b.Bulk {
-			return loaded(ctx, b, c)
+	for {
+		r.mu.RLock()
+		if r.lost == nil && r.timer == nil {
+			defer r.mu.RUnlock()
+			return r.Append(ctx, b, c)
 		}
-		for {
-			mu.RLock()
-			if lost == nil && !loading {
-				defer mu.RUnlock()
-				return append(ctx, b, c)
-			}
-			mu.RUnlock()
-			if err := settle(ctx); err != nil {
-				return err
-			}
+		r.mu.RUnlock()
+		r.mu.Lock()
+		err := r.flush()
+		r.mu.Unlock()
+		if err != nil {
+			return err
 		}
 	}
+}
+
+func (r *bulk) load(ctx context.Context, b *Batch, c *Cursor) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.lost != nil {
+		return r.lost
+	}
+	if r.timer == nil {
+		r.timer = time.AfterFunc(r.Within, r.late)
+	}
+	r.loaded += len(b.Records)
+	if err := r.Load(ctx, b, c); err != nil {
+		return r.lose(err)
+	}
+	if r.loaded < r.Records {
+		return nil
+	}
+	return r.flush()
+}
+
+// late flushes what nothing has followed in time.
+func (r *bulk) late() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	// Its error is the one of Run.
+	_ = r.flush()
+}
+
+// flush makes durable what is loaded; mu is held. After an error of Load there may
+// still be something that was loaded before.
+func (r *bulk) flush() error {
+	if r.timer == nil {
+		return r.lost
+	}
+	r.timer.Stop()
+	r.timer, r.loaded = nil, 0
+	if err := r.Flush(r.ctx); err != nil && r.lost == nil {
+		return r.lose(err)
+	}
+	return r.lost
+}
+
+// lose ends the run: the source takes rows for durable that are not.
+func (r *bulk) lose(err error) error {
+	r.lost = err
+	r.cancel()
+	return err
 }

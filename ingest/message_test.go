@@ -2,11 +2,7 @@ package ingest_test
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -93,44 +89,4 @@ func FuzzAdd(f *testing.F) {
 			}
 		}
 	})
-}
-
-// TestBulk tells loads from appends, flushes between them, and takes nothing
-// more when something loaded is lost.
-func TestBulk(t *testing.T) {
-	var did []string
-	var bad error
-	note := func(what string, err *error) ingest.Emit {
-		return func(_ context.Context, _ *ingest.Batch, c *ingest.Cursor) error {
-			did = append(did, what+" "+string(c.Position))
-			return *err
-		}
-	}
-	var none error
-	flush := func(context.Context) error { did = append(did, "flush"); return none }
-	emit := ingest.Bulk(note("append", &none), note("load", &bad), flush)
-	give := func(position string, bulk bool) error {
-		return emit(t.Context(), &ingest.Batch{Bulk: bulk}, &ingest.Cursor{Position: []byte(position)})
-	}
-	for _, x := range []struct {
-		position string
-		bulk     bool
-	}{{"1", false}, {"2", true}, {"3", true}, {"4", false}, {"5", false}, {"6", true}} {
-		if err := give(x.position, x.bulk); err != nil {
-			t.Fatal(err)
-		}
-	}
-	bad = io.ErrUnexpectedEOF
-	for range 2 {
-		if err := give("7", true); !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Error(err)
-		}
-	}
-	if err := give("8", false); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Error("an append is taken after a load is lost: ", err)
-	}
-	want := []string{"append 1", "load 2", "load 3", "flush", "append 4", "append 5", "load 6", "load 7"}
-	if !slices.Equal(did, want) {
-		t.Error(cmp.Diff(want, did))
-	}
 }

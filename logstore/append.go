@@ -175,7 +175,7 @@ const (
 // between two commits.
 type request struct {
 	batch  Batch
-	load   bool // answered when stored, not when durable
+	load   *Loader // whose batch is answered when stored, not when durable
 	job    func(*conn) error
 	answer chan answer
 
@@ -195,7 +195,7 @@ func (r *request) finish(entries []entry) {
 	}
 	r.out.FirstSeq = entries[0].seq
 	r.out.LastSeq = entries[len(entries)-1].seq
-	if r.load {
+	if r.load != nil {
 		return
 	}
 	r.out.Records = make([]glassward.Record, len(entries))

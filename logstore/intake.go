@@ -29,11 +29,13 @@ type intake struct {
 	stale bool
 	// open says that a transaction is open with batches that are stored and not
 	// yet committed: those of loads, see Load. openRows counts their rows,
-	// openCursors are their cursors, lost is what a load has to be told.
+	// openCursors are their cursors, openLoads whose they are, openSince is when
+	// the first of them was stored.
 	open        bool
 	openRows    int
 	openCursors map[string][]byte
-	lost        error
+	openLoads   map[*Loader]bool
+	openSince   time.Time
 
 	// appenders are kept from one commit to the next: making one costs as much
 	// as appending hundreds of records.
@@ -59,7 +61,7 @@ const groupRows = 32 << 10
 // number.
 func newIntake(ctx context.Context, s *Store, c *conn) (*intake, error) {
 	in := &intake{store: s, conn: c, queue: make(chan *request, 256), ending: make(chan struct{}), done: make(chan struct{}),
-		pending: map[glassward.RecordID]int{}, appenders: map[*table]*appender{}, cursors: map[string][]byte{}, openCursors: map[string][]byte{}}
+		pending: map[glassward.RecordID]int{}, appenders: map[*table]*appender{}, cursors: map[string][]byte{}, openCursors: map[string][]byte{}, openLoads: map[*Loader]bool{}}
 	if err := in.learn(ctx); err != nil {
 		return nil, err
 	}
@@ -209,7 +211,7 @@ func (in *intake) work() {
 			}
 		}
 		var group []*request
-		for n := 0; r != nil && r.job == nil && (len(group) == 0 || r.load == group[0].load); r = in.poll() {
+		for n := 0; r != nil && r.job == nil && (len(group) == 0 || (r.load == nil) == (group[0].load == nil)); r = in.poll() {
 			group = append(group, r)
 			if n += len(r.batch.Records); n >= groupRows {
 				r = nil
@@ -248,9 +250,8 @@ func (in *intake) run(r *request) {
 		r.answer <- answer{err: ErrClosed}
 		return
 	}
-	if err := in.seal(); err != nil {
-		in.lost = err
-	}
+	// Whose batches are lost where this fails is told so.
+	_ = in.seal()
 	r.answer <- answer{err: r.job(in.conn)}
 }
 
@@ -258,11 +259,9 @@ func (in *intake) run(r *request) {
 func (in *intake) finishLoad() {
 	in.store.gate.RLock()
 	defer in.store.gate.RUnlock()
-	if in.store.closed || !in.open {
-		return
-	}
-	if err := in.seal(); err != nil {
-		in.lost = err
+	if !in.store.closed {
+		// Whose batches are lost where this fails is told so.
+		_ = in.seal()
 	}
 }
 
@@ -271,38 +270,41 @@ func (in *intake) finishLoad() {
 func (in *intake) serve(group []*request) {
 	in.store.gate.RLock()
 	defer in.store.gate.RUnlock()
-	load := group[0].load
-	var err error
-	switch {
-	case in.store.closed:
-		err = ErrClosed
-	case load && in.lost != nil:
-		err, in.lost = &LoadError{in.lost}, nil
-	default:
-		wasOpen := in.open
-		err = in.stage(group)
-		if errors.Is(err, errAgain) {
-			// Nothing was written yet: the batches go in one after the other.
-			for _, r := range group {
-				if err = in.stage([]*request{r}); err != nil {
-					break
-				}
-			}
+	group = slices.DeleteFunc(group, func(r *request) bool {
+		err := r.load.told()
+		if in.store.closed {
+			err = ErrClosed
 		}
-		if err == nil && (!load || in.openRows >= loadRows) {
-			err = in.seal()
-		}
-		if err != nil && load {
-			err = &LoadError{err}
-		} else if err != nil && wasOpen {
-			in.lost = err
-		}
-	}
-	for _, r := range group {
 		if err != nil {
 			r.answer <- answer{err: err}
-		} else {
+		}
+		return err != nil
+	})
+	if len(group) == 0 {
+		return
+	}
+	load := group[0].load != nil
+	err := in.stage(group)
+	if errors.Is(err, errAgain) {
+		// Nothing was written yet: the batches go in one after the other.
+		for _, r := range group {
+			if err = in.stage([]*request{r}); err != nil {
+				break
+			}
+		}
+	}
+	if err == nil && (!load || in.openRows >= loadRows || time.Since(in.openSince) >= loadAge) {
+		err = in.seal()
+	}
+	for _, r := range group {
+		switch {
+		case err == nil:
 			r.answer <- answer{committed: r.out}
+		case load:
+			r.load.lost = nil
+			r.answer <- answer{err: &LoadError{err}}
+		default:
+			r.answer <- answer{err: err}
 		}
 	}
 }
@@ -381,13 +383,19 @@ func (in *intake) stage(group []*request) (err error) {
 			// positions of a source the last one counts.
 			in.openCursors[c.Source] = slices.Concat([]byte{}, c.Position)
 		}
+		if r.load != nil {
+			if len(in.openLoads) == 0 {
+				in.openSince = time.Now()
+			}
+			in.openLoads[r.load] = true
+		}
 		r.finish(d.entries[r.first:r.last])
 	}
 	return nil
 }
 
 // fail undoes the open transaction. What was remembered of it is learned anew
-// before the next one.
+// before the next one, and every load that had a part in it will be told.
 func (in *intake) fail(err error) error {
 	for _, w := range in.appenders {
 		w.drop()
@@ -398,6 +406,10 @@ func (in *intake) fail(err error) error {
 	}
 	in.open, in.openRows, in.stale = false, 0, true
 	clear(in.openCursors)
+	for l := range in.openLoads {
+		l.lost = err
+	}
+	clear(in.openLoads)
 	return err
 }
 
@@ -450,6 +462,7 @@ func (in *intake) seal() error {
 	in.mu.Unlock()
 	in.open, in.openRows = false, 0
 	clear(in.openCursors)
+	clear(in.openLoads)
 	in.keeper.wake()
 	return nil
 }

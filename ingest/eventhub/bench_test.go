@@ -89,8 +89,8 @@ func openStore(b *testing.B) *logstore.Store {
 	return s
 }
 
-// intoStore is the Emit of an event store; added counts what is new.
-func intoStore(s *logstore.Store, added *atomic.Int64) ingest.Emit {
+// intoStore is the way into an event store; added counts what is new.
+func intoStore(s *logstore.Store, added *atomic.Int64) ingest.Bulk {
 	load := s.Load()
 	take := func(f func(context.Context, logstore.Batch) (logstore.Committed, error)) ingest.Emit {
 		return func(ctx context.Context, b *ingest.Batch, c *ingest.Cursor) error {
@@ -106,10 +106,10 @@ func intoStore(s *logstore.Store, added *atomic.Int64) ingest.Emit {
 			return err
 		}
 	}
-	return ingest.Bulk(take(s.Append), take(load.Add), load.Flush)
+	return ingest.Bulk{Append: take(s.Append), Load: take(load.Add), Flush: load.Flush}
 }
 
-func (n *namespace) read(b *testing.B, emit ingest.Emit, cursors ingest.Cursors, until func() bool) {
+func (n *namespace) read(b *testing.B, into ingest.Bulk, cursors ingest.Cursors, until func() bool) {
 	b.Helper()
 	src, err := eventhub.New(n.options(hub))
 	if err != nil {
@@ -117,7 +117,7 @@ func (n *namespace) read(b *testing.B, emit ingest.Emit, cursors ingest.Cursors,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- src.Run(ctx, cursors, emit) }()
+	go func() { done <- into.Run(ctx, src, cursors) }()
 	for !until() {
 		select {
 		case err := <-done:
