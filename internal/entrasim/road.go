@@ -61,6 +61,7 @@ func lagOf(r Road, k Kind) lag {
 // A roadState is what a road has shown and what it will show.
 type roadState struct {
 	outages []Outage
+	back    time.Duration // in which what an outage held back comes after it
 	future  future
 	held    []Appearance // due, and looked at by show
 	shown   []Appearance
@@ -90,11 +91,17 @@ func (f *future) Pop() any {
 	return x
 }
 
+// What stood still in an outage comes so soon after its end.
+const (
+	backWithin = 5 * time.Minute
+	promptBack = 2 * time.Second
+)
+
 // never is the end of an outage that nobody has ended yet.
 var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// after moves a moment out of the outages: what stands still in one comes in
-// the first five minutes after it, in an order of its own.
+// after moves a moment out of the outages: what stands still in one comes soon
+// after it, in an order of its own.
 func (s *roadState) after(at time.Time, id string) time.Time {
 	for moved := true; moved; {
 		moved = false
@@ -104,7 +111,7 @@ func (s *roadState) after(at time.Time, id string) time.Time {
 			case o.To.IsZero():
 				return never
 			case at.Before(o.To):
-				at = o.To.Add(time.Duration(hashText(7, id)%uint64(5*time.Minute/100)) * 100)
+				at = o.To.Add(time.Duration(hashText(7, id)%uint64(s.back/100)) * 100)
 				moved = true
 			}
 		}

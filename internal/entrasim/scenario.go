@@ -202,10 +202,17 @@ func (s *Story) For(w *World) []Expectation {
 // Begin plans the steps of a story from a moment on; Advance plays them. Steps
 // that lie before Now are played at once.
 func (w *World) Begin(s *Story, from time.Time) {
+	w.Play(s, from, time.Duration(s.Minutes)*time.Minute)
+}
+
+// Play is Begin for a story that is to last another time than its own: it is
+// played at one pace from the first step to the last.
+func (w *World) Play(s *Story, from time.Time, length time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	pace := float64(length) / float64(time.Duration(s.Minutes)*time.Minute)
 	for i, st := range s.steps {
-		at := from.UTC().Add(st.at)
+		at := from.UTC().Add(time.Duration(float64(st.at) * pace).Truncate(100))
 		w.made++
 		w.steps = append(w.steps, planned{at, w.made, func(w *World) {
 			if at.Before(w.now) {
@@ -213,6 +220,7 @@ func (w *World) Begin(s *Story, from time.Time) {
 			}
 			l := &living{w: w, hour: at, dice: newDice(hashText(w.base, s.Name, strconv.Itoa(i), from.String()))}
 			p := &player{l: l, at: at, word: st.word[1:]}
+			told := w.sentence(st.word) // before it is done: a policy that is deleted has a name
 			verbs[st.word[0]](p)
 			if p.err != nil {
 				panic("entrasim: " + s.Name + ": " + st.text + ": " + p.err.Error()) // the files are part of the program and tested
@@ -220,6 +228,7 @@ func (w *World) Begin(s *Story, from time.Time) {
 			for _, e := range l.out {
 				w.plan(e)
 			}
+			w.played = append(w.played, Step{At: at, Minute: int(st.at / time.Minute), Text: told, Events: l.out})
 		}})
 	}
 	slices.SortStableFunc(w.steps, func(a, b planned) int { return a.at.Compare(b.at) })

@@ -89,6 +89,7 @@ type World struct {
 	hour    time.Time
 	pending pending
 	steps   []planned
+	played  []Step
 	events  []*Event
 	made    int // events and steps planned so far, for order
 
@@ -169,6 +170,12 @@ func NewWorld(o Options) *World {
 	w := &World{o: o, rates: Normal(), now: o.Start, hour: o.Start.Truncate(time.Hour), slice: sliceOf(o.Users)}
 	if o.Rates != nil {
 		w.rates = *o.Rates
+	}
+	for r := range w.roads {
+		w.roads[r].back = backWithin
+		if o.Prompt {
+			w.roads[r].back = promptBack
+		}
 	}
 	for _, out := range o.Outages {
 		w.roads[out.Road].outages = append(w.roads[out.Road].outages, out)
@@ -308,6 +315,7 @@ func (w *World) Forget(before time.Time) {
 	defer w.mu.Unlock()
 	n := sort.Search(len(w.events), func(i int) bool { return !w.events[i].At.Before(before) })
 	w.events = slices.Clone(w.events[n:])
+	w.played = slices.DeleteFunc(w.played, func(s Step) bool { return s.At.Before(before) })
 	for r := range w.roads {
 		shown := w.roads[r].shown
 		n := sort.Search(len(shown), func(i int) bool { return !shown[i].At.Before(before) })
