@@ -52,7 +52,8 @@ type Alert struct {
 	End      time.Time `json:"endTimeUtc"`
 	Received time.Time `json:"receivedTimeUtc"`
 	Judged   time.Time `json:"judgedTimeUtc"`
-	// Late says that a record came after its window had been judged.
+	// Late says that a record came after its window had been judged, or later than
+	// its road is known for.
 	Late bool `json:"late,omitempty"`
 	// Unconfirmed says that later data withdrew the result; it never closes
 	// anything.

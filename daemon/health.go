@@ -216,7 +216,6 @@ func (d *Daemon) diskIsWell(ctx context.Context, w *workspace) {
 }
 
 func (d *Daemon) reportSource(ctx context.Context, w *workspace, name string, err error) {
-	w.log.Error("a source cannot be read", "source", name, "error", err)
 	if defect := new(ingest.PanicError); errors.As(err, &defect) {
 		w.log.Error("a source panicked; this is a defect of ours", "source", name, "stack", string(defect.Stack))
 	}
@@ -229,6 +228,7 @@ func (d *Daemon) reportSource(ctx context.Context, w *workspace, name string, er
 	if known {
 		return
 	}
+	w.log.Error("a source cannot be read", "source", name, "error", err)
 	d.tell(ctx, w.tenantID(), incident.Health{
 		Cause: "source", Subject: name, Title: fmt.Sprintf("Source %s cannot be read", name),
 		Detail: fmt.Sprintf("%v\nIt is tried again every few seconds, from where it stopped.", err), Severity: glassward.High, Since: d.now(),

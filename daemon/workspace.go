@@ -152,6 +152,7 @@ func (m memory) AlertsHolding(ctx context.Context, tenant string, ids []glasswar
 func (w *workspace) commit(ctx context.Context, o rule.Outcome) error {
 	out := incident.Outcome{Tenant: w.tenantID(), Rule: o.RuleID, Watermark: o.Watermark}
 	for _, c := range o.Alerts {
+		c.Alert.Late = c.Alert.Late || w.cameLate(o.RuleID, c.Alert)
 		out.Alerts = append(out.Alerts, incident.AlertChange{
 			Alert: c.Alert, Grew: c.Kind == rule.Grown, NewRecords: c.NewRecords, Withdrawn: c.Kind == rule.Unconfirmed,
 		})
@@ -175,6 +176,24 @@ func (w *workspace) commit(ctx context.Context, o rule.Outcome) error {
 		w.log.Info("alert", "rule", a.RuleName, "title", a.Title, "severity", a.Severity.String())
 	}
 	return nil
+}
+
+// cameLate says whether the records of an alert came later than any of the roads
+// that show the rule's tables is known for. Where none is, nobody knows.
+func (w *workspace) cameLate(ruleID string, a glassward.Alert) bool {
+	var tables []string
+	for _, s := range w.states() {
+		if s.ID == ruleID {
+			tables = s.Tables
+		}
+	}
+	var known time.Duration
+	for _, s := range w.lag.Status(w.d.now()) {
+		if slices.Contains(tables, s.Table) {
+			known = max(known, s.Lag.P99)
+		}
+	}
+	return known > 0 && a.Received.Sub(a.End) > known
 }
 
 func (w *workspace) tenantID() string {
@@ -213,6 +232,9 @@ func (w *workspace) keepHouse(ctx context.Context) {
 			w.log.Error("old records could not be removed; the next round tries again", "error", err)
 		}
 		for table, n := range gone.Rows {
+			if n == 0 {
+				continue
+			}
 			w.log.Info("old records were removed", "table", table, "records", n, "spared", gone.Spared)
 		}
 	}
