@@ -36,7 +36,9 @@ func readPosition(text []byte) (position, error) {
 		return position{}, fmt.Errorf("it holds no time at which to go on")
 	}
 	p.Begun, p.Through, p.Hourly, p.Failing = p.Begun.UTC(), p.Through.UTC(), p.Hourly.UTC(), p.Failing.UTC()
-	p.Size = min(max(p.Size, least), longest)
+	// Windows are of whole milliseconds.
+	p.Begun, p.Through = p.Begun.Truncate(least), p.Through.Truncate(least)
+	p.Size = min(max(p.Size.Truncate(least), least), longest)
 	return p, nil
 }
 

@@ -232,7 +232,9 @@ func (s *stream) cut(ctx context.Context, w window, much *tooMuch, body []byte, 
 		floor = least
 	}
 	if w.span() > floor {
-		p.Size = max(w.span()/2, floor)
+		// In whole milliseconds: a query says no finer time than 100 nanoseconds, and a
+		// window below that would be none.
+		p.Size = max((w.span() / 2).Truncate(least), floor)
 		if much.size {
 			return nil // the service is well; only less is to be asked
 		}
