@@ -66,7 +66,8 @@ type Polled struct {
 	Records, Late int
 	// Backlog is how many records are known to wait, -1 if unknown.
 	Backlog int64
-	// Offset is the service's clock minus the host's, 0 if unknown.
+	// Offset is the service's clock minus the host's; 0 if it is unknown, or, of a
+	// road that has given another before, that they agree.
 	Offset time.Duration
 }
 

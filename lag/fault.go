@@ -31,17 +31,27 @@ func (f *trouble) words() string {
 	return fmt.Sprintf("%s%s (%s, since %s)", part, f.Text, f.Kind, clock(f.Since))
 }
 
+// sure says whether a fault does not pass by itself, as far as it alone tells.
+func (f *trouble) sure(now time.Time, p99 time.Duration) bool {
+	lasts := now.Sub(f.Since)
+	if f.Lasting {
+		return f.Times >= 2 || lasts >= time.Minute
+	}
+	return lasts >= max(2*time.Minute, p99)
+}
+
 // fault gives the fault by which a stream is cut, nil if there is none or if it
 // may still pass by itself.
 func (r *road) fault(s *stream, now time.Time) *trouble {
+	// What lasts for one part of the road lasts for the others that it has reached:
+	// people are told once, of all of it.
+	lasting := map[string]bool{}
+	for _, f := range r.faults {
+		lasting[f.Kind] = lasting[f.Kind] || f.Lasting && f.sure(now, s.p99())
+	}
 	var worst *trouble
 	for _, f := range r.faults {
-		lasts := now.Sub(f.Since)
-		sure := lasts >= max(2*time.Minute, s.p99())
-		if f.Lasting {
-			sure = f.Times >= 2 || lasts >= time.Minute
-		}
-		if !sure || !f.hits(s) {
+		if !f.hits(s) || !f.sure(now, s.p99()) && !(f.Lasting && lasting[f.Kind]) {
 			continue
 		}
 		if worst == nil || f.Lasting && !worst.Lasting || f.Lasting == worst.Lasting && (f.Since.Before(worst.Since) || f.Since.Equal(worst.Since) && f.Stream < worst.Stream) {

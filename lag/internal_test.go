@@ -44,6 +44,39 @@ func TestClockStep(t *testing.T) {
 	life(noon.Add(2*time.Hour), noon.Add(3*time.Hour), 0)
 }
 
+// TestClockAgreesAgain holds that a clock that was set right is found to be right:
+// a source whose service's clock and the host's agree says 0, and before the step
+// has gone out of the last answers it says the old offset once more. A road that
+// has no clock says 0 for ever and does not count.
+func TestClockAgreesAgain(t *testing.T) {
+	start := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	tracker := New(Options{})
+	tracker.Expect([]Road{{Name: "graph", Tables: []string{"SigninLogs"}}, {Name: "eventhub", Tables: []string{"SigninLogs"}}}, start)
+	tell := func(road string, d time.Duration) {
+		for range 2 {
+			tracker.Report(road, Report{At: start, Polled: &Polled{Offset: d, Backlog: -1}})
+		}
+	}
+	tell("graph", -time.Hour)
+	tell("eventhub", 0)
+	if c, ok := tracker.host.check(tracker, start, 0); !ok || c.Over || tracker.offset != -time.Hour {
+		t.Fatalf("%v %+v, offset %s", ok, c, tracker.offset)
+	}
+	tracker.host.check(tracker, start.Add(-time.Hour), -time.Hour) // it is set right
+	tell("graph", -time.Hour)
+	again, err := Restore(tracker.Memory(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []*Tracker{tracker, again} {
+		tracker = x
+		tell("graph", 0)
+		if c, ok := x.host.check(x, start.Add(-time.Hour), 0); !ok || !c.Over || x.offset != 0 {
+			t.Errorf("%v %+v, offset %s", ok, c, x.offset)
+		}
+	}
+}
+
 func TestJump(t *testing.T) {
 	now := time.Now()
 	if d := jump(now, now.Add(time.Minute)); d != 0 {

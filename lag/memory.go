@@ -75,7 +75,7 @@ func (t *Tracker) Memory() []byte {
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.roads)) {
 		r := t.roads[name]
-		x := memoryRoad{Road: road{Name: r.Name, SameIDs: r.SameIDs, Added: r.Added, EmptyTold: r.EmptyTold}, Bit: r.bit}
+		x := memoryRoad{Road: road{Name: r.Name, SameIDs: r.SameIDs, Added: r.Added, EmptyTold: r.EmptyTold, Clocked: r.Clocked}, Bit: r.bit}
 		for _, stream := range slices.Sorted(maps.Keys(r.faults)) {
 			x.Faults = append(x.Faults, *r.faults[stream])
 		}
@@ -172,7 +172,7 @@ func (t *Tracker) remember(body []byte) error {
 			return fmt.Errorf("road %q is not as it was kept", x.Road.Name)
 		}
 		used |= 1 << x.Bit
-		r := &road{t: t, bit: x.Bit, tables: map[string]*stream{}, faults: map[string]*trouble{}, Name: x.Road.Name, SameIDs: x.Road.SameIDs, Added: x.Road.Added, EmptyTold: x.Road.EmptyTold}
+		r := &road{t: t, bit: x.Bit, tables: map[string]*stream{}, faults: map[string]*trouble{}, Name: x.Road.Name, SameIDs: x.Road.SameIDs, Added: x.Road.Added, EmptyTold: x.Road.EmptyTold, Clocked: x.Road.Clocked}
 		t.roads[r.Name] = r
 		for _, f := range x.Faults {
 			r.faults[f.Stream] = &f

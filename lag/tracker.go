@@ -56,6 +56,9 @@ type road struct {
 	SameIDs   bool
 	Added     time.Time
 	EmptyTold bool
+	// Clocked says that its service tells the time: from then on an offset of 0
+	// means that the clocks agree, and not that it is unknown.
+	Clocked bool
 }
 
 // New makes a tracker that knows nothing yet.
@@ -212,7 +215,8 @@ func (t *Tracker) Report(name string, rep Report) {
 	if r == nil {
 		return
 	}
-	if rep.Polled != nil && rep.Polled.Offset != 0 {
+	if rep.Polled != nil && (rep.Polled.Offset != 0 || r.Clocked) {
+		r.Clocked = true
 		t.host.offset(t, rep.Polled.Offset, rep.At)
 	}
 	now := t.service(rep.At)

@@ -52,6 +52,18 @@ func cut(s string, n int) string {
 	return s[:n] + "…"
 }
 
+// warming gives the other roads that are to show some of the tables and have not
+// begun.
+func (t *Tracker) warming(but string, tables []string) []string {
+	var names []string
+	for _, s := range t.streams {
+		if s.expected && s.State == Warming && s.road.Name != but && slices.Contains(tables, s.Table) && !slices.Contains(names, s.road.Name) {
+			names = append(names, s.road.Name)
+		}
+	}
+	return names
+}
+
 // describe writes the title and detail of a road's change.
 func (t *Tracker) describe(c *Change, m move) {
 	tables := list(c.Tables)
@@ -91,8 +103,11 @@ func (t *Tracker) describe(c *Change, m move) {
 		}
 	case c.Is == Cut && c.Reason == licence:
 		next := "there is no other road"
-		if len(c.Others) > 0 {
+		switch begun := t.warming(c.Road, c.Tables); {
+		case len(c.Others) > 0:
 			next = "next road: " + list(c.Others)
+		case len(begun) > 0:
+			next = "next road: " + list(begun) + ", which has yet to begin"
 		}
 		c.Title = fmt.Sprintf("Road %s has no licence for %s; %s", c.Road, tables, next)
 		say("Since %s: %s", clock(c.Since), m.v.why)
