@@ -295,7 +295,12 @@ func TestRestoreOneWorkspace(t *testing.T) {
 	if _, err := restore(t.Context(), to, backup.Target{Data: h.data, State: h.state}); err == nil || !strings.Contains(err.Error(), "--replace") {
 		t.Errorf("over what is there: %v", err)
 	}
-	r, err := restore(t.Context(), to, backup.Target{Data: h.data, State: h.state, Replace: true})
+	// People name the newest backup by a link.
+	latest := filepath.Join(filepath.Dir(to), "latest")
+	if err := os.Symlink(to, latest); err != nil {
+		t.Fatal(err)
+	}
+	r, err := restore(t.Context(), latest, backup.Target{Data: h.data, State: h.state, Replace: true})
 	if err != nil || len(r.Aside) != 1 {
 		t.Fatalf("%+v, %v", r, err)
 	}
@@ -383,7 +388,21 @@ func TestRestoreRefuses(t *testing.T) {
 		"a newer form":          {edit(`"format": 1`, `"format": 2`), "newer Glassward"},
 		"a newer control store": {edit(`"schema": `, `"schema": 999`), "newer Glassward"},
 		"a path that leads out": {edit(`"path": "link.key"`, `"path": "../link.key"`), "cannot be"},
-		"another end":           {edit(`"lastSeq": 1`, `"lastSeq": 2`), "the manifest says 2"},
+		"a file of a restore":   {edit(`"path": "link.key"`, `"path": "restore.aside"`), "cannot be"},
+		"a workspace elsewhere": {edit(`"tenant": "`+tenant+`"`, `"tenant": "../../elsewhere"`), "which cannot be"},
+		"a workspace above":     {edit(`"tenant": "`+tenant+`"`, `"tenant": ".."`), "which cannot be"},
+		"a workspace put aside": {edit(`"tenant": "`+tenant+`"`, `"tenant": "`+tenant+`.replaced-1"`), "which cannot be"},
+		"no workspace": {func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, backup.ManifestName), []byte(`{"format":1,"scope":"workspace","workspaces":[],"files":[]}`), 0o600)
+		}, "names 0"},
+		"a link for a file": {func(dir string) error {
+			name, to := filepath.Join(dir, "link.key"), filepath.Join(filepath.Dir(dir), "elsewhere.key")
+			if err := os.Rename(name, to); err != nil {
+				return err
+			}
+			return os.Symlink(to, name)
+		}, "is no file"},
+		"another end": {edit(`"lastSeq": 1`, `"lastSeq": 2`), "the manifest says 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "backup")

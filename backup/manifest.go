@@ -113,7 +113,16 @@ func readManifest(dir string) (*Manifest, error) {
 			return nil, fmt.Errorf("backup %s: %w (its control store has schema %d and this program knows %d)", dir, ErrNewer, m.State.Schema, known)
 		}
 	}
+	if m.Scope == Workspace && len(m.Workspaces) != 1 {
+		return nil, fmt.Errorf("%s: it is of one workspace and names %d", filepath.Join(dir, ManifestName), len(m.Workspaces))
+	}
+	named := map[string]bool{}
 	for _, w := range m.Workspaces {
+		// The name becomes a folder, and a backup may come from anywhere.
+		if !plain(w.Tenant) || named[strings.ToLower(w.Tenant)] {
+			return nil, fmt.Errorf("%s: it names the workspace %q, which cannot be", filepath.Join(dir, ManifestName), w.Tenant)
+		}
+		named[strings.ToLower(w.Tenant)] = true
 		if w.Format > logstore.FormatVersion {
 			return nil, fmt.Errorf("backup %s: %w (the log store of %s has form %d and this program knows %d)", dir, ErrNewer, w.Tenant, w.Format, logstore.FormatVersion)
 		}
@@ -121,16 +130,32 @@ func readManifest(dir string) (*Manifest, error) {
 	return &m, nil
 }
 
+// plain reports whether a name can be that of a workspace's folder: one that leads
+// nowhere else and is none that a restore has put aside.
+func plain(name string) bool {
+	for _, r := range name {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.", r) {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 200 && filepath.IsLocal(name) && !strings.HasPrefix(name, ".") && !strings.Contains(name, replacedMark)
+}
+
 // Verify reads a backup from end to end and compares it with its manifest: every
 // file that it names is there as it was, and no other.
 func Verify(ctx context.Context, dir string) (*Manifest, error) {
+	// The name may be a link to the newest of several backups.
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return nil, err
+	}
 	m, err := readManifest(dir)
 	if err != nil {
 		return nil, err
 	}
 	named := map[string]bool{ManifestName: true}
 	for _, f := range m.Files {
-		if !filepath.IsLocal(filepath.FromSlash(f.Path)) || named[f.Path] {
+		if !filepath.IsLocal(filepath.FromSlash(f.Path)) || named[f.Path] || strings.HasPrefix(f.Path, "restore.") {
 			return nil, fmt.Errorf("backup %s: the manifest names the file %q, which cannot be", dir, f.Path)
 		}
 		named[f.Path] = true
@@ -145,6 +170,9 @@ func Verify(ctx context.Context, dir string) (*Manifest, error) {
 		}
 		if !named[filepath.ToSlash(rel)] {
 			return fmt.Errorf("backup %s: %s is not in its manifest: take it away, or take another backup", dir, rel)
+		}
+		if !d.Type().IsRegular() {
+			return fmt.Errorf("backup %s: %s is no file but %s: a backup holds files alone, take another", dir, rel, d.Type())
 		}
 		return nil
 	})

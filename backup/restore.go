@@ -77,6 +77,9 @@ func Stage(ctx context.Context, from string, to Target) (_ *Staged, err error) {
 			err = fmt.Errorf("restore %s: %w", from, err)
 		}
 	}()
+	if from, err = filepath.EvalSymlinks(from); err != nil {
+		return nil, err
+	}
 	if inside(absolute(from), to.Data) {
 		return nil, fmt.Errorf("the backup lies in the data folder itself: move it elsewhere first")
 	}
