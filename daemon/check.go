@@ -216,7 +216,7 @@ func (c *checker) roads(ctx context.Context, r *reach) {
 			continue
 		}
 		conn.Close()
-		found := "port 9093 answers"
+		found := address + " answers"
 		if e.ConnectionString != "" {
 			if _, err := e.ConnectionString.Reveal(); err != nil {
 				c.add("road eventhub "+e.Namespace, Wrong, err.Error(), "give the connection string")

@@ -12,6 +12,7 @@ import (
 	"glassward"
 	"glassward/console"
 	"glassward/ingest"
+	"glassward/lag"
 	"glassward/logstore"
 )
 
@@ -61,6 +62,9 @@ func (g gateway) Ingest(ctx context.Context, tenant string, p console.Push, body
 		c, err := w.inTurn(ctx, b.Records)
 		if err != nil {
 			return err
+		}
+		for i := range c.Records {
+			w.lag.Way().Took(lag.Received, c.Records[i].Received.Sub(c.Records[i].Time), 1)
 		}
 		r.Records += len(b.Records)
 		r.Added += c.Added

@@ -135,7 +135,13 @@ func (w *workspace) batch(ctx context.Context, r road, b *ingest.Batch, c *inges
 	for i := range committed.Records {
 		fresh[committed.Records[i].ID] = true
 	}
-	w.lag.Seen(r.name, r.watch.sightings(b.Records, fresh, w.d.now()))
+	seen := r.watch.sightings(b.Records, fresh, w.d.now())
+	w.lag.Seen(r.name, seen)
+	for _, s := range seen {
+		if !s.Backfill {
+			w.lag.Way().Took(lag.Received, s.Received.Sub(s.Event), 1)
+		}
+	}
 	return nil
 }
 

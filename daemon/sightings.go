@@ -28,9 +28,8 @@ type watch struct {
 	// young is full it becomes old.
 	young, old map[uint64]struct{}
 	// behind says by stream whether the road has yet to read to the end of what
-	// its service offers; polled whether any stream has.
+	// its service offers.
 	behind map[string]bool
-	polled bool
 	// through is by stream the time before which nothing is unread, of roads that
 	// follow the present and read history at once. Of others it is the newest record's,
 	// and a quiet night makes it old.
@@ -85,7 +84,6 @@ func (w *watch) report(r ingest.Report) {
 	switch {
 	case r.Polled != nil:
 		w.behind[r.Stream] = r.Polled.Backlog > 0
-		w.polled = w.polled || r.Polled.Backlog <= 0
 		if w.estimate != nil {
 			w.through[r.Stream] = r.Polled.Through
 		}
@@ -108,6 +106,22 @@ func (w *watch) known(id glassward.RecordID) bool {
 	return ok
 }
 
+// reading says whether a record that came by a stream is history. A stream is part
+// of the one that reports for it: a partition of its hub, a file of its container.
+// One of which nothing was heard yet reads history.
+func (w *watch) reading(stream string, event, received time.Time) bool {
+	for {
+		if behind, ok := w.behind[stream]; ok {
+			t, follows := w.through[stream]
+			return behind || follows && received.Sub(t) > history && received.Sub(event) > present
+		}
+		if stream == "" {
+			return true
+		}
+		stream = stream[:max(0, strings.LastIndexByte(stream, '/'))]
+	}
+}
+
 // sightings gives what a batch says about the road: each record's first coming
 // by it. fresh are the ids that the store did not have yet.
 func (w *watch) sightings(records []glassward.Record, fresh map[glassward.RecordID]bool, now time.Time) []lag.Sighting {
@@ -123,14 +137,7 @@ func (w *watch) sightings(records []glassward.Record, fresh map[glassward.Record
 		if received.IsZero() {
 			received = now
 		}
-		stream := strings.TrimPrefix(r.Source, w.source)
-		behind, ok := w.behind[stream]
-		if !ok {
-			behind = !w.polled
-		}
-		if t, ok := w.through[stream]; ok && received.Sub(t) > history && received.Sub(r.Time) > present {
-			behind = true
-		}
+		behind := w.reading(strings.TrimPrefix(r.Source, w.source), r.Time, received)
 		out = append(out, lag.Sighting{
 			Table: r.Table, ID: r.ID, Event: r.Time, Received: received, UserID: text(r, "UserId"),
 			// A record that the store had and that is older than this process may have

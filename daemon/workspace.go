@@ -77,6 +77,11 @@ type replacement struct {
 // WorkspaceDir gives the folder of a tenant's store.
 func WorkspaceDir(data, tenant string) string { return filepath.Join(data, "workspaces", tenant) }
 
+// RejectsPath gives the file of what a tenant's workspace could not understand.
+func RejectsPath(data, tenant string) string {
+	return filepath.Join(WorkspaceDir(data, tenant), "rejects.jsonl")
+}
+
 func (d *Daemon) openWorkspace(ctx context.Context, t config.Tenant, c *config.Config, rules *rule.Set) (*workspace, error) {
 	dir := WorkspaceDir(c.Data, t.ID)
 	retention := map[string]time.Duration{}
@@ -86,7 +91,7 @@ func (d *Daemon) openWorkspace(ctx context.Context, t config.Tenant, c *config.C
 	w := &workspace{
 		d: d, log: d.log.With("tenant", t.Name), tenant: t,
 		wake: make(chan struct{}, 1), replace: make(chan replacement), failing: map[string]bool{},
-		rejects: &rejectsFile{path: filepath.Join(dir, "rejects.jsonl")},
+		rejects: &rejectsFile{path: RejectsPath(c.Data, t.ID)},
 	}
 	w.keepBytesOf(t.Watched())
 	w.openLag(ctx)
@@ -284,7 +289,9 @@ func (w *workspace) append(ctx context.Context, records []glassward.Record, curs
 		return c, err
 	}
 	w.d.diskIsWell(ctx, w)
-	w.measure(records, c)
+	if len(c.Records) > 0 && c.Records[0].Provenance != own {
+		w.lag.Way().Took(lag.Committed, w.d.now().Sub(c.Records[0].Received), len(c.Records))
+	}
 	// Rules first: a flood of contradictions is no reason for a record to wait.
 	if c.LastSeq != 0 {
 		w.offer(rule.Batch{From: c.FirstSeq - 1, To: c.LastSeq, Records: owned(c.Records), Updated: c.Updated})
@@ -295,20 +302,6 @@ func (w *workspace) append(ctx context.Context, records []glassward.Record, curs
 		w.reportConflicts(context.WithoutCancel(ctx), c.Conflicts)
 	}
 	return c, nil
-}
-
-// measure notes how long what is new took from the event until it came, and from
-// there until it was committed.
-func (w *workspace) measure(records []glassward.Record, c logstore.Committed) {
-	if len(c.Records) == 0 || records[0].Provenance == own {
-		return
-	}
-	now, way := w.d.now(), w.lag.Way()
-	for i := range c.Records {
-		r := &c.Records[i]
-		way.Took(lag.Received, r.Received.Sub(r.Time), 1)
-	}
-	way.Took(lag.Committed, now.Sub(c.Records[0].Received), len(c.Records))
 }
 
 // mostWaiting is how many records wait for the rules in memory. What is more is
