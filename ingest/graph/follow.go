@@ -271,6 +271,10 @@ func (f *follower) poll(ctx context.Context, l *liveState, terms []string) (time
 
 // refused reports whether the service will not take a request as it is.
 func refused(fault *entra.Fault) bool {
+	switch fault.Kind {
+	case entra.FaultToken, entra.FaultConsent, entra.FaultLicence:
+		return false // it is us that it refuses, the token endpoint with a status of 400
+	}
 	switch fault.Status {
 	case 400, 404, 413, 414, 431, 501:
 		return true
