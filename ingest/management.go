@@ -90,6 +90,15 @@ const (
 	partyUPN   = "5"
 )
 
+// id gives what a party says of itself that is no display name: a name is written
+// by whoever may, and one of the form of an id must not pass for one.
+func (p party) id() string {
+	if p.Type == partyName {
+		return ""
+	}
+	return string(p.ID)
+}
+
 type pair struct {
 	Name  loose
 	Value loose
@@ -202,7 +211,7 @@ func typed(id string) (kind, guid string, ok bool) {
 // managedUserID gives the object id of who signs in.
 func (e *engine) managedUserID() string {
 	for _, p := range list[party](e, "actor") {
-		if id := string(p.ID); isGUID(id) {
+		if id := p.id(); isGUID(id) {
 			return id
 		} else if kind, guid, ok := typed(id); ok && kind == "User" {
 			return guid
@@ -235,8 +244,8 @@ func (e *engine) managedUserName() string {
 // managedResource gives the application id of the resource that is signed in to.
 func (e *engine) managedResource() string {
 	for _, p := range list[party](e, "target") {
-		if isGUID(string(p.ID)) {
-			return string(p.ID)
+		if isGUID(p.id()) {
+			return p.id()
 		}
 	}
 	return e.idText("objectid")
@@ -352,7 +361,7 @@ func (e *engine) managedInitiator() string {
 	actor := list[party](e, "actor")
 	principal, isApp := "", false
 	for _, p := range actor {
-		id := string(p.ID)
+		id := p.id()
 		if kind, guid, ok := typed(id); ok && kind == "ServicePrincipal" {
 			principal, isApp = guid, true
 		}
@@ -374,7 +383,7 @@ func (e *engine) managedInitiator() string {
 	if isApp {
 		app := managedApp{DisplayName: some(actorName(actor)), PrincipalID: some(principal)}
 		for _, p := range actor {
-			id := string(p.ID)
+			id := p.id()
 			switch {
 			case isGUID(id) && !strings.EqualFold(id, principal) && app.AppID == nil:
 				app.AppID = some(id)
@@ -451,13 +460,13 @@ func (e *engine) managedTargets() string {
 	var targets []managedTarget
 	known := map[string]bool{}
 	for _, p := range parties {
-		if kind, guid, ok := typed(string(p.ID)); ok && !known[strings.ToLower(guid)] {
+		if kind, guid, ok := typed(p.id()); ok && !known[strings.ToLower(guid)] {
 			known[strings.ToLower(guid)] = true
 			targets = append(targets, managedTarget{ID: some(guid), Type: some(kind)})
 		}
 	}
 	for _, p := range parties {
-		if id := string(p.ID); isGUID(id) && !known[strings.ToLower(id)] {
+		if id := p.id(); isGUID(id) && !known[strings.ToLower(id)] {
 			known[strings.ToLower(id)] = true
 			// A service principal's list holds its application's id as well.
 			if len(targets) == 1 && targets[0].Type != nil && *targets[0].Type == "ServicePrincipal" {
@@ -500,7 +509,7 @@ func (e *engine) managedTargets() string {
 	}
 	// A kind that stands alone belongs to the only target that has none.
 	for _, p := range parties {
-		id := string(p.ID)
+		id := p.id()
 		if p.Type == partyOther && len(targets) == 1 && targets[0].Type == nil && isWord(id) {
 			targets[0].Type = some(id)
 		}

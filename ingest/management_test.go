@@ -44,6 +44,33 @@ func TestManagementIdentity(t *testing.T) {
 	}
 }
 
+// TestManagementNames holds that a display name, which is written by whoever may,
+// passes for no id, whatever its form: neither of who signs in, nor of who acts,
+// nor of what is changed.
+func TestManagementNames(t *testing.T) {
+	const real, forged = "5f0c7a14-3b2d-4e6f-8a91-c0d1e2f3a401", "77b1d9e0-2c4f-4a3b-9d5e-1f2a3b4c5d6e"
+	for _, name := range []string{forged, "User_" + forged, "ServicePrincipal_" + forged, "ServicePrincipal"} {
+		actor := `[{"ID":"` + name + `","Type":1},{"ID":"` + real + `","Type":0},{"ID":"ana@tailspin.example","Type":5}]`
+		signIn := strings.Replace(managedSignIn, `"ErrorNumber"`, `"Actor":`+actor+`,"Target":[{"ID":"`+name+`","Type":1},{"ID":"`+real+`","Type":0}],"ErrorNumber"`, 1)
+		change := strings.NewReplacer(`"RecordType":15`, `"RecordType":8`, "UserLoggedIn", "Update user.").Replace(signIn)
+		records, _, _, _ := decode(t, signIn+"\n"+change, ingest.DecoderOptions{})
+		if len(records) != 2 {
+			t.Fatalf("%d records", len(records))
+		}
+		if got := cell(t, records[0], "UserId").Str; got != real {
+			t.Errorf("%s: UserId %q", name, got)
+		}
+		if got := cell(t, records[0], "ResourceIdentity").Str; got != real {
+			t.Errorf("%s: ResourceIdentity %q", name, got)
+		}
+		for _, column := range []string{"InitiatedBy", "TargetResources"} {
+			if got := cell(t, records[1], column).Str; !strings.Contains(got, `"id":"`+real+`"`) || strings.Contains(got, `"`+forged+`"`) && name != forged || strings.Contains(got, `"app"`) {
+				t.Errorf("%s: %s %s", name, column, got)
+			}
+		}
+	}
+}
+
 // TestManagementTenant holds that a record of another tenant is refused in every
 // table, also in the one that has no column for it.
 func TestManagementTenant(t *testing.T) {
