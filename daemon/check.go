@@ -130,6 +130,14 @@ func (c *checker) accounts(ctx context.Context, r *reach) {
 		return
 	}
 	graph := r.client(entra.Graph)
+	holders, err := entra.RoleHolders(ctx, graph, entra.GlobalAdministrator)
+	if err != nil {
+		c.add("who holds Global Administrator", Unknown, err.Error(), "")
+	}
+	held := map[string]bool{}
+	for _, h := range holders {
+		held[strings.ToLower(h.ID)] = true
+	}
 	for _, a := range c.t.EmergencyAccounts {
 		what := "account " + a.ObjectID
 		if a.Name != "" {
@@ -139,16 +147,28 @@ func (c *checker) accounts(ctx context.Context, r *reach) {
 			c.add(what, Remark, "a service principal: its directory entry is not looked at", "")
 			continue
 		}
-		c.user(ctx, graph, what, a.ObjectID, a.Kind != "decoy")
+		u, ok := c.user(ctx, graph, what, a.ObjectID)
+		switch admin := a.Kind != "decoy"; {
+		case !ok:
+		case !u.Enabled && admin:
+			c.add(what, Wrong, u.UPN+" is disabled: it cannot sign in", "enable it, and find out who disabled it")
+		case admin && err == nil && !held[a.ObjectID]:
+			c.add(what, Remark, u.UPN+" does not hold Global Administrator now", "assign it permanently, or live with an account that cannot mend everything")
+		case !admin:
+			c.without(ctx, graph, what, u)
+		default:
+			c.add(what, Well, u.UPN, "")
+		}
 	}
 	if p := c.t.Pulse; p != nil {
-		c.user(ctx, graph, "pulse's canary", p.ObjectID, false)
+		if u, ok := c.user(ctx, graph, "pulse's canary", p.ObjectID); ok {
+			c.without(ctx, graph, "pulse's canary", u)
+		}
 	}
 }
 
-// user looks at one account: whether it is there and enabled, and whether it is
-// an administrator as it should or should not be.
-func (c *checker) user(ctx context.Context, graph *entra.Client, what, id string, admin bool) {
+// user looks at one account, and says so where it cannot be found.
+func (c *checker) user(ctx context.Context, graph *entra.Client, what, id string) (entra.User, bool) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	u, err := entra.FindUser(ctx, graph, id)
@@ -156,27 +176,24 @@ func (c *checker) user(ctx context.Context, graph *entra.Client, what, id string
 	switch {
 	case errors.As(err, &f) && f.Status == http.StatusNotFound:
 		c.add(what, Wrong, "there is no such user", "declare it by the object id that its page in the Entra admin centre shows")
-		return
 	case errors.As(err, &f) && f.Kind == entra.FaultConsent:
 		c.add(what, Unknown, err.Error(), f.Cure())
-		return
 	case err != nil:
 		c.fail(what, err)
-		return
-	case !u.Enabled && admin:
-		c.add(what, Wrong, u.UPN+" is disabled: it cannot sign in", "enable it, and find out who disabled it")
-		return
 	}
-	roles, err := entra.RolesOf(ctx, graph, id)
+	return u, err == nil
+}
+
+// without looks whether an account holds no role.
+func (c *checker) without(ctx context.Context, graph *entra.Client, what string, u entra.User) {
+	roles, err := entra.RolesOf(ctx, graph, u.ID)
 	switch {
 	case err != nil:
-		c.add(what, Remark, u.UPN+"; its roles could not be read: "+err.Error(), "")
-	case admin && !slices.Contains(roles, entra.GlobalAdministrator):
-		c.add(what, Remark, u.UPN+" does not hold Global Administrator itself", "assign it permanently, or live with an account that cannot mend everything")
-	case !admin && len(roles) > 0:
-		c.add(what, Wrong, u.UPN+" holds a directory role", "use an account without any role")
+		c.add(what, Unknown, u.UPN+"; its roles could not be read: "+err.Error(), "")
+	case len(roles) > 0:
+		c.add(what, Wrong, u.UPN+" holds "+strings.Join(roles, ", "), "use an account without any role")
 	default:
-		c.add(what, Well, u.UPN, "")
+		c.add(what, Well, u.UPN+" holds no role", "")
 	}
 }
 
