@@ -12,6 +12,9 @@ const (
 	lockoutFor   = time.Minute
 )
 
+// azureCLI is Microsoft's own public client, which every tenant knows.
+const azureCLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
+
 // A lockout counts wrong passwords of an account.
 type lockout struct {
 	wrong int
@@ -41,9 +44,10 @@ func (c *Cloud) password(r *http.Request, name string) *tokenFault {
 		return unknownTenant(name)
 	}
 	now := c.live(t)
-	_, _, f := c.application(t, form.Get("client_id"))
-	if f != nil {
-		return f
+	if !strings.EqualFold(form.Get("client_id"), azureCLI) {
+		if _, _, f := c.application(t, form.Get("client_id")); f != nil {
+			return f
+		}
 	}
 	number, text := 50126, "Error validating credentials due to invalid username or password."
 	user, known := t.world.User(upn)

@@ -185,6 +185,11 @@ func insufficient() *queryFault {
 }
 
 func (c *Cloud) answerQuery(w http.ResponseWriter, t *tenant, text string) *queryFault {
+	if strings.Join(strings.Fields(text), "") == "printx=1" {
+		// What readers ask to see whether they may ask.
+		answer(w, http.StatusOK, object{"tables": []object{{"name": "PrimaryResult", "columns": []object{{"name": "x", "type": "long"}}, "rows": [][]any{{1}}}}})
+		return nil
+	}
 	q, f := parseQuery(text)
 	if f != nil {
 		return f
