@@ -5,11 +5,11 @@
 // road is cut, whoever cut it and wherever.
 //
 // What it needs: a user without roles, licences, groups and mail, with a long
-// random password that nobody keeps, and an application registration of its own
-// that is a public client ("Allow public client flows"), has no permissions and
-// is used for nothing else. Glassward's own registration must not be made a
-// public client for it. No secret is needed, and none is sent: the password of
-// each pulse is made for it and forgotten.
+// random password that nobody keeps, and a public client to sign in to: Azure CLI,
+// which every tenant knows, or, where that is blocked, a registration made for it
+// ("Allow public client flows", no permissions). Glassward's own registration must
+// not be made a public client for it. No secret is needed, and none is sent: the
+// password of each pulse is made for it and forgotten.
 //
 // What it risks, and what to say to the people who watch:
 //   - Failed sign-ins look like an attack. Identity Protection and others' rules
