@@ -39,6 +39,9 @@ const (
 	// A window that follows one that was passed over needs fewer.
 	passNext = 2
 
+	// A licence is asked for again soon at first, because the service now and then
+	// denies one that is there, and in the end daily.
+	licenceSoon   = 5 * time.Minute
 	licenceRetest = 24 * time.Hour
 	requestRetest = 15 * time.Minute
 	// The largest group of conditions in one request.
@@ -178,6 +181,7 @@ func (f *follower) nudge() {
 func (f *follower) live(ctx context.Context) error {
 	var l liveState
 	l.refused.First, l.refused.Ceiling = requestRetest, time.Hour
+	l.licence.First, l.licence.Ceiling = licenceSoon, licenceRetest
 	for {
 		accounts, changed := f.s.declared()
 		var terms []string
@@ -216,6 +220,8 @@ func (f *follower) live(ctx context.Context) error {
 type liveState struct {
 	again   entra.Backoff
 	refused entra.Backoff // the service refuses what is asked
+	licence entra.Backoff // the tenant lacks the licence
+	doubted bool          // a refusal was doubted since the last poll that was answered
 	failed  bool          // the last poll failed
 	dense   bool          // the last poll had many pages
 	lost    int           // chains that were lost since the last poll
@@ -231,7 +237,8 @@ func (f *follower) poll(ctx context.Context, l *liveState, terms []string) (time
 		case err == nil:
 			l.again.Reset()
 			l.refused.Reset()
-			l.failed, l.lost = false, 0
+			l.licence.Reset()
+			l.failed, l.doubted, l.lost = false, false, 0
 			return pause, nil
 		case ends(ctx, err) != nil:
 			return 0, err
@@ -251,15 +258,20 @@ func (f *follower) poll(ctx context.Context, l *liveState, terms []string) (time
 			if errors.Is(err, errAhead) {
 				err = f.fault(entra.FaultClock, "the service's clock and this host's disagree by more each time: %v now", f.s.client.Offset())
 			}
+		case refused(fault) && !l.doubted:
+			// One refusal may be a whim. A way that lacks something is taken for a day,
+			// so it is asked once more before.
+			l.doubted = true
+			continue
 		case refused(fault) && f.narrow(terms):
 			continue
 		case refused(fault) && f.nextAsk():
-			l.second = f.s.o.Now()
+			l.second, l.doubted = f.s.o.Now(), false
 			f.tell(ingest.Report{Fault: f.fault(entra.FaultRequest, "the service refuses the better way to ask (%v); another is taken for a day, which lacks %s", err, f.way().lacks)})
 			continue
 		case fault.Kind == entra.FaultLicence:
 			l.failed = true
-			return licenceRetest, err
+			return l.licence.Next(err), err
 		case refused(fault):
 			l.failed = true
 			return l.refused.Next(err), err

@@ -306,7 +306,9 @@ func TestTheLicenceOfOneStream(t *testing.T) {
 		h.service.add("auditLogs/directoryAudits", at, time.Minute, audit("a", "u", "u", at))
 		wait(5 * time.Minute)
 		kinds, _, polled := h.store.told(InteractiveSignIns)
-		if !slices.Equal(kinds, []entra.FaultKind{entra.FaultLicence, entra.FaultLicence}) || len(polled) != 0 {
+		// Asked again after 5, 10, 20 minutes and so on, until it is daily.
+		other := slices.ContainsFunc(kinds, func(k entra.FaultKind) bool { return k != entra.FaultLicence })
+		if other || len(kinds) < 8 || len(kinds) > 11 || len(polled) != 0 {
 			t.Errorf("without a licence: faults %v, %d polls", kinds, len(polled))
 		}
 		if !h.store.has("a") {
@@ -319,6 +321,48 @@ func TestTheLicenceOfOneStream(t *testing.T) {
 		}
 		h.stop()
 	})
+}
+
+// A service that once denies a licence or refuses a request, and never again, costs
+// minutes: no day without the stream, and no day with a way that lacks something.
+func TestAWhim(t *testing.T) {
+	for name, whim := range map[string]func() *http.Response{
+		"licence": func() *http.Response {
+			return graphError(403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", "Neither tenant is B2C or tenant doesn't have premium license")
+		},
+		"request": func() *http.Response { return graphError(400, "UnknownError", "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T) {
+				h := newHouse(t, InteractiveSignIns)
+				var once atomic.Bool
+				var second atomic.Int32
+				h.service.trouble = func(q *question) *http.Response {
+					if q.version == "v1.0" {
+						second.Add(1)
+					}
+					if once.Swap(false) {
+						return whim()
+					}
+					return nil
+				}
+				h.start()
+				wait(10 * time.Minute)
+				once.Store(true)
+				wait(2 * time.Minute)
+				at := time.Now()
+				h.service.add("auditLogs/signIns", at, time.Minute, signIn("x", "interactiveUser", "u", at))
+				wait(10 * time.Minute)
+				if !h.store.has("x") {
+					t.Error("the stream rests")
+				}
+				if n := second.Load(); n > 0 {
+					t.Errorf("it was asked %d times in a way that lacks something", n)
+				}
+				h.stop()
+			})
+		})
+	}
 }
 
 // Each of these is answered for half an hour, and afterwards nothing is missing.
