@@ -240,6 +240,36 @@ func TestHoles(t *testing.T) {
 	})
 }
 
+// TestManyFail holds that content which the service fails to give, however much of
+// it there is, holds up nothing that is new, is told, and is not asked for every
+// minute.
+func TestManyFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, st, rep := newService(t), newStore(), &reports{}
+		s.subs[AzureActiveDirectory] = "enabled"
+		for i := range 7 {
+			s.add(&content{id: fmt.Sprint("bad", i), created: time.Now().Add(-time.Hour), status: 500, code: "AF50000"})
+		}
+		defer start(t, s.source(Options{Observe: rep.observe}), st)()
+		s.pass(time.Hour)
+		s.add(&content{id: "new", created: time.Now(), records: ids("new", 1)})
+		s.pass(3 * time.Minute)
+		if !st.has("new-0000") {
+			t.Error("what fails holds up what is new")
+		}
+		if len(rep.faults()) == 0 {
+			t.Error("what fails is not told")
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for i := range 7 {
+			if n := s.fetched[fmt.Sprint("bad", i)]; n < 4 || n > 20 {
+				t.Errorf("content %d was asked for %d times in an hour", i, n)
+			}
+		}
+	})
+}
+
 // TestTrouble holds that a refusal says what it is, is tried again by itself, and
 // that throttling, which comes as 403, is not taken for lost consent.
 func TestTrouble(t *testing.T) {

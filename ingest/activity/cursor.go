@@ -64,6 +64,8 @@ type failing struct {
 	Created time.Time `json:"created,omitzero"`
 	Since   time.Time `json:"since"`
 	Tries   int       `json:"tries"`
+	// Next is when it is tried again.
+	Next time.Time `json:"next,omitzero"`
 }
 
 // stored is the form in which a position is kept.

@@ -69,7 +69,6 @@ type Options struct {
 type Source struct {
 	o      Options
 	client client
-	header http.Header
 }
 
 // A client asks the service; *entra.Client is one.

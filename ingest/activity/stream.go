@@ -25,6 +25,9 @@ const (
 	// A blob is given up after so many tries in so long a time.
 	enoughTries = 10
 	enoughTime  = 24 * time.Hour
+	// restMost is the longest time between two tries of one, a little less than
+	// between two looks at the last day.
+	restMost = 50 * time.Minute
 	// atOnce blobs are asked for side by side, chunk of them before what they hold
 	// is committed.
 	atOnce = 4
@@ -217,11 +220,16 @@ func (s *stream) read(ctx context.Context, blobs []blob, before time.Time, tally
 		if named[b.key] || done && !(young && now.Sub(b.created) >= settled) {
 			continue
 		}
+		if f, ok := p.failing[b.key]; ok && now.Before(f.Next) && !f.Next.After(now.Add(restMost)) {
+			continue
+		}
 		named[b.key] = true
 		due = append(due, b)
 	}
+	// What failed before comes last: it must not hold up what is new.
+	worse := func(b blob) int { return p.failing[b.key].Tries }
 	slices.SortStableFunc(due, func(a, b blob) int {
-		return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.id, b.id))
+		return cmp.Or(cmp.Compare(worse(a), worse(b)), a.created.Compare(b.created), cmp.Compare(a.id, b.id))
 	})
 	for part := range slices.Chunk(due, chunk) {
 		if err := s.readPart(ctx, part, before, tally); err != nil {
@@ -342,6 +350,7 @@ func (s *stream) failed(b blob, err error, now time.Time, tally *counted) {
 		f = failing{Key: b.key, Created: b.created, Since: now}
 	}
 	f.Tries++
+	f.Next = now.Add(min(time.Minute<<min(f.Tries-1, 10), restMost))
 	expired := codeOf(err) == "AF20051" || !b.expires.IsZero() && b.expires.Before(now)
 	if expired || f.Tries >= enoughTries && now.Sub(f.Since) >= enoughTime {
 		what := fmt.Sprintf("content %s of %s, available since %s, was given up after %d tries: %v", b.id, s.content, b.created.Format(time.RFC3339), f.Tries, err)
