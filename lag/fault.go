@@ -6,8 +6,11 @@ import (
 	"time"
 )
 
-// licence is the kind of a fault that other roads may stand in for.
-const licence = "licence"
+// Kinds of faults of which more is known.
+const (
+	licence = "licence" // other roads may stand in
+	token   = "token"   // the whole road signs in the same way
+)
 
 // A trouble is a fault that a stream of a road has now.
 type trouble struct {
@@ -19,7 +22,7 @@ type trouble struct {
 }
 
 func (f *trouble) hits(s *stream) bool {
-	return len(f.Tables) == 0 || slices.Contains(f.Tables, s.Table)
+	return len(f.Tables) == 0 || f.Kind == token || slices.Contains(f.Tables, s.Table)
 }
 
 // words tells what the source said.

@@ -230,6 +230,7 @@ func (t *Tracker) Report(name string, rep Report) {
 	case rep.Polled != nil:
 		delete(r.faults, rep.Stream)
 		delete(r.faults, "") // a part that can be read disproves a fault of the whole
+		maps.DeleteFunc(r.faults, func(_ string, f *trouble) bool { return f.Kind == token })
 		for _, s := range hit {
 			s.LastPoll, s.Backlog = now, rep.Polled.Backlog
 			// Records count when they are seen; a poll says of which table they are
