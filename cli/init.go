@@ -3,11 +3,13 @@ package cli
 import (
 	"bufio"
 	_ "embed"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/template"
 
 	"github.com/goccy/go-yaml"
@@ -125,29 +127,51 @@ overwritten.`,
 	return cmd
 }
 
-// write writes the files, and says what of them does not hold together.
-func (w *wizard) write(ctx initFiles) (*config.Config, error) {
+// write writes the files, all or none, and says what of them does not hold
+// together.
+func (w *wizard) write(files initFiles) (*config.Config, error) {
 	x := w.x
 	x.Host = x.SMTP
 	if host, port, err := net.SplitHostPort(x.SMTP); err == nil {
 		x.Host, x.Port = host, port
 	}
-	if err := private.MkdirAll(filepath.Dir(ctx.tenant)); err != nil {
-		return nil, err
+	list := []struct{ path, text string }{{files.tenant, tenantTemplate}}
+	if files.main != "" {
+		list = append(list, struct{ path, text string }{files.main, mainTemplate})
 	}
-	files := []struct{ path, text string }{{ctx.tenant, tenantTemplate}}
-	if ctx.main != "" {
-		files = append(files, struct{ path, text string }{ctx.main, mainTemplate})
-	}
-	for _, file := range files {
-		if err := writeNew(file.path, file.text, x); err != nil {
+	for i := range list {
+		t, err := template.New(filepath.Base(list[i].path)).Funcs(template.FuncMap{"yaml": quoteYAML}).Parse(list[i].text)
+		if err != nil {
 			return nil, err
 		}
+		var b strings.Builder
+		if err := t.Execute(&b, x); err != nil {
+			return nil, err
+		}
+		list[i].text = b.String()
+	}
+	if err := private.MkdirAll(filepath.Dir(files.tenant)); err != nil {
+		return nil, err
+	}
+	for i, file := range list {
+		if err := writeNew(file.path, file.text); err != nil {
+			// One without the other would be in the way of the next attempt.
+			for _, written := range list[:i] {
+				err = errors.Join(err, os.Remove(written.path))
+			}
+			return nil, err
+		}
+	}
+	for _, file := range list {
 		w.say("wrote %s", file.path)
 	}
-	c, problems := config.Load(ctx.load)
+	c, problems := config.Load(files.load)
+	if files.main == "" {
+		// What is wrong with other tenants is not this one's affair.
+		problems = slices.DeleteFunc(problems, func(p config.Problem) bool { return p.File != files.tenant && c != nil })
+	}
 	if w.printProblems(problems) > 0 || c == nil {
-		return nil, hint(fmt.Errorf("what was written does not hold together yet"), "mend the lines above, then run glassward config validate")
+		return nil, hint(fmt.Errorf("what was written does not hold together yet"), "mend the lines above, then run glassward config validate --config %s", files.load)
 	}
 	return c, nil
 }
@@ -156,11 +180,7 @@ func (w *wizard) write(ctx initFiles) (*config.Config, error) {
 // already. load is what to read afterwards.
 type initFiles struct{ main, tenant, load string }
 
-func writeNew(path, text string, x initAnswers) error {
-	t, err := template.New(filepath.Base(path)).Funcs(template.FuncMap{"yaml": quoteYAML}).Parse(text)
-	if err != nil {
-		return err
-	}
+func writeNew(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if os.IsExist(err) {
 		return exists(path)
@@ -168,9 +188,8 @@ func writeNew(path, text string, x initAnswers) error {
 	if err != nil {
 		return err
 	}
-	if err := t.Execute(f, x); err != nil {
-		f.Close()
-		return err
+	if _, err := f.WriteString(text); err != nil {
+		return errors.Join(err, f.Close(), os.Remove(path))
 	}
 	return f.Close()
 }

@@ -23,7 +23,8 @@ const proveEvery = 500 * time.Millisecond
 
 // A proof is one sign-in of an emergency account, followed to a person.
 type proof struct {
-	Account                        string
+	ID, Account                    string
+	Event                          time.Time // Signed, by the clock of the services
 	Signed, Received, Judged, Told time.Time
 	Road, Receiver, Answer         string
 	Incident                       int64
@@ -58,7 +59,10 @@ func (w *wizard) prove(ctx context.Context, c *config.Config, t config.Tenant) (
 	began := time.Now()
 	var names []string
 	for _, a := range t.EmergencyAccounts {
-		names = append(names, labelOf(a))
+		// A decoy is there to be touched by nobody.
+		if a.Kind != "decoy" {
+			names = append(names, labelOf(a))
+		}
 	}
 	w.say("\nNow sign in with %s, as you would in an emergency, with the key that lies in the safe.", strings.Join(names, " or "))
 	w.say("Entra commonly takes minutes to show a sign-in. Waiting; Ctrl-C ends it, and tenant prove begins again.")
@@ -88,56 +92,127 @@ func labelOf(a config.EmergencyAccount) string {
 	return a.ObjectID
 }
 
+// quietFor is how long the proof says nothing while it waits.
+const quietFor = 30 * time.Second
+
 // follow watches a sign-in on its way. It says each part as it happens.
 func (w *wizard) follow(ctx context.Context, control *client, t config.Tenant, began time.Time) (proof, error) {
 	var p proof
 	at := place{tenant: t.ID}
 	tick := time.NewTicker(proveEvery)
 	defer tick.Stop()
-	spoken := began
+	spoken, asked := began, time.Time{}
+	var ahead time.Duration // the service's clock before ours
 	for {
-		select {
-		case <-ctx.Done():
-			return p, hint(errors.New("not proven yet"), "glassward tenant prove %s waits again", t.Name)
-		case <-tick.C:
-		}
-		if p.Signed.IsZero() {
-			found, err := w.signIn(ctx, control, t, began)
-			if err != nil {
-				return p, err
+		err := func() error {
+			if !p.Signed.IsZero() {
+				return nil
 			}
-			if found.Signed.IsZero() {
-				if time.Since(spoken) > 30*time.Second {
-					spoken = time.Now()
-					w.progress(ctx, control, t)
+			if time.Since(asked) > 10*proveEvery {
+				asked = time.Now()
+				var err error
+				if ahead, err = w.ahead(ctx, control, t); err != nil {
+					return err
 				}
-				continue
+			}
+			found, err := w.signIn(ctx, control, t, began.Add(ahead))
+			if err != nil || found.Signed.IsZero() {
+				return err
+			}
+			// The clock may have been learned with this very record.
+			if ahead, err = w.ahead(ctx, control, t); err != nil || found.Signed.Before(since(began.Add(ahead))) {
+				return err
 			}
 			p = found
+			p.Event, p.Signed = p.Signed, p.Signed.Add(-ahead)
 			w.say("%s  the sign-in of %s came by %s, %s after it happened", clockOf(p.Received), p.Account, p.Road, seconds(p.Received.Sub(p.Signed).Seconds()))
+			if ahead != 0 {
+				w.say("           (this machine's clock is %s; the times are by this machine's)", skew(ahead))
+			}
+			spoken = time.Now()
+			return nil
+		}()
+		var waits []string
+		done := false
+		if err == nil && !p.Signed.IsZero() {
+			done, waits, err = w.alarm(ctx, control, at, &p)
 		}
-		done, err := w.alarm(ctx, control, at, t, &p)
+		if ctx.Err() != nil {
+			return p, hint(errors.New("not proven yet"), "glassward tenant prove %s waits again", t.Name)
+		}
 		if err != nil || done {
 			return p, err
+		}
+		if time.Since(spoken) > quietFor {
+			spoken = time.Now()
+			if p.Signed.IsZero() {
+				w.progress(ctx, control, t)
+			}
+			for _, text := range waits {
+				w.say("%s  %s", clockOf(spoken), text)
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
 		}
 	}
 }
 
 func clockOf(t time.Time) string { return t.UTC().Format("15:04:05Z") }
 
-// signIn looks for a sign-in of an emergency account since the proof began.
+// since is from when on a sign-in counts that was made after a moment: what tells
+// the time of sign-ins is not finer.
+func since(began time.Time) time.Time { return began.Add(-5 * time.Second) }
+
+// skew says how a clock stands that another is ahead of.
+func skew(ahead time.Duration) string {
+	if ahead < 0 {
+		return seconds(-ahead.Seconds()) + " fast"
+	}
+	return seconds(ahead.Seconds()) + " slow"
+}
+
+// ahead gives how far the services' clock is ahead of this machine's.
+func (w *wizard) ahead(ctx context.Context, control *client, t config.Tenant) (time.Duration, error) {
+	var s daemon.Status
+	if err := control.call(ctx, "GET", "/v1/status", nil, &s); err != nil {
+		return 0, err
+	}
+	for _, x := range s.Workspaces {
+		for _, r := range x.Roads {
+			if x.Tenant == t.ID && r.Offset != 0 {
+				return time.Duration(r.Offset * float64(time.Second)), nil
+			}
+		}
+	}
+	return 0, nil
+}
+
+// signIn looks for a successful sign-in of an emergency account since the proof
+// began, by the clock of the services.
 func (w *wizard) signIn(ctx context.Context, control *client, t config.Tenant, began time.Time) (proof, error) {
-	ids := make([]string, len(t.EmergencyAccounts))
-	for i, a := range t.EmergencyAccounts {
-		ids[i] = fmt.Sprintf("%q", a.ObjectID)
+	var users, principals []string
+	for _, a := range t.EmergencyAccounts {
+		if a.Kind == "servicePrincipal" {
+			principals = append(principals, fmt.Sprintf("%q", a.ObjectID))
+		} else {
+			users = append(users, fmt.Sprintf("%q", a.ObjectID))
+		}
 	}
 	// After a union nobody knows any more when a record came.
-	leg := func(table string) string {
-		return fmt.Sprintf("(%s | where UserId in~ (%s) and TimeGenerated >= datetime(%s) | project UserId, UserPrincipalName, TimeGenerated, Came = _TimeReceived, Road = _Source)",
-			table, strings.Join(ids, ", "), began.Add(-time.Minute).UTC().Format(time.RFC3339))
+	var legs []string
+	leg := func(table, id, name string, ids []string) {
+		if len(ids) > 0 {
+			legs = append(legs, fmt.Sprintf("(%s | where %s in~ (%s) and ResultType == \"0\" and TimeGenerated >= datetime(%s) | project Account = %[2]s, Name = %[5]s, TimeGenerated, Came = _TimeReceived, Road = _Source)",
+				table, id, strings.Join(ids, ", "), since(began).UTC().Format(time.RFC3339), name))
+		}
 	}
-	query := "union " + leg("SigninLogs") + ", " + leg("AADNonInteractiveUserSignInLogs") + " | order by Came asc | take 1"
-	r, err := control.query(ctx, t.ID, query)
+	leg("SigninLogs", "UserId", "UserPrincipalName", users)
+	leg("AADNonInteractiveUserSignInLogs", "UserId", "UserPrincipalName", users)
+	leg("AADServicePrincipalSignInLogs", "ServicePrincipalId", "ServicePrincipalName", principals)
+	leg("AADManagedIdentitySignInLogs", "ServicePrincipalId", "ServicePrincipalName", principals)
+	r, err := control.query(ctx, t.ID, "union "+strings.Join(legs, ", ")+" | order by Came asc | take 1")
 	if err != nil || len(r.Rows) == 0 {
 		return proof{}, err
 	}
@@ -148,27 +223,32 @@ func (w *wizard) signIn(ctx context.Context, control *client, t config.Tenant, b
 		return proof{}, errors.New("the daemon answered without times; is it of another version?")
 	}
 	return proof{
-		Account: line(text(value.String, row[1])), Road: line(text(value.String, row[4])),
+		ID: strings.ToLower(text(value.String, row[0])), Account: line(text(value.String, row[1])), Road: line(text(value.String, row[4])),
 		Signed: value.Ticks(signed).Time(), Received: value.Ticks(came).Time(),
 	}, nil
 }
 
-// alarm looks for the alert of the sign-in and the first receiver that took it.
-func (w *wizard) alarm(ctx context.Context, control *client, at place, t config.Tenant, p *proof) (done bool, err error) {
+// alarm looks for the alert of the sign-in and the first receiver that took its
+// notice. Waits says what is waited for.
+func (w *wizard) alarm(ctx context.Context, control *client, at place, p *proof) (done bool, waits []string, err error) {
 	var list struct{ Value []glassward.Incident }
 	if err := control.call(ctx, "GET", at.path("/incidents"), nil, &list); err != nil {
-		return false, err
+		return false, nil, err
 	}
+	waits = []string{"no rule has made an alert of it yet: glassward status shows rules that fail"}
 	for _, inc := range list.Value {
-		if !slices.ContainsFunc(inc.Accounts, func(id string) bool { return slices.Contains(t.Accounts(), strings.ToLower(id)) }) || inc.LastActivity.Before(p.Signed) {
+		mine := slices.ContainsFunc(inc.Accounts, func(id string) bool { return strings.EqualFold(id, p.ID) })
+		if !mine || p.Incident != 0 && p.Incident != inc.Number {
 			continue
 		}
 		var c console.Case
 		if err := control.call(ctx, "GET", at.path("/incidents/%d", inc.Number), nil, &c); err != nil {
-			return false, err
+			return false, nil, err
 		}
 		for _, a := range c.Alerts {
-			if a.End.Before(p.Signed) || !p.Judged.IsZero() {
+			// It reaches over the sign-in, and was judged since that came. The store's
+			// times are cut to 100 ns.
+			if !p.Judged.IsZero() || a.Start.After(p.Event.Add(time.Millisecond)) || a.End.Before(p.Event) || a.Judged.Before(p.Received) {
 				continue
 			}
 			p.Judged, p.Incident, p.Title = a.Judged, inc.Number, a.Title
@@ -177,20 +257,27 @@ func (w *wizard) alarm(ctx context.Context, control *client, at place, t config.
 		if p.Judged.IsZero() {
 			continue
 		}
+		waits = nil
 		for _, d := range c.Deliveries {
-			if d.Status != glassward.Delivered || d.Settled.Before(p.Judged) {
-				continue
-			}
-			if p.Told.IsZero() || d.Settled.Before(p.Told) {
-				p.Told, p.Receiver, p.Answer = d.Settled, d.Receiver, d.Answer
+			switch {
+			case d.Status == glassward.Delivered && !d.Settled.Before(p.Judged):
+				if p.Told.IsZero() || d.Settled.Before(p.Told) {
+					p.Told, p.Receiver, p.Answer = d.Settled, d.Receiver, d.Answer
+				}
+			case d.Status == glassward.Delivered:
+			case d.Answer != "":
+				waits = append(waits, fmt.Sprintf("%s has not taken it: %s", line(d.Receiver), line(d.Answer)))
 			}
 		}
 		if !p.Told.IsZero() {
 			w.say("%s  %s took it: %s", clockOf(p.Told), line(p.Receiver), line(p.Answer))
-			return true, nil
+			return true, nil, nil
+		}
+		if len(waits) == 0 {
+			waits = []string{fmt.Sprintf("nobody has been told: incident %d was open before, or it names no receiver. Close it, and sign in again", inc.Number)}
 		}
 	}
-	return false, nil
+	return false, waits, nil
 }
 
 // progress says, while nothing comes, how the roads stand.

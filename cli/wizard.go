@@ -2,15 +2,19 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
+	"net"
 	"net/http"
+	"net/mail"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,21 +40,36 @@ type wizard struct {
 	x    initAnswers
 	dir  string
 	asks bool
-	// ended is set when there is no more input: then defaults are taken.
-	ended bool
+	// stopped is why no question is answered any more: the input has ended, or
+	// somebody pressed Ctrl-C. From then on nothing is asked, and nothing written.
+	stopped error
 }
 
-// ask asks one question; an empty answer, and the end of input, give the default.
-func (w *wizard) ask(question, otherwise string) string {
-	if !w.asks || w.ended {
+// errEnded says that a question found no answer.
+var errEnded = errors.New("the answers end here")
+
+// ask asks one question; an empty answer gives the default. When nobody answers
+// any more it gives the default too, and stopped says why.
+func (w *wizard) ask(ctx context.Context, question, otherwise string) string {
+	if !w.asks || w.stopped != nil {
 		return otherwise
 	}
 	if otherwise != "" {
 		question += " [" + otherwise + "]"
 	}
 	fmt.Fprintf(w.Stderr, "%s: ", question)
-	if !w.in.Scan() {
-		w.ended = true
+	// A read of the terminal cannot be interrupted; Ctrl-C has to work all the same.
+	said := make(chan bool, 1)
+	go func() { said <- w.in.Scan() }()
+	select {
+	case <-ctx.Done():
+		w.stopped = ctx.Err()
+	case ok := <-said:
+		if !ok {
+			w.stopped = cmp.Or(w.in.Err(), errEnded)
+		}
+	}
+	if w.stopped != nil {
 		fmt.Fprintln(w.Stderr)
 		return otherwise
 	}
@@ -60,20 +79,137 @@ func (w *wizard) ask(question, otherwise string) string {
 	return otherwise
 }
 
-// fill asks for what no flag gave.
-func (w *wizard) fill(into *string, question string) {
-	if *into == "" {
-		*into = w.ask(question, "")
+// halted gives the error with which the questions end before they are through.
+func (w *wizard) halted() error {
+	switch {
+	case w.stopped == nil:
+		return nil
+	case errors.Is(w.stopped, errEnded):
+		return hint(fmt.Errorf("%w: no configuration was written", w.stopped), "answer every question, or give flags and --no-input")
 	}
+	return hint(fmt.Errorf("stopped: no configuration was written"), "begin again; a certificate that was made is used again")
+}
+
+// fill asks for what no flag gave, again until check takes it. check may write the
+// answer in another way; what a flag gave is its own answer.
+func (w *wizard) fill(ctx context.Context, into *string, question, otherwise string, check func(*string) error) error {
+	given := *into != ""
+	for {
+		if !given {
+			*into = w.ask(ctx, question, otherwise)
+		}
+		if w.stopped != nil {
+			return w.halted()
+		}
+		err := check(into)
+		if err == nil || given || !w.asks {
+			return err
+		}
+		w.complain(err)
+	}
+}
+
+// complain says what is wrong with an answer.
+func (w *wizard) complain(err error) {
+	fmt.Fprintf(w.Stderr, "%s\n", safe(err.Error()))
+	var h hinted
+	if errors.As(err, &h) {
+		fmt.Fprintf(w.Stderr, "%s\n", safe(h.hint))
+	}
+}
+
+// anything takes every answer, none included.
+func anything(*string) error { return nil }
+
+// needed takes every answer but none.
+func needed(what string) func(*string) error {
+	return func(s *string) error {
+		if *s == "" {
+			return usagef("%s is needed", what)
+		}
+		return nil
+	}
+}
+
+// optional lets an empty answer stand.
+func optional(check func(*string) error) func(*string) error {
+	return func(s *string) error {
+		if *s == "" {
+			return nil
+		}
+		return check(s)
+	}
+}
+
+// aFolder makes a path absolute: in a file that is written elsewhere a relative
+// one would mean another place.
+func aFolder(s *string) (err error) {
+	if *s == "" {
+		return usagef("a folder is needed")
+	}
+	*s, err = filepath.Abs(*s)
+	return err
+}
+
+// aReference takes env:NAME and file:PATH, and tries it. A secret itself is not
+// repeated.
+func (w *wizard) aReference(s *string) error {
+	scheme, rest, ok := strings.Cut(*s, ":")
+	if !ok || rest == "" || scheme != "env" && scheme != "file" {
+		return hint(usagef("that is no reference to a secret"), "put the secret into a file that only you can read and answer file:PATH, or name a variable of the environment: env:NAME")
+	}
+	if scheme == "file" {
+		path, err := filepath.Abs(rest)
+		if err != nil {
+			return err
+		}
+		*s = "file:" + path
+	}
+	if _, err := glassward.Secret(*s).Reveal(); err != nil {
+		w.say("it cannot be read yet: %v", err)
+	}
+	return nil
+}
+
+func aGUID(s *string) error {
+	*s = strings.ToLower(*s)
+	if !guidForm.MatchString(*s) {
+		return noID(*s)
+	}
+	return nil
+}
+
+func anAddress(s *string) error {
+	if a, err := mail.ParseAddress(*s); err != nil || a.Address != *s {
+		return usagef("%q is no mail address", *s)
+	}
+	return nil
 }
 
 func words(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
 }
 
-func (w *wizard) list(into *[]string, question string) {
-	if len(*into) == 0 {
-		*into = words(w.ask(question, ""))
+// list is fill for several words.
+func (w *wizard) list(ctx context.Context, into *[]string, question, otherwise string, check func(*string) error) error {
+	given := len(*into) > 0
+	for {
+		if !given {
+			*into = words(w.ask(ctx, question, otherwise))
+		}
+		if w.stopped != nil {
+			return w.halted()
+		}
+		var err error
+		for i := range *into {
+			if err = check(&(*into)[i]); err != nil {
+				break
+			}
+		}
+		if err == nil || given || !w.asks {
+			return err
+		}
+		w.complain(err)
 	}
 }
 
@@ -84,21 +220,27 @@ func (w *wizard) init(ctx context.Context, prove bool) error {
 	if _, err := os.Stat(main); err == nil {
 		return exists(main)
 	}
-	if err := w.tenant(ctx); err != nil {
+	tenants := filepath.Join(w.dir, "tenants")
+	if err := w.tenant(ctx, w.free(tenants, nil)); err != nil {
 		return err
 	}
-	w.receivers()
-	c, err := w.write(initFiles{main: main, tenant: w.tenantFile(filepath.Join(w.dir, "tenants")), load: main})
+	if err := w.receivers(ctx); err != nil {
+		return err
+	}
+	c, err := w.write(initFiles{main: main, tenant: w.tenantFile(tenants), load: main})
 	if err != nil {
 		return err
 	}
 	if !w.asks {
-		w.say("next: glassward doctor, then glassward serve --config %s", main)
+		w.say("next: glassward doctor --config %[1]s, then glassward serve --config %[1]s", main)
 		return nil
 	}
-	w.try(ctx, c)
+	c = w.try(ctx, c)
+	if ctx.Err() != nil {
+		return hint(errors.New("stopped; the files stay"), "glassward tenant prove %s --config %s goes on", w.x.Name, main)
+	}
 	t, ok := c.Tenant(w.x.Name)
-	if !ok || !prove || len(t.EmergencyAccounts) == 0 || w.ended {
+	if !ok || !prove || len(t.EmergencyAccounts) == 0 || w.stopped != nil {
 		w.say("not proven yet: when an account can sign in, run glassward tenant prove %s --config %s", w.x.Name, main)
 		w.say("next: glassward serve --config %s", main)
 		return nil
@@ -110,28 +252,73 @@ func (w *wizard) init(ctx context.Context, prove bool) error {
 	return nil
 }
 
+// free takes names of tenants that nobody has yet.
+func (w *wizard) free(dir string, c *config.Config) func(*string) error {
+	return func(name *string) error {
+		if err := config.CheckName(*name); err != nil {
+			return usagef("%v", err)
+		}
+		if c != nil {
+			if _, taken := c.Tenant(*name); taken {
+				return usagef("there is a tenant %s already", *name)
+			}
+		}
+		file := filepath.Join(dir, *name+".yaml")
+		if _, err := os.Stat(file); err == nil {
+			return hint(usagef("%s exists already", file), "choose another name, or edit that file")
+		}
+		return nil
+	}
+}
+
 // add describes a further tenant to an installation that stands.
 func (w *wizard) add(ctx context.Context, c *config.Config) error {
-	if err := w.tenant(ctx); err != nil {
+	if w.x.Tenant != "" {
+		if t, taken := c.Tenant(strings.ToLower(w.x.Tenant)); taken {
+			return usagef("tenant %s is watched already, as %s", t.ID, t.Name)
+		}
+	}
+	if err := w.tenant(ctx, w.free(c.Tenants, c)); err != nil {
 		return err
 	}
-	if _, taken := c.Tenant(w.x.Name); taken {
-		return usagef("there is a tenant %s already", w.x.Name)
+	if t, taken := c.Tenant(w.x.Tenant); taken {
+		return usagef("tenant %s is watched already, as %s", t.ID, t.Name)
 	}
-	if len(w.x.Groups) == 0 {
-		var names []string
-		for _, g := range c.ActionGroups {
-			names = append(names, g.Name)
+	var names []string
+	for _, g := range c.ActionGroups {
+		names = append(names, g.Name)
+	}
+	group := func(s *string) error {
+		i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, *s) })
+		if i < 0 {
+			return usagef("there is no action group %q: there are %s", *s, strings.Join(names, ", "))
 		}
-		w.x.Groups = words(w.ask("Action groups that are told ("+strings.Join(names, ", ")+")", strings.Join(names[:min(1, len(names))], "")))
+		*s = names[i]
+		return nil
+	}
+	switch {
+	case len(names) > 0:
+		if err := w.list(ctx, &w.x.Groups, "Action groups that are told ("+strings.Join(names, ", ")+")", names[0], group); err != nil {
+			return err
+		}
+	case len(w.x.Groups) > 0:
+		return group(&w.x.Groups[0])
+	default:
+		w.say("nobody is told yet: %s describes no action group", c.File)
 	}
 	c, err := w.write(initFiles{tenant: w.tenantFile(c.Tenants), load: c.File})
 	if err != nil {
 		return err
 	}
-	if d, err := dial(c.Data); err == nil {
+	d, err := dial(c.Data)
+	switch {
+	case errors.Is(err, errNoDaemon):
+		w.say("no daemon runs over %s: glassward serve --config %s watches the tenant", c.Data, c.File)
+	case err != nil:
+		return hint(err, "the file is written; the daemon reads it at SIGHUP or a restart")
+	default:
 		if err := d.call(ctx, http.MethodPost, "/v1/reload", nil, nil); err != nil {
-			return err
+			return hint(fmt.Errorf("%s is written, and the running daemon does not take it: %w", w.tenantFile(c.Tenants), err), "mend that, then send the daemon SIGHUP; until then the tenant is not watched")
 		}
 		w.say("the running daemon watches %s now", w.x.Name)
 	}
@@ -150,22 +337,18 @@ var roadChoices = []struct{ number, name, what string }{
 	{"6", "files", "a folder that files are put into"},
 }
 
-// tenant asks for everything that a tenant's file holds.
-func (w *wizard) tenant(ctx context.Context) error {
+// tenant asks for everything that a tenant's file holds. free says which names it
+// may have.
+func (w *wizard) tenant(ctx context.Context, free func(*string) error) error {
 	x := &w.x
-	w.fill(&x.Tenant, "Tenant id (a GUID, on the overview page of the Entra admin centre)")
-	if x.Tenant == "" {
+	if !w.asks && x.Tenant == "" {
 		return hint(usagef("a tenant's id is needed"), "glassward init --tenant GUID, or answer the question")
 	}
-	x.Tenant = strings.ToLower(x.Tenant)
-	if !guidForm.MatchString(x.Tenant) {
-		return noID(x.Tenant)
+	if err := w.fill(ctx, &x.Tenant, "Tenant id (a GUID, on the overview page of the Entra admin centre)", "", aGUID); err != nil {
+		return err
 	}
-	if x.Name == "" {
-		x.Name = w.ask("A short name for the tenant", "tenant-1")
-	}
-	if err := config.CheckName(x.Name); err != nil {
-		return usagef("%v", err)
+	if err := w.fill(ctx, &x.Name, "A short name for the tenant", "tenant-1", free); err != nil {
+		return err
 	}
 	if _, ok := entra.LookupCloud(x.Cloud); !ok {
 		return hint(usagef("there is no cloud %q", x.Cloud), "use %s", strings.Join(entra.CloudNames(), ", "))
@@ -175,13 +358,16 @@ func (w *wizard) tenant(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := w.roads(); err != nil {
+	if err := w.roads(ctx); err != nil {
 		return err
 	}
 	if x.needsApplication() && (w.asks || x.ClientID != "") {
 		if err := w.application(ctx); err != nil {
 			return err
 		}
+	}
+	if err := w.check(ctx); err != nil {
+		return err
 	}
 	return w.accounts(ctx)
 }
@@ -216,39 +402,57 @@ func (x *initAnswers) readEndpoints() error {
 	return nil
 }
 
+// aRoad takes the number or the name of a road, and makes it the name.
+func aRoad(s *string) error {
+	for _, r := range roadChoices {
+		if r.number == *s || r.name == strings.ToLower(*s) {
+			*s = r.name
+			return nil
+		}
+	}
+	return hint(usagef("there is no road %q", *s), "use graph, activity, eventhubs, storage, workspace or files")
+}
+
 // roads asks how records come.
-func (w *wizard) roads() error {
+func (w *wizard) roads(ctx context.Context) error {
 	x := &w.x
 	if len(x.Roads) == 0 && w.asks {
 		fmt.Fprintln(w.Stderr, "By which roads can the tenant's sign-in and audit logs come?")
 		for _, r := range roadChoices {
 			fmt.Fprintf(w.Stderr, "  %s  %-10s %s\n", r.number, r.name, r.what)
 		}
-		x.Roads = words(w.ask("Numbers or names, separated by spaces", "1"))
+	}
+	if len(x.Roads) > 0 || w.asks {
+		if err := w.list(ctx, &x.Roads, "Numbers or names, separated by spaces", "1", aRoad); err != nil {
+			return err
+		}
 	}
 	if x.Folder != "" && !x.Has("files") {
 		x.Roads = append(x.Roads, "files")
 	}
-	for i, name := range x.Roads {
-		at := slices.IndexFunc(roadChoices, func(r struct{ number, name, what string }) bool { return r.number == name || r.name == name })
-		if at < 0 {
-			return hint(usagef("there is no road %q", name), "use graph, activity, eventhubs, storage, workspace or files")
+	for _, q := range []struct {
+		road     string
+		into     *string
+		question string
+		check    func(*string) error
+	}{
+		{"eventhubs", &x.Namespace, "Event Hubs namespace (NAME.servicebus.windows.net)", needed("the namespace")},
+		{"eventhubs", &x.Connection, "Where its connection string is, env:NAME or file:PATH (empty: the application signs in)", optional(w.aReference)},
+		{"storage", &x.Storage, "Folder that holds the containers insights-logs-*", aFolder},
+		{"workspace", &x.Workspace, "Id of the workspace (a GUID)", aGUID},
+		{"files", &x.Folder, "Folder where the files arrive", aFolder},
+	} {
+		if !x.Has(q.road) {
+			continue
 		}
-		x.Roads[i] = roadChoices[at].name
-	}
-	if x.Has("eventhubs") {
-		w.fill(&x.Namespace, "Event Hubs namespace (NAME.servicebus.windows.net)")
-		w.list(&x.Hubs, "Its hubs, separated by spaces (empty: those that begin with insights-)")
-		w.fill(&x.Connection, "Where its connection string is, env:NAME or file:PATH (empty: the application signs in)")
-	}
-	if x.Has("storage") {
-		w.fill(&x.Storage, "Folder that holds the containers insights-logs-*")
-	}
-	if x.Has("workspace") {
-		w.fill(&x.Workspace, "Id of the workspace (a GUID)")
-	}
-	if x.Has("files") {
-		w.fill(&x.Folder, "Folder where the files arrive")
+		if err := w.fill(ctx, q.into, q.question, "", q.check); err != nil {
+			return err
+		}
+		if q.into == &x.Namespace {
+			if err := w.list(ctx, &x.Hubs, "Its hubs, separated by spaces (empty: those that begin with insights-)", "", anything); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -285,11 +489,13 @@ func (w *wizard) described() config.Tenant {
 	if x.Has("workspace") {
 		t.Sources.Logs = []config.WorkspaceSource{{ID: x.Workspace}}
 	}
+	if x.Has("files") {
+		t.Folders = []config.Folder{{Path: x.Folder}}
+	}
 	return t
 }
 
-// application makes a certificate, says how to register the application, and
-// tries it until it works or the person goes on.
+// application makes a certificate, and says how to register the application.
 func (w *wizard) application(ctx context.Context) error {
 	x := &w.x
 	public := ""
@@ -297,6 +503,9 @@ func (w *wizard) application(ctx context.Context) error {
 		key := filepath.Join(w.dir, x.Name+".pem")
 		public = filepath.Join(w.dir, x.Name+".cer")
 		if _, err := os.Stat(key); err == nil {
+			if err := publish(key, public); err != nil {
+				return err
+			}
 			w.say("the certificate %s is there already and is used", key)
 		} else if err := makeCertificate(x.Name, key, public); err != nil {
 			return err
@@ -314,21 +523,39 @@ func (w *wizard) application(ctx context.Context) error {
 		if err := w.registration(public); err != nil {
 			return err
 		}
-		x.ClientID = w.ask("Application (client) id of the registration", "")
 	}
-	if !guidForm.MatchString(strings.ToLower(x.ClientID)) {
-		return hint(usagef("%q is no application id", x.ClientID), "the registration's overview page shows it as Application (client) ID")
-	}
-	for w.asks && !w.ended {
+	return w.fill(ctx, &x.ClientID, "Application (client) id of the registration", "", func(s *string) error {
+		if aGUID(s) != nil {
+			return hint(usagef("%q is no application id", *s), "the registration's overview page shows it as Application (client) ID")
+		}
+		return nil
+	})
+}
+
+// check tries the answers against the tenant until nothing is wrong or the person
+// goes on.
+func (w *wizard) check(ctx context.Context) error {
+	for w.asks {
 		w.say("\nasking the tenant …")
 		if w.printChecks(daemon.Check(ctx, w.described(), time.Now)) == 0 {
-			return nil
+			break
 		}
-		if w.ask("Enter to ask again when it is mended (consent can take minutes), or \"on\" to go on all the same", "") == "on" || ctx.Err() != nil {
-			return ctx.Err()
+		question := "Enter to ask again when it is mended (consent can take minutes), "
+		if w.x.ClientID != "" {
+			question += "another application id, "
+		}
+		answer := w.ask(ctx, question+"or \"on\" to go on all the same", "")
+		if w.stopped != nil || answer == "on" {
+			break
+		}
+		if w.x.ClientID != "" && aGUID(&answer) == nil {
+			w.x.ClientID = answer
 		}
 	}
-	return nil
+	if ctx.Err() != nil && w.stopped == nil {
+		w.stopped = ctx.Err()
+	}
+	return w.halted()
 }
 
 // registration says what to paste.
@@ -397,6 +624,23 @@ func makeCertificate(name, key, public string) error {
 	return os.WriteFile(public, open, 0o644)
 }
 
+// publish writes the certificate of a key's file alone, where it is not there.
+func publish(key, public string) error {
+	if _, err := os.Stat(public); err == nil {
+		return nil
+	}
+	text, err := os.ReadFile(key)
+	if err != nil {
+		return err
+	}
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			return os.WriteFile(public, pem.EncodeToMemory(block), 0o644)
+		}
+	}
+	return hint(fmt.Errorf("%s holds no certificate", key), "remove it, and a new one is made; or name one with --certificate")
+}
+
 // printChecks shows what Check found and gives how much is wrong.
 func (a *app) printChecks(list []daemon.Checked) (wrong int) {
 	for _, c := range list {
@@ -423,10 +667,10 @@ const mostListed = 30
 func (w *wizard) accounts(ctx context.Context) error {
 	x := &w.x
 	for _, id := range x.Ids {
-		if !guidForm.MatchString(strings.ToLower(id)) {
-			return noID(id)
+		if err := aGUID(&id); err != nil {
+			return err
 		}
-		x.Accounts = append(x.Accounts, initAccount{ID: strings.ToLower(id)})
+		x.declare(initAccount{ID: id})
 	}
 	if len(x.Accounts) > 0 || !w.asks {
 		return nil
@@ -438,26 +682,38 @@ func (w *wizard) accounts(ctx context.Context) error {
 			w.say("the tenant's users cannot be listed: %v", err)
 		}
 	}
+	if graph != nil {
+		o, err := entra.FindOrganisation(ctx, graph)
+		x.Domains = o.Domains
+		if f := new(entra.Fault); errors.As(err, &f) && f.Kind == entra.FaultToken {
+			graph = nil // nothing can be listed, as check has said
+		}
+	}
 	if graph == nil {
-		for _, id := range words(w.ask("Object ids of the emergency accounts, separated by spaces", "")) {
-			if !guidForm.MatchString(strings.ToLower(id)) {
-				return noID(id)
-			}
-			x.Accounts = append(x.Accounts, initAccount{ID: strings.ToLower(id)})
+		var ids []string
+		if err := w.list(ctx, &ids, "Object ids of the emergency accounts, separated by spaces", "", aGUID); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			x.declare(initAccount{ID: id})
+		}
+		if len(ids) == 0 {
+			w.say("none is declared yet: nothing is watched until the tenant's file lists one")
 		}
 		return nil
 	}
-	if o, err := entra.FindOrganisation(ctx, graph); err == nil {
-		x.Domains = o.Domains
-	}
 	shown := w.administrators(ctx, graph)
+	question := "Which are the emergency accounts? Numbers, object ids, or the beginning of a name to search for"
 	for {
-		answer := w.ask("Which are the emergency accounts? Numbers, object ids, or the beginning of a name to search for", "")
+		answer := w.ask(ctx, question, "")
+		if w.stopped != nil {
+			return w.halted()
+		}
 		if answer == "" {
 			if len(x.Accounts) == 0 {
 				w.say("none is declared yet: nothing is watched until the tenant's file lists one")
 			}
-			return ctx.Err()
+			return nil
 		}
 		chosen, search := w.choose(ctx, graph, answer, shown)
 		if search != "" {
@@ -469,14 +725,27 @@ func (w *wizard) accounts(ctx context.Context) error {
 			shown = w.show(users, more)
 			continue
 		}
-		x.Accounts = append(x.Accounts, chosen...)
-		if len(chosen) > 0 {
-			for _, c := range chosen {
+		for _, c := range chosen {
+			if x.declare(c) {
 				w.say("declared by id: %s %s", c.ID, line(c.UPN))
 			}
+		}
+		switch {
+		case len(x.Accounts) > 1:
 			return nil
+		case len(x.Accounts) == 1:
+			question = "Which is the second one? Two are usual: one may be lost (Enter: there is none)"
 		}
 	}
+}
+
+// declare adds an account, once.
+func (x *initAnswers) declare(a initAccount) bool {
+	if slices.ContainsFunc(x.Accounts, func(b initAccount) bool { return strings.EqualFold(a.ID, b.ID) }) {
+		return false
+	}
+	x.Accounts = append(x.Accounts, a)
+	return true
 }
 
 // administrators shows who holds Global Administrator: the accounts are among
@@ -520,9 +789,15 @@ func (w *wizard) choose(ctx context.Context, graph *entra.Client, answer string,
 	for _, word := range words(answer) {
 		if guidForm.MatchString(strings.ToLower(word)) {
 			u, err := entra.FindUser(ctx, graph, word)
-			if err != nil {
-				w.say("%v", err)
+			var f *entra.Fault
+			switch {
+			case errors.As(err, &f) && f.Status == http.StatusNotFound:
+				w.say("the tenant has no user %s", word)
 				return nil, ""
+			case err != nil:
+				// Whoever may not be asked can still be declared.
+				w.say("whether there is a user %s cannot be read: %v", word, err)
+				u = entra.User{ID: strings.ToLower(word)}
 			}
 			chosen = append(chosen, initAccount{ID: u.ID, Name: u.Name, UPN: u.UPN})
 			continue
@@ -542,26 +817,60 @@ func (w *wizard) choose(ctx context.Context, graph *entra.Client, answer string,
 }
 
 // receivers asks who is told.
-func (w *wizard) receivers() {
+func (w *wizard) receivers(ctx context.Context) error {
 	x := &w.x
-	w.list(&x.Mail, "Mail addresses that are told (outside this tenant, if you can)")
-	if len(x.Mail) == 0 {
-		return
+	if err := w.list(ctx, &x.Mail, "Mail addresses that are told (outside this tenant, if you can)", "", anAddress); err != nil {
+		return err
 	}
-	w.fill(&x.SMTP, "Mail server (host or host:port)")
-	w.fill(&x.From, "Sender of the mails")
-	w.fill(&x.SMTPUser, "User name at the mail server (empty for none)")
-	if x.SMTPUser != "" {
-		w.fill(&x.SMTPPassword, "Where its password is, env:NAME or file:PATH")
+	if len(x.Mail) == 0 {
+		return nil
+	}
+	for _, q := range []struct {
+		into     *string
+		question string
+		check    func(*string) error
+	}{
+		{&x.SMTP, "Mail server (host or host:port)", aServer},
+		{&x.From, "Sender of the mails", anAddress},
+		{&x.SMTPUser, "User name at the mail server (empty for none)", anything},
+	} {
+		if !w.asks && *q.into == "" {
+			continue // reading the file says what it lacks
+		}
+		if err := w.fill(ctx, q.into, q.question, "", q.check); err != nil {
+			return err
+		}
+	}
+	if x.SMTPUser != "" && (w.asks || x.SMTPPassword != "") {
+		if err := w.fill(ctx, &x.SMTPPassword, "Where its password is, env:NAME or file:PATH", "", w.aReference); err != nil {
+			return err
+		}
 	}
 	x.Groups = []string{"emergency"}
+	return nil
 }
 
-// try sends a test notice to every receiver until somebody has it.
-func (w *wizard) try(ctx context.Context, c *config.Config) {
+// aServer takes host and host:port.
+func aServer(s *string) error {
+	if *s == "" {
+		return usagef("a mail server is needed")
+	}
+	if _, port, err := net.SplitHostPort(*s); err == nil {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return usagef("%q is no port", port)
+		}
+	} else if strings.ContainsAny(*s, " /") {
+		return usagef("%q is no host", *s)
+	}
+	return nil
+}
+
+// try sends a test notice to every receiver until somebody has it. It gives the
+// configuration as it is then: the person may have mended the file.
+func (w *wizard) try(ctx context.Context, c *config.Config) *config.Config {
 	if len(w.x.Mail) == 0 {
 		w.say("nobody is told yet: describe receivers in %s", c.File)
-		return
+		return c
 	}
 	for {
 		fleet, err := notify.NewFleet(c.Config, notify.Network{})
@@ -571,20 +880,29 @@ func (w *wizard) try(ctx context.Context, c *config.Config) {
 		results, err := fleet.Test(ctx, "emergency")
 		if err != nil {
 			w.say("%v", err)
-			return
 		}
+		failed := err != nil
 		for _, r := range results {
 			verdict := "took the test notice"
 			if !r.OK {
-				verdict = "FAILED"
+				verdict, failed = "FAILED", true
 			}
 			w.say("%s %s: %s", line(r.Receiver), verdict, line(r.Answer))
 		}
-		if answer := w.ask("Has the test arrived? yes, or Enter to send it again, or \"on\" to go on without", ""); answer != "" || w.ended || ctx.Err() != nil {
-			if !strings.HasPrefix(strings.ToLower(answer), "y") {
-				w.say("the way to a person is not proven: glassward notify test emergency tries it again")
-			}
-			return
+		question := "Has the test arrived? yes, or Enter to send it again, or \"on\" to go on without"
+		if failed {
+			question = "Enter to send it again (mend " + c.File + " first, it is read again), or \"on\" to go on without"
 		}
+		answer := w.ask(ctx, question, "")
+		if answer == "" && w.stopped == nil {
+			if next, problems := config.Load(c.File); w.printProblems(problems) == 0 && next != nil {
+				c = next
+			}
+			continue
+		}
+		if failed || !strings.HasPrefix(strings.ToLower(answer), "y") {
+			w.say("the way to a person is not proven: glassward notify test emergency --config %s tries it again", c.File)
+		}
+		return c
 	}
 }
