@@ -114,6 +114,14 @@ func (a *app) printBoard(s daemon.Status) error {
 			worst("unwatched")
 			notes = append(notes, "no emergency account is declared")
 		}
+		if w.Fault != "" {
+			worst("unwell")
+			notes = append(notes, line(w.Fault))
+		}
+		if w.Shut != "" {
+			worst("not watched")
+			notes = append(notes, "its event store cannot be opened: "+line(w.Shut))
+		}
 		if w.Paused != "" {
 			worst("paused")
 			notes = append(notes, "intake pauses: "+line(w.Paused))

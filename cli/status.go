@@ -57,6 +57,13 @@ func (a *app) printStatus(s daemon.Status) error {
 	}
 	for _, w := range s.Workspaces {
 		fmt.Fprintf(a.Stdout, "\n%s  %s, %s, %s waiting\n", a.paint(bold, line(w.Name)), line(w.Tenant), counted(w.Accounts, "emergency account", "emergency accounts"), counted(w.Waiting, "batch", "batches"))
+		if w.Shut != "" {
+			fmt.Fprintf(a.Stdout, "  %s\n", bad("not watched since %s: its event store cannot be opened: %s", stamp(w.Since), safe(w.Shut)))
+			continue
+		}
+		if w.Fault != "" {
+			fmt.Fprintf(a.Stdout, "  %s\n", bad("its records cannot be counted: %s", safe(w.Fault)))
+		}
 		if w.Paused != "" {
 			fmt.Fprintf(a.Stdout, "  %s\n", bad("intake pauses: %s", line(w.Paused)))
 		}

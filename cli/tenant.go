@@ -5,19 +5,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"glassward/backup"
 	"glassward/config"
 	"glassward/daemon"
 )
 
 func (a *app) tenantCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "tenant", Short: "Add, list, check, prove, export and remove tenants"}
-	cmd.AddCommand(a.tenantAddCommand(), a.tenantListCommand(), a.tenantCheckCommand(), a.tenantProveCommand())
+	cmd.AddCommand(a.tenantAddCommand(), a.tenantListCommand(), a.tenantCheckCommand(), a.tenantProveCommand(), a.tenantExportCommand(), a.tenantRemoveCommand())
 	return cmd
 }
 
@@ -54,17 +56,31 @@ func (a *app) tenantListCommand() *cobra.Command {
 	var file, format string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the tenants of the configuration", Args: args(cobra.NoArgs),
+		Long: `Lists the tenants of the configuration, and under "(no tenant file)" workspaces in
+the data folder that none of them has: of tenants that were removed, or whose file
+is broken.`,
 		RunE: func(*cobra.Command, []string) error {
 			c, _, err := a.loadConfig(file)
 			if err != nil {
 				return err
 			}
+			left, err := leftBehind(c)
+			if err != nil {
+				return err
+			}
 			if format == "json" {
-				return json.NewEncoder(a.Stdout).Encode(c.Each)
+				all := slices.Clone(c.Each)
+				for _, id := range left {
+					all = append(all, config.Tenant{ID: id})
+				}
+				return json.NewEncoder(a.Stdout).Encode(all)
 			}
 			var rows [][]string
 			for _, t := range c.Each {
 				rows = append(rows, []string{line(t.Name), t.ID, strconv.Itoa(len(t.EmergencyAccounts)), line(strings.Join(daemon.Roads(t), " ")), line(strings.Join(t.ActionGroups, " ")), t.Keep})
+			}
+			for _, id := range left {
+				rows = append(rows, []string{"(no tenant file)", line(id), "", "", "", ""})
 			}
 			return a.grid([]string{"name", "tenant", "accounts", "roads", "told", "keeps"}, rows)
 		},
@@ -72,6 +88,18 @@ func (a *app) tenantListCommand() *cobra.Command {
 	configFlag(cmd, &file)
 	outputFlag(cmd, &format, "table", "json")
 	return cmd
+}
+
+// leftBehind gives the workspaces in the data folder that no tenant has.
+func leftBehind(c *config.Config) ([]string, error) {
+	names, err := backup.Tenants(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(names, func(id string) bool {
+		_, ok := c.Tenant(id)
+		return ok
+	}), nil
 }
 
 // tenantOf finds the tenant that an argument names; without one it is the only

@@ -135,6 +135,18 @@ func (h *house) Compact(_ context.Context, tenant, _ string) (any, error) {
 	h.note("compact %q", tenant)
 	return "compacted", nil
 }
+func (h *house) Export(_ context.Context, tenant, _ string, to io.Writer) error {
+	h.note("export %s", tenant)
+	if tenant == "unwell" {
+		return console.ErrBusy
+	}
+	_, err := to.Write([]byte("a zip"))
+	return err
+}
+func (h *house) Forget(_ context.Context, tenant, _ string) (any, error) {
+	h.note("forget %s", tenant)
+	return "forgotten", nil
+}
 
 // CheckToken knows tokens that spell what they may do: "SCOPE@TENANT".
 func (h *house) CheckToken(_ context.Context, token string) (console.Grant, error) {
@@ -185,6 +197,8 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		"POST /v1/backup":                                             console.Owner,
 		"POST /v1/restore":                                            console.Owner,
 		"POST /v1/compact":                                            console.Owner,
+		"POST /v1/export":                                             console.Operate,
+		"POST /v1/forget":                                             console.Owner,
 	}
 	h := &house{}
 	s, _ := serve(h, false)
@@ -238,6 +252,12 @@ func TestWhatTheRightTokenReaches(t *testing.T) {
 	}{
 		{"POST", "/v1/ingest", "ingest@" + alpha, "x", 200, "ingest " + alpha + " from push:ingest", `"added":1`},
 		{"POST", "/v1/ingest?tenant=beta", "ingest@", "x", 200, "ingest " + beta + " from push:ingest", `"added":1`},
+		{"POST", "/v1/export", "operate@", `{"tenant":"beta"}`, 200, "export " + beta, "a zip"},
+		{"POST", "/v1/export", "operate@" + beta, `{"tenant":"beta"}`, 200, "export " + beta, "a zip"},
+		{"POST", "/v1/export", "operate@" + alpha, `{"tenant":"beta"}`, 404, "", "PathNotFoundError"},
+		{"POST", "/v1/export", "operate@" + alpha, `{"tenant":"gone"}`, 404, "", "PathNotFoundError"},
+		{"POST", "/v1/export", "operate@", `{"tenant":"unwell"}`, 503, "export unwell", "WorkspaceUnavailable"},
+		{"POST", "/v1/export", "operate@", `{}`, 400, "", "BadArgumentError"},
 		{"POST", "/v1/ingest?tenant=beta", "ingest@" + alpha, "x", 404, "", "no workspace"},
 		{"POST", "/v1/ingest", "ingest@", "x", 400, "", "say which with ?tenant="},
 		{"POST", "/v1/ingest", "ingest@" + alpha, "pause", 503, "ingest " + alpha + " from push:ingest", "10 MB are free"},

@@ -53,6 +53,10 @@ type Operator interface {
 	Backup(ctx context.Context, b Backup, who string) (any, error)
 	Restore(ctx context.Context, r Restore, who string) (any, error)
 	Compact(ctx context.Context, tenant, who string) (any, error)
+	// Export writes everything that is kept of one tenant as a zip; Forget removes
+	// it, of one that is not configured any more, for the owner alone.
+	Export(ctx context.Context, tenant, who string, to io.Writer) error
+	Forget(ctx context.Context, tenant, who string) (any, error)
 }
 
 // Options are what a Server is made of. All but Metrics have to be given.
@@ -125,6 +129,8 @@ func (s *Server) routes() []Route {
 		{"POST", "/v1/backup", Owner, s.backup},
 		{"POST", "/v1/restore", Owner, s.restore},
 		{"POST", "/v1/compact", Owner, s.compact},
+		{"POST", "/v1/export", Operate, s.export},
+		{"POST", "/v1/forget", Owner, s.forget},
 	}
 }
 
