@@ -13,6 +13,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -579,6 +580,11 @@ func recordID(text string) (id glassward.RecordID, err error) {
 		return id, fmt.Errorf("record id %q: %w", text, err)
 	}
 	return glassward.RecordID(digits), nil
+}
+
+// RejectsPath gives the file of what a tenant's workspace could not understand.
+func RejectsPath(data, tenant string) string {
+	return filepath.Join(WorkspaceDir(data, tenant), "rejects.jsonl")
 }
 
 // Export writes everything that is kept of one tenant as a zip. A workspace that
