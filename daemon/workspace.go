@@ -77,11 +77,6 @@ type replacement struct {
 // WorkspaceDir gives the folder of a tenant's store.
 func WorkspaceDir(data, tenant string) string { return filepath.Join(data, "workspaces", tenant) }
 
-// RejectsPath gives the file of what a tenant's workspace could not understand.
-func RejectsPath(data, tenant string) string {
-	return filepath.Join(WorkspaceDir(data, tenant), "rejects.jsonl")
-}
-
 func (d *Daemon) openWorkspace(ctx context.Context, t config.Tenant, c *config.Config, rules *rule.Set) (*workspace, error) {
 	dir := WorkspaceDir(c.Data, t.ID)
 	retention := map[string]time.Duration{}
