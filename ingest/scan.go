@@ -187,8 +187,13 @@ func (s *scanner) number(i int) int {
 		}
 		return i > start
 	}
+	start := i
 	if !digits() {
 		return s.fail(i, "a digit is expected")
+	}
+	if b[start] == '0' && i > start+1 {
+		// Kept as it is it would make the text of _Extra unreadable for every query.
+		return s.fail(start+1, "a number does not begin with 0")
 	}
 	if b[i] == '.' {
 		i++
