@@ -564,8 +564,12 @@ func (s *Self) Findings() []Finding {
 			"Enable it under Enterprise applications, and find out who disabled it")
 	}
 	for _, value := range s.Permissions.Value.Missing {
-		i := slices.IndexFunc(Permissions(), func(p Permission) bool { return p.Value == value })
-		add(PermissionMissing, glassward.High, value, "our application lacks the permission "+value+": "+Permissions()[i].Without,
+		what := "our application lacks the permission " + value
+		// What is remembered may be of a program that needed another.
+		if i := slices.IndexFunc(Permissions(), func(p Permission) bool { return p.Value == value }); i >= 0 {
+			what += ": " + Permissions()[i].Without
+		}
+		add(PermissionMissing, glassward.High, value, what,
 			"Add the application permission and let an administrator consent; if it was there before, find out who removed it")
 	}
 	for _, g := range s.Permissions.Value.Surplus {

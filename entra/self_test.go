@@ -349,3 +349,12 @@ func TestChoosingAccounts(t *testing.T) {
 		t.Errorf("%v %s", err, asked[len(asked)-1])
 	}
 }
+
+// What is remembered may be of a program that needed another permission: it is
+// told, and harms nothing.
+func TestAPermissionOfAnotherProgramIsTold(t *testing.T) {
+	self := &entra.Self{Permissions: entra.Fact[entra.Consents]{Known: true, Value: entra.Consents{Missing: []string{"Elsewhere.Read.All"}}}}
+	if got := keys(self.Findings()); !strings.Contains(got, "/Elsewhere.Read.All") {
+		t.Errorf("findings:\n%s", got)
+	}
+}
