@@ -109,11 +109,16 @@ func (r *reading) lookAt(ctx context.Context, l *look, name string, t *kmsg.Meta
 			return &emitError{err}
 		}
 		if known == nil {
-			if err := p.load(ctx, r.cursors); err != nil {
+			odd, err := p.load(ctx, r.cursors)
+			if err != nil {
 				r.mu.Lock()
 				delete(r.partitions, place{name, q.Partition})
 				r.mu.Unlock()
 				return &emitError{err}
+			}
+			if odd != nil {
+				r.tellFault(name, &entra.Fault{Kind: entra.FaultPosition, Service: serviceName, Doing: "go on with the hub " + name, Err: odd,
+					Message: fmt.Sprintf("the position that was kept of partition %d cannot be read: %v. All that the hub holds of it is read again, which adds nothing twice", q.Partition, odd)})
 			}
 		}
 		r.mu.Lock()
@@ -219,10 +224,17 @@ func (x *seen) judge() (from int64, lost string, anew bool) {
 func (r *reading) settle(ctx context.Context, l *look) error {
 	for _, x := range l.seen {
 		r.mu.Lock()
-		// Since the look was taken something may still have been committed.
-		x.done, x.began = x.p.done, x.p.began
+		now, began := x.p.done, x.p.began
 		r.mu.Unlock()
+		// Since the look was taken something may still have been committed. What it
+		// saw is held against the place that was reached then: the end that it saw may
+		// have been passed, and the newer message read.
 		from, lost, anew := x.judge()
+		if !anew {
+			x.done, x.began = now, began
+			x.latest, x.newer = max(x.latest, now.Offset), -1
+			from, lost, _ = x.judge()
+		}
 		at := x.done
 		at.Offset = from
 		if x.topic != [16]byte{} {

@@ -85,21 +85,25 @@ type place struct {
 	id  int32
 }
 
-// load takes up the kept position.
-func (p *partition) load(ctx context.Context, cursors ingest.Cursors) error {
+// load takes up the kept position. odd says why one that was kept is none of ours:
+// the partition is then read from its beginning, which adds nothing twice.
+func (p *partition) load(ctx context.Context, cursors ingest.Cursors) (odd, err error) {
 	if cursors == nil {
-		return nil
+		return nil, nil
 	}
 	text, ok, err := cursors.Cursor(ctx, p.key)
 	if err != nil || !ok {
-		return err
+		return nil, err
 	}
 	at := position{Epoch: -1}
-	// A position that cannot be read is none: reading again adds nothing.
-	if json.Unmarshal(text, &at) == nil && at.Offset >= 0 {
-		p.done, p.began = at, true
+	if err := json.Unmarshal(text, &at); err != nil {
+		return err, nil
 	}
-	return nil
+	if at.Offset < 0 {
+		return fmt.Errorf("its offset is %d", at.Offset), nil
+	}
+	p.done, p.began = at, true
+	return nil, nil
 }
 
 func (at position) cursor(key string) *ingest.Cursor {

@@ -397,7 +397,12 @@ func (s *Source) hour(ctx context.Context, cursors ingest.Cursors, c *container,
 			return nil, err
 		}
 		var kept hour
-		if ok && json.Unmarshal(text, &kept) == nil && kept.Hour == at {
+		switch {
+		case !ok:
+		case json.Unmarshal(text, &kept) != nil:
+			s.tell(c.name, c.tables, &entra.Fault{Kind: entra.FaultPosition, Service: "storage export", Doing: "go on with " + c.name,
+				Message: fmt.Sprintf("the position that was kept for the hour of %s cannot be read; its files are read again, which adds nothing twice", time.Unix(at*3600, 0).UTC().Format(time.RFC3339))})
+		case kept.Hour == at:
 			h = &kept
 		}
 	}
