@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +24,11 @@ import (
 
 // A client speaks to the running daemon through the control socket in its data
 // folder. Whoever may open the socket owns the folder, so no token is needed.
-type client struct{ http *http.Client }
+type client struct {
+	http *http.Client
+	// wait is how long an answer may take by our own wish; 0 is the daemon's limit.
+	wait time.Duration
+}
 
 // errNoDaemon says that no daemon runs over a data folder.
 var errNoDaemon = errors.New("no daemon is running")
@@ -76,6 +81,9 @@ func (c *client) send(ctx context.Context, method, path string, body io.Reader, 
 	req, err := http.NewRequestWithContext(ctx, method, "http://glassward"+path, body)
 	if err != nil {
 		return err
+	}
+	if c.wait > 0 {
+		req.Header.Set("Prefer", "wait="+strconv.FormatFloat(c.wait.Seconds(), 'f', -1, 64))
 	}
 	res, err := c.http.Do(req)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 )
 
 func (a *app) ingestCommand() *cobra.Command {
-	var data, tenant, table, retry, format string
+	var data, tenant, table, retry, format, conf string
 	cmd := &cobra.Command{
 		Use:   "ingest FILE…",
 		Short: "Take log files in, in whatever shape they are",
@@ -51,9 +51,9 @@ was rejected.`,
 			case !errors.Is(gone, errNoDaemon):
 				return gone
 			case retry != "":
-				err = a.ingestAgain(cmd, retry, data, tenant, table, &total)
+				err = a.ingestAgain(cmd, conf, retry, data, tenant, table, &total)
 			default:
-				err = a.ingestAlone(cmd, list, data, tenant, table, &total)
+				err = a.ingestAlone(cmd, list, conf, data, tenant, table, &total)
 			}
 			if err != nil {
 				return err
@@ -63,25 +63,30 @@ was rejected.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&data, "data", "data", "data folder")
-	f.StringVar(&tenant, "tenant", "", "workspace, by tenant id (by name where a daemon runs); the only one if not given")
+	f.StringVar(&tenant, "tenant", "", "workspace, by tenant id or name; the only one if not given")
+	f.StringVar(&conf, "config", "glassward.yaml", "configuration, where no daemon runs: it knows names, and accounts whose records are kept byte for byte")
 	f.StringVar(&table, "table", "", "take every record as one of this table")
 	f.StringVar(&retry, "retry", "", "take in again what this rejects file holds")
 	outputFlag(cmd, &format, "table", "json")
 	return cmd
 }
 
-func (a *app) ingestAlone(cmd *cobra.Command, list []string, data, tenant, table string, total *reading) error {
+func (a *app) ingestAlone(cmd *cobra.Command, list []string, conf, data, tenant, table string, total *reading) error {
 	files, err := filesOf(list)
 	if err != nil {
 		return err
 	}
-	store, name, err := openStore(cmd.Context(), data, tenant)
+	name, accounts, err := a.tenantFor(conf, cmd.Flags().Changed("config"), data, tenant)
+	if err != nil {
+		return err
+	}
+	store, _, err := openWatching(cmd.Context(), data, name, accounts)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
 	guard := ""
-	if tenant != "" {
+	if tenant != "" || len(accounts) > 0 {
 		guard = name
 	}
 	rejects := filepath.Join(daemon.WorkspaceDir(data, name), "rejects.jsonl")
@@ -101,13 +106,17 @@ func keepRejects(path string, rejects []ingest.Reject) error {
 // ingestAgain takes a rejects file in and leaves in it what still fails. The new
 // file is put in the place of the old one when all that was taken is durable; a
 // crash before that leaves the old one, and reading it again doubles nothing.
-func (a *app) ingestAgain(cmd *cobra.Command, retry, data, tenant, table string, total *reading) error {
+func (a *app) ingestAgain(cmd *cobra.Command, conf, retry, data, tenant, table string, total *reading) error {
 	in, err := os.Open(retry)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	store, _, err := openStore(cmd.Context(), data, tenant)
+	name, accounts, err := a.tenantFor(conf, cmd.Flags().Changed("config"), data, tenant)
+	if err != nil {
+		return err
+	}
+	store, _, err := openWatching(cmd.Context(), data, name, accounts)
 	if err != nil {
 		return err
 	}

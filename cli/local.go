@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"glassward"
+	"glassward/config"
 	"glassward/daemon"
 	"glassward/ingest"
 	"glassward/logstore"
@@ -40,14 +41,72 @@ func workspaceOf(data, tenant string) (string, error) {
 	return "", usagef("%s has several workspaces: say which with --tenant (%s)", data, strings.Join(names, ", "))
 }
 
+// tenantFor finds what a configuration says of the workspace that records are
+// taken into: its name, which a folder must have to be watched, and the accounts
+// whose records are kept byte for byte. Without a configuration it has to be an
+// id, or a workspace that is there.
+func (a *app) tenantFor(file string, given bool, data, tenant string) (name string, accounts []string, err error) {
+	var c *config.Config
+	if _, gone := os.Stat(file); gone == nil || given {
+		var problems []config.Problem
+		if c, problems = config.Load(file); c == nil {
+			a.printProblems(problems)
+			return "", nil, errors.New("the configuration cannot be used")
+		}
+		if !given && !sameFolder(c.Data, data) {
+			c = nil // it is about another installation
+		}
+	}
+	if c != nil && tenant == "" && len(c.Each) == 1 {
+		tenant = c.Each[0].ID
+	}
+	if c != nil {
+		if t, ok := c.Tenant(tenant); ok {
+			return t.ID, t.Watched(), nil
+		}
+	}
+	if name, err = workspaceOf(data, tenant); err != nil || name == "default" {
+		return name, nil, err
+	}
+	if c != nil {
+		if t, ok := c.Tenant(name); ok {
+			return t.ID, t.Watched(), nil
+		}
+	}
+	_, gone := os.Stat(daemon.WorkspaceDir(data, name))
+	if config.CheckName(name) == nil && gone != nil {
+		// A name that is no id and no folder: nobody would ever look there.
+		return "", nil, hint(fmt.Errorf("no workspace is called %s", name), "give the tenant's id, or the configuration that knows the name with --config")
+	}
+	return name, nil, nil
+}
+
+// sameFolder says whether two paths are one folder.
+func sameFolder(a, b string) bool {
+	x, err := os.Stat(a)
+	y, err2 := os.Stat(b)
+	if err == nil && err2 == nil {
+		return os.SameFile(x, y)
+	}
+	p, err := filepath.Abs(a)
+	q, err2 := filepath.Abs(b)
+	return err == nil && err2 == nil && p == q
+}
+
 // openStore opens a workspace's store without a daemon.
 func openStore(ctx context.Context, data, tenant string) (*logstore.Store, string, error) {
 	name, err := workspaceOf(data, tenant)
 	if err != nil {
 		return nil, "", err
 	}
+	return openWatching(ctx, data, name, nil)
+}
+
+// openWatching opens a workspace's store that keeps the bytes of records which
+// name one of the accounts.
+func openWatching(ctx context.Context, data, name string, accounts []string) (*logstore.Store, string, error) {
 	dir := daemon.WorkspaceDir(data, name)
-	store, err := logstore.Open(ctx, dir, logstore.Options{})
+	store, err := logstore.Open(ctx, dir, logstore.Options{Watch: accounts})
 	var locked *logstore.LockedError
 	if errors.As(err, &locked) {
 		return nil, "", hint(err, "another glassward has this folder open; if it is glassward serve, name its data folder with --data")

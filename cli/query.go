@@ -47,6 +47,9 @@ itself where none does, or over files alone with --from, keeping nothing.`,
 			c, err := dial(data)
 			switch {
 			case err == nil:
+				if cmd.Flags().Changed("timeout") {
+					c.wait = limit
+				}
 				var body bytes.Buffer
 				question := map[string]string{"query": text, "timespan": span}
 				if err := c.call(cmd.Context(), "POST", place{data, orDefault(tenant)}.path("/query"), question, &body); err != nil {

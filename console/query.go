@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -41,6 +42,20 @@ var (
 	ErrThrottled = errors.New("too many queries at once")
 )
 
+// waitOf reads how long a caller is willing to wait: Prefer: wait=SECONDS, as the
+// Log Analytics API has it. 0 where it does not say.
+func waitOf(h http.Header) time.Duration {
+	for _, list := range h.Values("Prefer") {
+		for part := range strings.SplitSeq(list, ",") {
+			name, n, ok := strings.Cut(strings.TrimSpace(part), "=")
+			if seconds, err := strconv.ParseFloat(n, 64); ok && strings.EqualFold(name, "wait") && err == nil && seconds > 0 && seconds < 86_400 {
+				return time.Duration(seconds * float64(time.Second))
+			}
+		}
+	}
+	return 0
+}
+
 // query answers POST /v1/workspaces/{workspace}/query in the form of the Log
 // Analytics query API v1.
 func (s *Server) query(w http.ResponseWriter, r *http.Request, c call) *apiError {
@@ -54,7 +69,7 @@ func (s *Server) query(w http.ResponseWriter, r *http.Request, c call) *apiError
 	if strings.TrimSpace(body.Query) == "" {
 		return badRequest("the body has no query")
 	}
-	result, err := s.o.Workspaces.Query(r.Context(), c.tenant, Question{Text: body.Query, Timespan: body.Timespan, Who: c.grant.Name})
+	result, err := s.o.Workspaces.Query(r.Context(), c.tenant, Question{Text: body.Query, Timespan: body.Timespan, Wait: waitOf(r.Header), Who: c.grant.Name})
 	var refused *QueryError
 	switch {
 	case errors.As(err, &refused):

@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -79,7 +78,9 @@ type Daemon struct {
 	rules      *rule.Set
 	workspaces map[string]*workspace // by tenant id
 	shut       map[string]shut       // by tenant id, see shut
-	former     map[string][]string   // action groups of tenants that reloads took away
+	former     map[string][]string   // action groups of tenants that are not watched any more
+	// gone are tenants that were taken away while nothing ran.
+	gone map[string]formerTenant
 
 	started time.Time
 	turns   *turns
@@ -126,7 +127,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		return nil, fmt.Errorf("without authentication only loopback may be listened on, and %s is not: use tokens, or listen on 127.0.0.1", o.Config.Listen)
 	}
 	d := &Daemon{o: o, log: o.Log, now: o.Now, started: o.Now(), config: o.Config, problems: o.Problems, workspaces: map[string]*workspace{}, shut: map[string]shut{}, former: map[string][]string{},
-		turns: newTurns(runtime.GOMAXPROCS(0)),
+		turns: newTurns(turnsAtOnce()),
 		deeds: make(chan deed, deedsWaiting), audited: make(chan struct{}), ready: make(chan struct{}), running: make(chan struct{})}
 	if d.o.Load == nil {
 		d.o.Load = func() (*config.Config, []config.Problem) { return config.Load(o.Config.File) }
@@ -145,6 +146,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if d.state, err = state.Open(ctx, o.Config.Data, state.Options{AcceptLoss: o.AcceptLoss, Now: o.Now, Damaged: d.stateDamaged}); err != nil {
 		return nil, err
 	}
+	d.gone = d.recallFormer(ctx)
 	go d.keepAudit()
 	d.closers = append(d.closers, d.state.Close, d.closeWorkspaces, d.endAudit)
 	if d.desk, err = incident.NewDesk(incident.DeskOptions{Store: d.state, Policy: d.policy, Raw: rawReader{d}, Now: o.Now}); err != nil {

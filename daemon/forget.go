@@ -76,7 +76,9 @@ func (o operator) Forget(ctx context.Context, tenant, who string) (any, error) {
 	}
 	d.mu.Lock()
 	delete(d.former, tenant)
+	c, problems := d.config, d.problems
 	d.mu.Unlock()
+	d.keepFormer(ctx, c, problems)
 	d.audit(deed{operation: "remove a tenant's data", via: who, target: tenant, detail: fmt.Sprintf("%+v", f.Forgotten), result: "success"})
 	d.log.Warn("what was kept of a tenant was removed", "tenant", tenant, "folder", f.Folder)
 	return f, nil

@@ -66,6 +66,8 @@ func (d *Daemon) greet(ctx context.Context) {
 	for _, t := range d.config.Each {
 		d.tellShut(ctx, t)
 	}
+	d.tellGone(ctx, d.gone)
+	d.keepFormer(ctx, d.config, d.o.Problems)
 	d.tellProblems(ctx, d.o.Problems)
 	d.tellRuleProblems(ctx)
 }

@@ -221,8 +221,11 @@ func (o operator) CreateToken(ctx context.Context, t console.NewToken, who strin
 		n.Scopes = append(n.Scopes, state.Scope(s))
 	}
 	secret, err := o.d.state.CreateToken(ctx, n, who)
-	if err != nil {
+	if refused := (*state.TokenError)(nil); errors.As(err, &refused) {
 		return "", fmt.Errorf("%w: %v", console.ErrInvalid, err)
+	}
+	if err != nil {
+		return "", err
 	}
 	o.d.audit(deed{tenant: t.Tenant, operation: "create token", via: who, target: t.Name, detail: fmt.Sprint(t.Scopes), result: "success"})
 	return secret, nil

@@ -87,6 +87,7 @@ func (d *Daemon) Reload(ctx context.Context, who string) error {
 	}
 	back := d.reopened(next)
 	d.mu.Unlock()
+	d.keepFormer(ctx, next, problems)
 	d.setBase(next)
 	d.courier.Reload(fleet)
 	for _, t := range next.Each {

@@ -91,7 +91,7 @@ func (d *Daemon) openWorkspace(ctx context.Context, t config.Tenant, c *config.C
 	w.keepBytesOf(t.Watched())
 	w.openLag(ctx)
 	store, err := logstore.Open(ctx, dir, logstore.Options{
-		Memory: int64(c.Query.Memory), Now: d.now, Log: w.log,
+		Threads: threadsOf(c), Memory: memoryOf(c), Now: d.now, Log: w.log,
 		KeepRaw:   func(r *glassward.Record) bool { return (*w.watched.Load())(r) },
 		Retention: retention, Reserve: int64(c.Disk.Reserve), AcceptLoss: d.o.AcceptLoss,
 	})

@@ -59,6 +59,8 @@ const (
 	wkProvisioningSteps
 	wkServicePrincipalID
 	wkExtraColumn
+	wkItemID
+	wkProvenance
 	wkRecords
 	wkValue
 	wkTables
@@ -135,6 +137,10 @@ func wellKnownKey(lower string) wellKnown {
 		return wkServicePrincipalID
 	case "_extra":
 		return wkExtraColumn
+	case "_itemid":
+		return wkItemID
+	case "_provenance":
+		return wkProvenance
 	case "records":
 		return wkRecords
 	case "value":

@@ -3,6 +3,7 @@ package ingest
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"math"
 	"strconv"
 	"strings"
@@ -81,6 +82,14 @@ func resourceTenant(id string) string {
 
 // id gives the record's identity: table and Entra's own id, or table and content.
 func (e *engine) id(b *binding, rec *glassward.Record, noTime bool) (id glassward.RecordID) {
+	if b.shape == Columns && e.options.Provenance == glassward.File && e.has(0, wkItemID, wkProvenance) {
+		// The operator gives what Glassward exported. A record whose id came from a
+		// form that its columns no longer show would be another one otherwise. Log
+		// Analytics has an _ItemId of its own, and no _Provenance.
+		if own, ok := parseItemID(e.knownText(0, wkItemID)); ok {
+			return own
+		}
+	}
 	h := append(e.hashBuf[:0], rec.Table...)
 	h = append(h, 0)
 	if b.shape == Management && b.only {
@@ -122,6 +131,15 @@ func (e *engine) id(b *binding, rec *glassward.Record, noTime bool) (id glasswar
 	sum := sha256.Sum256(h)
 	copy(id[:], sum[:])
 	return id
+}
+
+// parseItemID reads an id as RecordID.String writes it.
+func parseItemID(text string) (id glassward.RecordID, ok bool) {
+	digits, err := hex.DecodeString(strings.ReplaceAll(text, "-", ""))
+	if err != nil || len(digits) != len(id) || len(text) != 36 {
+		return id, false
+	}
+	return glassward.RecordID(digits), true
 }
 
 func appendCell(h []byte, v *glassward.Value) []byte {

@@ -58,35 +58,43 @@ var ErrToken = errors.New("the token is unknown, expired or revoked")
 // tokenPrefix begins every token, so that scanners for leaked secrets find them.
 const tokenPrefix = "gwt_"
 
+// A TokenError says what is wrong with a token that was asked for.
+type TokenError struct{ Name, What string }
+
+func (e *TokenError) Error() string { return "create token " + e.Name + ": " + e.What }
+
 // maxTokenLife bounds how long a token may be good.
 const maxTokenLife = 2 * 366 * 24 * time.Hour
 
 // CreateToken makes a token and gives its secret, which cannot be had again. by
-// names the person. Name, Tenant, Scopes and Expires are required; Created,
-// Revoked and LastUsed are not looked at.
+// names the person. What is wrong with it is a *TokenError. Name, Tenant, Scopes
+// and Expires are required; Created, Revoked and LastUsed are not looked at.
 func (s *Store) CreateToken(ctx context.Context, t Token, by string) (secret string, err error) {
 	now := s.now().UTC()
+	bad := func(format string, args ...any) (string, error) {
+		return "", &TokenError{t.Name, fmt.Sprintf(format, args...)}
+	}
 	switch {
 	case t.Name == "" || len(t.Name) > 100 || strings.ContainsFunc(t.Name, func(r rune) bool { return r <= ' ' || r == 0x7f }):
-		return "", fmt.Errorf("create token: name %q: give one without spaces, of at most 100 bytes", t.Name)
+		return bad("give a name without spaces, of at most 100 bytes")
 	case t.Tenant == "":
-		return "", fmt.Errorf("create token %s: name the tenant that it is for, or %s for all", t.Name, AllTenants)
+		return bad("name the tenant that it is for, or %s for all", AllTenants)
 	case len(t.Scopes) == 0:
-		return "", fmt.Errorf("create token %s: name at least one scope: ingest, query, acknowledge, operate", t.Name)
+		return bad("name at least one scope: ingest, query, acknowledge, operate")
 	case !t.Expires.After(now):
-		return "", fmt.Errorf("create token %s: it would expire at %s, which is past", t.Name, t.Expires.UTC().Format(time.RFC3339))
+		return bad("it would expire at %s, which is past", t.Expires.UTC().Format(time.RFC3339))
 	case t.Expires.After(now.Add(maxTokenLife)):
-		return "", fmt.Errorf("create token %s: it would be good until %s: two years are the most", t.Name, t.Expires.UTC().Format(time.RFC3339))
+		return bad("it would be good until %s: two years are the most", t.Expires.UTC().Format(time.RFC3339))
 	}
 	for _, scope := range t.Scopes {
 		switch scope {
 		case ScopeQuery, ScopeAcknowledge, ScopeOperate:
 		case ScopeIngest:
 			if t.Source == "" || t.Tenant == AllTenants {
-				return "", fmt.Errorf("create token %s: a token for ingest is bound to one tenant and one source", t.Name)
+				return bad("a token for ingest is bound to one tenant and one source")
 			}
 		default:
-			return "", fmt.Errorf("create token %s: unknown scope %q: use ingest, query, acknowledge or operate", t.Name, scope)
+			return bad("unknown scope %q: use ingest, query, acknowledge or operate", scope)
 		}
 	}
 	var random [32]byte
@@ -99,11 +107,18 @@ func (s *Store) CreateToken(ctx context.Context, t Token, by string) (secret str
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, errors.New("there is one of that name, if only a revoked one: names are not used again"))
+		n, err := res.RowsAffected()
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return &TokenError{t.Name, "there is one of that name, if only a revoked one: names are not used again"}
 		}
 		return tx.journal(ctx, "token", t.Tenant, map[string]any{"action": "create", "name": t.Name, "source": t.Source, "scopes": names, "expires": t.Expires.UTC(), "by": by}, nil)
 	})
+	if refused := (*TokenError)(nil); errors.As(err, &refused) {
+		return "", refused
+	}
 	if err != nil {
 		return "", fmt.Errorf("create token %s: %w", t.Name, err)
 	}
