@@ -52,7 +52,7 @@ type Client struct {
 	lanes []*lane
 
 	mu      sync.Mutex
-	offsets []time.Duration // of the last answers
+	offsets []reading // of the last answers
 }
 
 // NewClient makes a client. A service that the cloud does not have is found when
@@ -381,10 +381,26 @@ func (c *Client) learn(h http.Header, before, after time.Time) {
 		if len(c.offsets) == 9 {
 			c.offsets = c.offsets[1:]
 		}
-		c.offsets = append(c.offsets, d)
+		c.offsets = append(c.offsets, reading{d, after})
 		c.mu.Unlock()
 	}
 }
+
+// A reading is how far the service's clock was ahead of ours when ours said at.
+type reading struct {
+	offset time.Duration
+	at     time.Time
+}
+
+// later is the reading at another time. A host clock that was set since is known
+// by the monotonic clock beside it: or the first answers afterwards would be taken
+// for all of the time up to a moment that has not come yet.
+func (r reading) later(now time.Time) time.Duration {
+	return r.after(now.Round(0).Sub(r.at.Round(0)), now.Sub(r.at))
+}
+
+// after is the reading when our clock has gone on by wall while passed went by.
+func (r reading) after(wall, passed time.Duration) time.Duration { return r.offset - (wall - passed) }
 
 // offsetOf compares the answer's Date, which has whole seconds and may have
 // aged in a cache, with the middle of the request's time.
@@ -401,10 +417,15 @@ func offsetOf(h http.Header, before, after time.Time) (time.Duration, bool) {
 // last answers. What is below the Date header's own fineness counts as none.
 func (c *Client) Offset() time.Duration {
 	c.mu.Lock()
-	sorted := slices.Clone(c.offsets)
+	readings := slices.Clone(c.offsets)
 	c.mu.Unlock()
-	if len(sorted) == 0 {
+	if len(readings) == 0 {
 		return 0
+	}
+	now := c.o.Now()
+	sorted := make([]time.Duration, 0, len(readings))
+	for _, r := range readings {
+		sorted = append(sorted, r.later(now))
 	}
 	slices.Sort(sorted)
 	d := sorted[len(sorted)/2]
