@@ -14,6 +14,8 @@ import (
 	"glassward/config"
 	"glassward/console"
 	"glassward/incident"
+	"glassward/ingest"
+	"glassward/rule"
 )
 
 // A shut workspace is one whose store cannot be opened: damaged beyond what may
@@ -37,7 +39,7 @@ func (d *Daemon) openAll(ctx context.Context, c *config.Config) error {
 	group.SetLimit(max(openAtOnce, runtime.GOMAXPROCS(0)))
 	for i, t := range c.Each {
 		group.Go(func() error {
-			opened[i], faults[i] = d.openWorkspace(ctx, t, c, d.rules)
+			opened[i], faults[i] = d.tryToOpen(ctx, t, c, d.rules)
 			return nil
 		})
 	}
@@ -56,6 +58,18 @@ func (d *Daemon) openAll(ctx context.Context, c *config.Config) error {
 		}
 	}
 	return nil
+}
+
+// tryToOpen opens a workspace; a panic on the way is why it cannot be opened.
+func (d *Daemon) tryToOpen(ctx context.Context, t config.Tenant, c *config.Config, rules *rule.Set) (w *workspace, err error) {
+	err = ingest.Guard(func() (err error) {
+		w, err = d.openWorkspace(ctx, t, c, rules)
+		return err
+	})
+	if defect := (*ingest.PanicError)(nil); errors.As(err, &defect) {
+		d.log.Error("opening a workspace panicked; this is a defect of ours", "tenant", t.Name, "panic", defect.Value, "stack", string(defect.Stack))
+	}
+	return w, err
 }
 
 func (d *Daemon) setShut(t config.Tenant, err error) {
@@ -178,7 +192,7 @@ func (d *Daemon) reopenOnce(ctx context.Context) (still bool) {
 		if ctx.Err() != nil {
 			return true
 		}
-		w, err := d.openWorkspace(ctx, t, c, rules)
+		w, err := d.tryToOpen(ctx, t, c, rules)
 		if err != nil {
 			d.setShut(t, err)
 			still = true

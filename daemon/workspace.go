@@ -464,5 +464,8 @@ func (w *workspace) states() []rule.State {
 	w.mu.Lock()
 	e := w.engine
 	w.mu.Unlock()
+	if e == nil {
+		return nil // it is being made, and a rule of it fails already
+	}
 	return e.States()
 }

@@ -103,3 +103,26 @@ func TestTokensThatAreNotMade(t *testing.T) {
 		}
 	}
 }
+
+// What is wrong with a token is told from what is wrong with the store.
+func TestTokenErrors(t *testing.T) {
+	s, err := Open(t.Context(), t.TempDir(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := Token{Name: "a", Tenant: AllTenants, Scopes: []Scope{ScopeQuery}, Expires: time.Now().Add(time.Hour)}
+	if _, err := s.CreateToken(t.Context(), good, "test"); err != nil {
+		t.Fatal(err)
+	}
+	var refused *TokenError
+	if _, err := s.CreateToken(t.Context(), good, "test"); !errors.As(err, &refused) {
+		t.Errorf("a second of that name gives %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	good.Name = "b"
+	if _, err := s.CreateToken(t.Context(), good, "test"); err == nil || errors.As(err, &refused) {
+		t.Errorf("a store that is closed gives %v", err)
+	}
+}

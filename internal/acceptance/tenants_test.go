@@ -315,3 +315,68 @@ func TestTenantRemove(t *testing.T) {
 		t.Errorf("the last tenant: %d %s", code, out)
 	}
 }
+
+// Taken in without a daemon a record lands where serve looks for it, and those
+// about emergency accounts are kept byte for byte: the configuration knows names
+// and accounts. A name that nobody knows is refused.
+func TestIngestWithoutDaemonKnowsTheTenant(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, map[string]string{
+		"glassward.yaml": mainFile(25, "oncall@example.org"), tenantPath: tenantFile(entrasim.EA01), "tenants/other.yaml": otherFile(""),
+	})
+	h.write("one.json", string(signIn(4, entrasim.EA01))+"\n"+string(signIn(5, "0f0f0f0f-2222-4333-8444-555555555555")))
+	conf := []string{"--config", h.file("glassward.yaml")}
+	if code, out, errs := run(t, "", append([]string{"ingest", h.file("one.json"), "--tenant", entrasim.TenantName, "--data", h.data()}, conf...)...); code != 0 {
+		t.Fatalf("ingest by name: %d %s%s", code, out, errs)
+	}
+	if _, err := os.Stat(h.file("data/workspaces/" + entrasim.TenantID)); err != nil {
+		t.Errorf("the records are not where serve looks for them: %v", err)
+	}
+	for _, args := range [][]string{append([]string{"--tenant", "nobody"}, conf...), {"--tenant", entrasim.TenantName}} {
+		if code, _, errs := run(t, "", append([]string{"ingest", h.file("one.json"), "--data", h.data()}, args...)...); code == 0 || !strings.Contains(errs, "no workspace is called") {
+			t.Errorf("%v: %d %s", args, code, errs)
+		}
+	}
+	if code, out, errs := run(t, "", append([]string{"tenant", "export", entrasim.TenantName, "--to", h.file("x.zip")}, conf...)...); code != 0 {
+		t.Fatalf("export: %d %s%s", code, out, errs)
+	}
+	if raw := unzip(t, h.file("x.zip"))["raw/records.ndjson"]; bytes.Count(raw, []byte("\n")) != 1 {
+		t.Errorf("of two records, one of them about an emergency account, these are kept byte for byte:\n%s", raw)
+	}
+}
+
+// A tenant whose file was taken away while nothing ran is told so by the next
+// start; one whose file is merely broken then is not said to be gone.
+func TestRemovedWhileNothingRan(t *testing.T) {
+	t.Parallel()
+	sink := listenMail(t, mailsink.Options{})
+	h := newHouse(t, map[string]string{
+		"glassward.yaml": mainFile(sink.Port(), "oncall@example.org"), tenantPath: tenantFile(entrasim.EA01), "tenants/other.yaml": otherFile(""), "tenants/third.yaml": strings.NewReplacer(otherID, "33333333-2222-4333-8444-555555555555", "name: other", "name: third").Replace(otherFile("")),
+	})
+	t.Run("before", func(t *testing.T) {
+		inner := *h
+		inner.t = t
+		inner.serve()
+		if code, _, errs := run(t, "", "query", "--timeout", "1us", "range x from 1 to 1000000 step 1 | summarize sum(x)", "--tenant", "other", "--data", h.data()); code != 1 || !strings.Contains(errs, "longer than its limit") {
+			t.Errorf("a query that may take a microsecond: %d %s", code, errs)
+		}
+	})
+	if err := os.Remove(h.file(tenantPath)); err != nil {
+		t.Fatal(err)
+	}
+	h.write("tenants/other.yaml", otherFile("nonsense: true\n"))
+	h.serve()
+	until(t, func() error {
+		var all strings.Builder
+		for _, m := range sink.Mails() {
+			all.WriteString(said(m))
+		}
+		if !strings.Contains(all.String(), "tenant nordlicht is no longer watched") || !strings.Contains(all.String(), "is broken") {
+			return fmt.Errorf("the mails say\n%s", all.String())
+		}
+		if strings.Contains(all.String(), "tenant other is no longer watched") {
+			t.Error("a broken file is said to be gone")
+		}
+		return nil
+	})
+}

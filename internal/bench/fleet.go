@@ -246,7 +246,7 @@ func fleet(binary string, tenants, seconds int) error {
 // backfill measures live alarms while a followed folder brings history.
 func backfill(binary string, records int) error {
 	const inFile = 50_000
-	i, err := install(binary, 1, 2000, func(dir string) (string, error) {
+	i, err := install(binary, 1, 400, func(dir string) (string, error) {
 		drop := filepath.Join(dir, "drop")
 		if err := os.MkdirAll(drop, 0o700); err != nil {
 			return "", err
