@@ -16,6 +16,9 @@ type position struct {
 	Begun   time.Time `json:"begun"`
 	Through time.Time `json:"through"`
 	Hourly  time.Time `json:"hourly,omitzero"`
+	// Again to AgainTo is what that look has not come to.
+	Again   time.Time `json:"again,omitzero"`
+	AgainTo time.Time `json:"againTo,omitzero"`
 	// Size is how long a window may be at present.
 	Size time.Duration `json:"size"`
 	// Failing is since when the window at Through fails, Tries how often it did.
@@ -36,8 +39,13 @@ func readPosition(text []byte) (position, error) {
 		return position{}, fmt.Errorf("it holds no time at which to go on")
 	}
 	p.Begun, p.Through, p.Hourly, p.Failing = p.Begun.UTC(), p.Through.UTC(), p.Hourly.UTC(), p.Failing.UTC()
-	// Windows are of whole milliseconds.
+	// Windows are of whole milliseconds, and nothing is looked at again that was not
+	// read.
 	p.Begun, p.Through = p.Begun.Truncate(least), p.Through.Truncate(least)
+	p.Again, p.AgainTo = p.Again.UTC().Truncate(least), p.AgainTo.UTC().Truncate(least)
+	if !p.AgainTo.IsZero() && (p.Again.Before(p.Begun) || p.AgainTo.After(p.Through)) {
+		p.Again, p.AgainTo = p.Begun, p.Through
+	}
 	p.Size = min(max(p.Size.Truncate(least), least), longest)
 	return p, nil
 }

@@ -31,6 +31,10 @@ const (
 	enoughTime  = 24 * time.Hour
 	// maxRecent bounds the ids that are remembered to count what is late.
 	maxRecent = 200_000
+	// A position so far ahead of the service's clock is wrong; so much is read again
+	// then.
+	farAhead  = 2 * time.Minute
+	clockBack = 36 * time.Hour
 	lookAgain = time.Hour
 )
 
@@ -134,17 +138,23 @@ func (s *stream) round(ctx context.Context) error {
 		*p = position{Begun: end.Add(-s.o.First), Through: end.Add(-s.o.First), Hourly: now, Size: usual}
 		s.began = true
 	}
+	if ahead := p.Through.Sub(end); ahead > farAhead {
+		// It was moved by a clock that was wrong, over a time that had not come yet.
+		// Nobody knows since when it was wrong.
+		if p.Through = end.Add(-clockBack); p.Through.Before(p.Begun) {
+			p.Through = p.Begun
+		}
+		p.Hourly, p.Again, p.AgainTo = now, time.Time{}, time.Time{}
+		s.tell(&entra.Fault{Kind: entra.FaultClock, Service: string(entra.LogAnalytics), Doing: "go on with " + s.table,
+			Message: fmt.Sprintf("the position that was kept is %s ahead of the service's clock; the last %s are read again, which adds nothing twice", ahead.Round(time.Second), clockBack)})
+	}
 	if s.knownFrom.IsZero() {
 		s.knownFrom = p.Through
 	}
 	var tally counted
 	before := p.Through
 	for p.Through.Before(end) {
-		w := window{p.Through, p.Through.Add(p.Size)}
-		if w.to.After(end) {
-			w.to = end
-		}
-		if err := s.window(ctx, w, &tally, false); err != nil {
+		if err := s.window(ctx, s.next(p.Through, end), &tally, nil); err != nil {
 			return err
 		}
 	}
@@ -157,68 +167,84 @@ func (s *stream) round(ctx context.Context) error {
 	return nil
 }
 
-// back looks again at what was read before.
+// back looks again at what was read before: at the last minutes each time, and
+// each hour at the last hours. What an hour's look does not come to is owed, and
+// stands in the position: a service that fails often would otherwise outrun it.
 func (s *stream) back(ctx context.Context, until, now time.Time, tally *counted) error {
 	p := &s.position
-	hourly := now.Sub(p.Hourly) >= time.Hour || p.Hourly.After(now)
-	from := until.Add(-overlap)
-	if hourly {
-		from = until.Add(-farther)
-	}
-	if from.Before(p.Begun) {
-		from = p.Begun
-	}
-	for from.Before(until) {
-		w := window{from, from.Add(p.Size)}
-		if w.to.After(until) {
-			w.to = until
+	begin := func(d time.Duration) time.Time {
+		if from := until.Add(-d); from.After(p.Begun) {
+			return from
 		}
-		if err := s.window(ctx, w, tally, true); err != nil {
+		return p.Begun
+	}
+	for from := begin(overlap); from.Before(until); {
+		if err := s.window(ctx, s.next(from, until), tally, &from); err != nil {
 			return err
 		}
-		from = w.to
 	}
-	if !hourly {
+	if now.Sub(p.Hourly) >= time.Hour || p.Hourly.After(now) {
+		if !p.Again.Before(p.AgainTo) {
+			p.Again = begin(farther)
+		}
+		p.AgainTo, p.Hourly = until, now
+	}
+	if !p.Again.Before(p.AgainTo) {
 		return nil
 	}
-	p.Hourly = now
+	for p.Again.Before(p.AgainTo) {
+		if err := s.window(ctx, s.next(p.Again, p.AgainTo), tally, &p.Again); err != nil {
+			return err
+		}
+	}
 	if len(s.recent) > maxRecent/2 {
 		s.recent, s.knownFrom = map[glassward.RecordID]struct{}{}, p.Through
 	}
 	return s.commit(ctx, new(ingest.Batch))
 }
 
+// next gives the window of the present size that begins at from.
+func (s *stream) next(from, end time.Time) window {
+	w := window{from, from.Add(s.position.Size)}
+	if w.to.After(end) {
+		w.to = end
+	}
+	return w
+}
+
 // window reads one window, cut as small as it must be. What is new moves the
-// position.
-func (s *stream) window(ctx context.Context, w window, tally *counted, again bool) error {
+// position, part by part; a second look moves again instead.
+func (s *stream) window(ctx context.Context, w window, tally *counted, again *time.Time) error {
 	p := &s.position
 	for at := w.from; at.Before(w.to); {
-		part := window{at, at.Add(p.Size)}
-		if part.to.After(w.to) {
-			part.to = w.to
-		}
+		part := s.next(at, w.to)
 		body, err := s.ask(ctx, part)
 		var much *tooMuch
 		if errors.As(err, &much) {
-			if err := s.cut(ctx, part, much, body, tally, again); err != nil {
+			if err := s.cut(ctx, part, much, body, tally, again != nil); err != nil {
 				return err
 			}
-			if much.size && part.span() <= least {
-				at = part.to
-			}
-			if !again {
+			switch {
+			case again == nil:
 				at = p.Through
+			case much.size && part.span() <= least:
+				at, *again = part.to, part.to
 			}
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		if err := s.decode(ctx, body, part, tally, again); err != nil {
+		if err := s.decode(ctx, body, part, tally, again != nil); err != nil {
 			return err
 		}
 		at = part.to
+		if again != nil {
+			*again = at
+		}
 		p.Size = min(max(p.Size, 2*part.span()), longest)
+		// A service that answers is asked again soon, however often it failed before.
+		s.retries.Reset()
 	}
 	return nil
 }
