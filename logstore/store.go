@@ -256,7 +256,12 @@ func (s *Store) prepare(ctx context.Context, c *conn) error {
 	return s.layTables(ctx, c)
 }
 
+// knowTables makes the tables, once: whoever appends looks at them at any time,
+// also while a compaction opens the engine again.
 func (s *Store) knowTables() {
+	if s.tables != nil {
+		return
+	}
 	s.tables = map[string]*table{}
 	for _, t := range s.options.Tables {
 		s.tables[t.Name] = newTable(t)
