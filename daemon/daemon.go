@@ -84,6 +84,7 @@ type Daemon struct {
 
 	started time.Time
 	turns   *turns
+	untold  *backlog
 	firsts  firsts
 	deeds   chan deed
 	audited chan struct{} // closed when the last deed is written
@@ -127,8 +128,9 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		return nil, fmt.Errorf("without authentication only loopback may be listened on, and %s is not: use tokens, or listen on 127.0.0.1", o.Config.Listen)
 	}
 	d := &Daemon{o: o, log: o.Log, now: o.Now, started: o.Now(), config: o.Config, problems: o.Problems, workspaces: map[string]*workspace{}, shut: map[string]shut{}, former: map[string][]string{},
-		turns: newTurns(turnsAtOnce()),
-		deeds: make(chan deed, deedsWaiting), audited: make(chan struct{}), ready: make(chan struct{}), running: make(chan struct{})}
+		untold: newBacklog(),
+		turns:  newTurns(turnsAtOnce()),
+		deeds:  make(chan deed, deedsWaiting), audited: make(chan struct{}), ready: make(chan struct{}), running: make(chan struct{})}
 	if d.o.Load == nil {
 		d.o.Load = func() (*config.Config, []config.Problem) { return config.Load(o.Config.File) }
 	}
@@ -223,6 +225,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.serve(local, d.control, stop)
 	d.work.Go(func() { d.courier.Run(ctx) })
 	d.work.Go(func() { d.verifyJournal(ctx) })
+	d.work.Go(func() { d.retell(ctx) })
 	d.work.Go(func() { d.reopen(ctx) })
 	for _, w := range d.open() {
 		w.start(ctx)

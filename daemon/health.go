@@ -19,15 +19,36 @@ import (
 	"glassward/rule"
 )
 
-// tell commits faults of our own and wakes the courier. A fault that cannot even
-// be committed is logged: there is nobody else left.
+// tell commits faults of our own and wakes the courier, whether or not whoever
+// found them still waits for it. A fault that cannot be committed is logged, and
+// told when the store takes it.
 func (d *Daemon) tell(ctx context.Context, tenant string, faults ...incident.Health) {
-	changes, err := d.desk.Report(ctx, tenant, faults...)
-	if err != nil {
-		for _, f := range faults {
-			d.log.Error("a fault could not be told", "fault", f.Title, "detail", f.Detail, "error", err)
+	ctx = context.WithoutCancel(ctx)
+	for _, f := range faults {
+		u := untold{tenant, f}
+		var err error
+		if !d.untold.waits(u) {
+			if err = d.report(ctx, tenant, f); err == nil {
+				continue
+			}
 		}
-		return
+		d.log.Error("a fault could not be told yet", "fault", f.Title, "detail", f.Detail, "error", err)
+		if !d.untold.add(u) {
+			d.log.Error("too many faults could not be told: this one will not be", "fault", f.Title)
+		}
+	}
+}
+
+// report commits one fault.
+func (d *Daemon) report(ctx context.Context, tenant string, f incident.Health) error {
+	changes, err := d.desk.Report(ctx, tenant, f)
+	if errors.Is(err, incident.ErrEvidence) {
+		// Everything stands but the raw records in the journal.
+		d.log.Error("a fault was told without its raw records", "fault", f.Title, "error", err)
+		err = nil
+	}
+	if err != nil {
+		return err
 	}
 	if len(changes.Notices) > 0 {
 		d.courier.Wake()
@@ -35,6 +56,7 @@ func (d *Daemon) tell(ctx context.Context, tenant string, faults ...incident.Hea
 	for _, a := range changes.Alerts {
 		d.log.Warn(a.Title, "detail", a.Description)
 	}
+	return nil
 }
 
 // stateDamaged notes a stored thing that was found to be not what it was. It is
@@ -222,25 +244,37 @@ func (d *Daemon) reportSource(ctx context.Context, w *workspace, name string, er
 		w.log.Error("a source panicked; this is a defect of ours", "source", name, "stack", string(defect.Stack))
 	}
 	w.mu.Lock()
-	known := w.failing[name]
+	known := !w.failing[name].IsZero()
+	since := w.d.now()
 	if !known {
-		w.failing[name] = true
+		w.failing[name] = since
 	}
+	delete(w.well, name)
 	w.mu.Unlock()
 	if known {
 		return
 	}
 	w.log.Error("a source cannot be read", "source", name, "error", err)
 	d.tell(ctx, w.tenantID(), incident.Health{
-		Cause: "source", Subject: name, Title: fmt.Sprintf("Source %s cannot be read", name),
-		Detail: fmt.Sprintf("%v\nIt is tried again every few seconds, from where it stopped.", err), Severity: glassward.High, Since: d.now(),
+		Cause: "source", Subject: name, Title: sourceTitle(name),
+		Detail: fmt.Sprintf("%v\nIt is tried again every few seconds, from where it stopped.", err), Severity: glassward.High, Since: since,
 	})
 }
 
-func (d *Daemon) sourceIsWell(_ context.Context, w *workspace, name string) {
+func sourceTitle(name string) string { return fmt.Sprintf("Source %s cannot be read", name) }
+
+// sourceIsWell ends the fault that reportSource began, were it before a restart.
+func (d *Daemon) sourceIsWell(ctx context.Context, w *workspace, name string) {
 	w.mu.Lock()
+	since, well := w.failing[name], w.well[name]
 	delete(w.failing, name)
+	w.well[name] = true
 	w.mu.Unlock()
+	if !well {
+		d.tell(ctx, w.tenantID(), incident.Health{
+			Cause: "source", Subject: name, Title: sourceTitle(name), Severity: glassward.High, Since: since, Over: true, Closes: true,
+		})
+	}
 }
 
 // reportConflicts makes an alarm of copies that contradict what is stored.

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"glassward"
 	"glassward/console"
@@ -111,6 +113,8 @@ func provenanceOf(p console.Push) glassward.Provenance {
 type rejectsFile struct {
 	path string
 	low  func() error // why nothing is written now: the disk is nearly full
+	// keep says, if anything, which records are stored: of the others no byte is.
+	keep *atomic.Pointer[func(*glassward.Record) bool]
 	mu   sync.Mutex
 }
 
@@ -118,6 +122,7 @@ func (f *rejectsFile) add(rejects []ingest.Reject) error {
 	if len(rejects) == 0 {
 		return nil
 	}
+	rejects = f.withheld(rejects)
 	// Rejects fill a disk as records do.
 	if err := f.low(); err != nil {
 		return err
@@ -132,4 +137,20 @@ func (f *rejectsFile) add(rejects []ingest.Reject) error {
 		return errors.Join(fmt.Errorf("keep rejected records: %w", err), file.Close())
 	}
 	return file.Close()
+}
+
+// withheld gives the rejects without the text of those that the tenant's file
+// wants nothing stored of. Their place and reason stay.
+func (f *rejectsFile) withheld(rejects []ingest.Reject) []ingest.Reject {
+	if f.keep == nil || f.keep.Load() == nil {
+		return rejects
+	}
+	keep := *f.keep.Load()
+	out := slices.Clone(rejects)
+	for i := range out {
+		if !keep(&glassward.Record{Raw: out[i].Raw}) {
+			out[i].Raw, out[i].Partial = nil, true
+		}
+	}
+	return out
 }

@@ -35,6 +35,10 @@ type road struct {
 // refused a batch.
 const pauseFor = 5 * time.Second
 
+// wellAfter is how long a source has to run for its fault to be over, though it
+// brings nothing and says nothing.
+const wellAfter = 30 * time.Second
+
 // follow takes in what comes by a road until ctx ends. It never gives up: what
 // goes wrong is an alarm, and is tried again from the cursor.
 func (w *workspace) follow(ctx context.Context, r road) {
@@ -44,8 +48,9 @@ func (w *workspace) follow(ctx context.Context, r road) {
 			if err != nil {
 				return err
 			}
-			w.d.sourceIsWell(ctx, w, r.name)
 			r.watch.follow(source)
+			well := time.AfterFunc(wellAfter, func() { w.d.sourceIsWell(ctx, w, r.name) })
+			defer well.Stop()
 			return w.takeIn(r).Run(ctx, source, w.store)
 		})
 		if ctx.Err() != nil {
@@ -55,6 +60,9 @@ func (w *workspace) follow(ctx context.Context, r road) {
 		switch {
 		case errors.As(err, &low):
 			w.d.reportDisk(ctx, w, low)
+		case errors.Is(err, errNoReach):
+			// What is wrong with the application is told once, what it blinds by the road.
+			w.hear(r, ingest.Report{Tables: r.tables, At: w.d.now(), Fault: err})
 		case err != nil:
 			w.d.reportSource(ctx, w, r.name, err)
 		}
@@ -105,6 +113,7 @@ func (w *workspace) takeIn(r road) ingest.Bulk {
 			last = 0
 			return err
 		},
+		Records: logstore.LoadRows,
 	}
 }
 
@@ -189,6 +198,7 @@ func (w *workspace) hear(r road, x ingest.Report) {
 	case x.Polled != nil:
 		p := lag.Polled(*x.Polled)
 		out.Polled = &p
+		w.d.sourceIsWell(w.ctx, w, r.name)
 	case x.Hole != nil:
 		h := lag.Hole(*x.Hole)
 		out.Hole = &h
@@ -196,11 +206,16 @@ func (w *workspace) hear(r road, x ingest.Report) {
 	case x.Fault != nil:
 		f := lag.Fault{Kind: "source", Text: x.Fault.Error()}
 		var fault *entra.Fault
-		if errors.As(x.Fault, &fault) {
+		if errors.Is(x.Fault, errNoReach) {
+			f.Kind, f.Lasting = "application", true
+		} else if errors.As(x.Fault, &fault) {
 			f.Kind, f.Lasting = string(fault.Kind), fault.Kind.Lasting()
 			w.nextRoad(r, x, fault)
 		}
 		out.Fault = &f
+		if errors.Is(x.Fault, errNoReach) {
+			break // travel has said it
+		}
 		w.log.Warn("a road has a fault", "road", r.name, "stream", x.Stream, "kind", f.Kind, "error", x.Fault)
 	default:
 		return
@@ -227,6 +242,11 @@ type journey struct {
 func (w *workspace) travel() {
 	w.depart.Lock()
 	defer w.depart.Unlock()
+	w.setOut()
+}
+
+// setOut is travel for who holds depart.
+func (w *workspace) setOut() {
 	if before := w.journey.Load(); before != nil {
 		before.end()
 	}
@@ -244,6 +264,9 @@ func (w *workspace) travel() {
 	} else {
 		w.d.sourceIsWell(j.ctx, w, "application")
 	}
+	if j.reach == nil {
+		w.work.Go(func() { w.reachAgain(j) })
+	}
 	j.set(w.roadsOf(t, j.reach)...)
 	if j.reach != nil && j.reach.credential != nil {
 		j.work.Go(func() { w.mind(j.ctx, "watching the application", func(context.Context) { j.watchSelf() }) })
@@ -253,16 +276,48 @@ func (w *workspace) travel() {
 	}
 }
 
-// set adds roads and sets out on them.
-func (j *journey) set(more ...road) {
-	for i := range more {
-		more[i].watch = newWatch(j.w.d.now())
+// reachEvery is how often it is tried whether an application can be used after
+// all: its certificate may be mounted late, or mended.
+const reachEvery = 15 * time.Second
+
+// reachAgain sets out anew when the application of a journey that has none can be
+// used.
+func (w *workspace) reachAgain(j *journey) {
+	for {
+		select {
+		case <-j.ctx.Done():
+			return
+		case <-time.After(reachEvery):
+		}
+		r, err := reachOf(j.tenant, w.d.o.Network, w.d.now)
+		if err != nil {
+			continue
+		}
+		r.close()
+		w.depart.Lock()
+		defer w.depart.Unlock()
+		if j.ctx.Err() == nil {
+			w.setOut()
+		}
+		return
 	}
+}
+
+// set adds roads and sets out on them. One whose name is under way already stays
+// as it is: two streams may find at once that they need it.
+func (j *journey) set(more ...road) {
 	j.mu.Lock()
-	j.list = append(j.list, more...)
+	var added []road
+	for _, r := range more {
+		if slices.ContainsFunc(j.list, func(x road) bool { return x.name == r.name }) {
+			continue
+		}
+		r.watch = newWatch(j.w.d.now())
+		j.list, added = append(j.list, r), append(added, r)
+	}
 	j.w.lag.Expect(expected(j.list), j.w.d.now())
 	j.mu.Unlock()
-	for _, r := range more {
+	for _, r := range added {
 		j.work.Go(func() { j.w.follow(j.ctx, r) })
 	}
 }
@@ -325,5 +380,11 @@ func sameRoads(a, b config.Tenant) bool {
 	return reflect.DeepEqual(a.Sources, b.Sources) && reflect.DeepEqual(a.Folders, b.Folders) &&
 		reflect.DeepEqual(a.Application, b.Application) && reflect.DeepEqual(a.Endpoints, b.Endpoints) && a.Cloud == b.Cloud &&
 		reflect.DeepEqual(a.Pulse, b.Pulse) && a.Keep == b.Keep &&
-		slices.Equal(a.Watched(), b.Watched()) && slices.Equal(a.Accounts(), b.Accounts())
+		slices.Equal(a.Watched(), b.Watched()) && slices.EqualFunc(a.EmergencyAccounts, b.EmergencyAccounts, sameAccount)
+}
+
+// sameAccount says whether two entries are the same to a road, which asks for an
+// account by its id and in the list of its kind.
+func sameAccount(a, b config.EmergencyAccount) bool {
+	return a.ObjectID == b.ObjectID && a.Kind == b.Kind && a.UserPrincipalName == b.UserPrincipalName
 }

@@ -38,9 +38,10 @@ type workspace struct {
 	wake    chan struct{}
 	replace chan replacement
 
-	failing map[string]bool // sources that are known to fail
-	paused  time.Time       // since when intake pauses, zero if it does not
-	judging bool            // a batch is being judged
+	failing map[string]time.Time // sources that are known to fail, and since when
+	well    map[string]bool      // sources that are known to be well
+	paused  time.Time            // since when intake pauses, zero if it does not
+	judging bool                 // a batch is being judged
 	// unsure says that an append failed and may have become durable all the same.
 	unsure atomic.Bool
 	// head is the sequence number of the newest record that was appended, watched
@@ -85,10 +86,13 @@ func (d *Daemon) openWorkspace(ctx context.Context, t config.Tenant, c *config.C
 	}
 	w := &workspace{
 		d: d, log: d.log.With("tenant", t.Name), tenant: t,
-		wake: make(chan struct{}, 1), replace: make(chan replacement), failing: map[string]bool{},
+		wake: make(chan struct{}, 1), replace: make(chan replacement), failing: map[string]time.Time{}, well: map[string]bool{},
 		rejects: &rejectsFile{path: RejectsPath(c.Data, t.ID)},
 	}
 	w.keepBytesOf(t.Watched())
+	// A push may come before the roads set out.
+	w.keep.Store(keepOnly(t))
+	w.rejects.keep = &w.keep
 	w.openLag(ctx)
 	store, err := logstore.Open(ctx, dir, logstore.Options{
 		Threads: threadsOf(c), Memory: memoryOf(c), Now: d.now, Log: w.log,
@@ -178,8 +182,8 @@ func (w *workspace) commit(ctx context.Context, o rule.Outcome) error {
 	return nil
 }
 
-// cameLate says whether the records of an alert came later than any of the roads
-// that show the rule's tables is known for. Where none is, nobody knows.
+// cameLate says whether the records of an alert came later than the quickest of the
+// roads that show the rule's tables is known for. Where none is, nobody knows.
 func (w *workspace) cameLate(ruleID string, a glassward.Alert) bool {
 	var tables []string
 	for _, s := range w.states() {
@@ -189,8 +193,8 @@ func (w *workspace) cameLate(ruleID string, a glassward.Alert) bool {
 	}
 	var known time.Duration
 	for _, s := range w.lag.Status(w.d.now()) {
-		if slices.Contains(tables, s.Table) {
-			known = max(known, s.Lag.P99)
+		if slices.Contains(tables, s.Table) && (known == 0 || s.Lag.P99 < known) {
+			known = s.Lag.P99
 		}
 	}
 	return known > 0 && a.Received.Sub(a.End) > known
@@ -258,12 +262,19 @@ func (w *workspace) spared(ctx context.Context) ([]glassward.RecordID, error) {
 	}
 }
 
-// wait waits until everything that start began has ended.
+// wait waits until everything that start began has ended. The context of start
+// has ended already.
 func (w *workspace) wait() {
-	if j := w.journey.Load(); j != nil {
-		j.end()
+	for {
+		j := w.journey.Load()
+		if j != nil {
+			j.end()
+		}
+		w.work.Wait()
+		if w.journey.Load() == j {
+			return
+		}
 	}
-	w.work.Wait()
 }
 
 func (w *workspace) close() error {
