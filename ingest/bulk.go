@@ -9,15 +9,17 @@ import (
 // Bulk runs a source into a store that takes in much at once in another way than
 // single batches. Batches that are marked Bulk go to Load, which need not make
 // them durable before it returns, the others to Append; what was loaded is made
-// durable by Flush: before the next Append, after so many records, after so much
-// time, whatever the source does meanwhile, and when it ends.
+// durable by Flush: before the next Append, after so many records, when nothing
+// follows, after so much time, and when the source ends.
 type Bulk struct {
 	Append, Load Emit
 	Flush        func(context.Context) error
-	// Records is how many loaded records are flushed at the latest, Within how long
-	// after the first of them; 200,000 and two seconds if 0.
+	// Records is how many loaded records are flushed, however quickly they come; 0
+	// is any number.
 	Records int
-	Within  time.Duration
+	// Idle is after what pause of the loads they are flushed, Within how long after
+	// the first of them where there is no pause; half a second and ten if 0.
+	Idle, Within time.Duration
 }
 
 // Run runs the source. It returns what the source's Run does; an error of Load or
@@ -26,11 +28,11 @@ type Bulk struct {
 //
 // Loads and flushes go one at a time, appends as they come.
 func (b Bulk) Run(ctx context.Context, source Source, cursors Cursors) error {
-	if b.Records <= 0 {
-		b.Records = 200_000
+	if b.Idle <= 0 {
+		b.Idle = 500 * time.Millisecond
 	}
 	if b.Within <= 0 {
-		b.Within = 2 * time.Second
+		b.Within = 10 * time.Second
 	}
 	r := &bulk{Bulk: b, ctx: context.WithoutCancel(ctx)}
 	ctx, r.cancel = context.WithCancel(ctx)
@@ -55,6 +57,8 @@ type bulk struct {
 	mu     sync.RWMutex // held for reading by appends
 	loaded int          // records since the last flush
 	timer  *time.Timer  // nil if nothing was loaded since
+	first  time.Time    // when the first of them came
+	last   time.Time    // when Load had taken the last
 	lost   error
 }
 
@@ -85,22 +89,31 @@ func (r *bulk) load(ctx context.Context, b *Batch, c *Cursor) error {
 		return r.lost
 	}
 	if r.timer == nil {
-		r.timer = time.AfterFunc(r.Within, r.late)
+		r.first = time.Now()
+		r.timer = time.AfterFunc(r.Idle, r.look)
 	}
 	r.loaded += len(b.Records)
 	if err := r.Load(ctx, b, c); err != nil {
 		return r.lose(err)
 	}
-	if r.loaded < r.Records {
+	if r.last = time.Now(); r.Records <= 0 || r.loaded < r.Records {
 		return nil
 	}
 	return r.flush()
 }
 
-// late flushes what nothing has followed in time.
-func (r *bulk) late() {
+// look flushes what nothing has followed in time.
+func (r *bulk) look() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.timer == nil {
+		return
+	}
+	now := time.Now()
+	if left := min(r.Idle-now.Sub(r.last), r.Within-now.Sub(r.first)); left > 0 {
+		r.timer.Reset(left)
+		return
+	}
 	// Its error is the one of Run.
 	_ = r.flush()
 }

@@ -53,7 +53,7 @@ func (d *depot) bulk() ingest.Bulk {
 			}
 			return d.badEnd
 		},
-		Records: 40, Within: 2 * time.Second,
+		Records: 40, Idle: time.Second, Within: 2 * time.Second,
 	}
 }
 
@@ -96,10 +96,14 @@ func TestBulkThenSilence(t *testing.T) {
 				if err := give(x, true); err != nil {
 					return err
 				}
-				time.Sleep(1500 * time.Millisecond)
+				time.Sleep(700 * time.Millisecond)
 			}
-			time.Sleep(5 * time.Second)
-			if err := give("4", true); err != nil {
+			time.Sleep(4 * time.Second)
+			if err := give("5", true); err != nil {
+				return err
+			}
+			time.Sleep(2900 * time.Millisecond)
+			if err := give("6", true); err != nil {
 				return err
 			}
 			<-ctx.Done()
@@ -108,7 +112,7 @@ func TestBulkThenSilence(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
-		want := []string{"0s load 1", "1.5s load 2", "2s flush", "3s load 3", "5s flush", "9.5s load 4", "10s flush"}
+		want := []string{"0s load 1", "700ms load 2", "1.4s load 3", "2s flush", "6.1s load 5", "7.1s flush", "9s load 6", "10s flush"}
 		if !slices.Equal(d.did, want) {
 			t.Error(cmp.Diff(want, d.did))
 		}
@@ -124,7 +128,7 @@ func TestBulkLost(t *testing.T) {
 		d    depot
 		want []string
 	}{
-		{"flush", depot{badEnd: io.ErrUnexpectedEOF}, []string{"0s load 1", "2s flush"}},
+		{"flush", depot{badEnd: io.ErrUnexpectedEOF}, []string{"0s load 1", "1s flush"}},
 		{"load", depot{badLoad: io.ErrUnexpectedEOF}, []string{"0s load 1", "0s flush"}},
 	} {
 		t.Run(x.name, func(t *testing.T) {

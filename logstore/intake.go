@@ -293,7 +293,7 @@ func (in *intake) serve(group []*request) {
 			}
 		}
 	}
-	if err == nil && (!load || in.openRows >= loadRows || time.Since(in.openSince) >= loadAge) {
+	if err == nil && (!load || in.openRows >= LoadRows || time.Since(in.openSince) >= loadAge) {
 		err = in.seal()
 	}
 	for _, r := range group {

@@ -21,14 +21,16 @@ type Loader struct {
 	lost error
 }
 
+// LoadRows is how many records of a load share a commit: one row group of the
+// engine, which it packs and writes as a whole. Flush as often, or seldom: smaller
+// groups are written twice.
+const LoadRows = 122_880
+
 const (
-	// loadRows is how many records of a load share a commit: one row group of
-	// the engine, which it packs and writes as a whole.
-	loadRows = 122_880
 	// loadIdle is how long a load may pause before what it has stored is
 	// committed, loadAge how long that may take while it goes on slowly.
 	loadIdle = 500 * time.Millisecond
-	loadAge  = 5 * time.Second
+	loadAge  = 10 * time.Second
 )
 
 // A LoadError says that what a load added since its last commit is not stored.

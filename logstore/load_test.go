@@ -132,21 +132,21 @@ func TestSlowLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for n := 1; n <= 20; n++ {
+		for n := 1; n <= 30; n++ {
 			add(n, signin(fmt.Sprint(n)))
 			time.Sleep(400 * time.Millisecond)
-			if behind := n - at(); behind > 13 {
+			if behind := n - at(); behind > 26 {
 				t.Fatalf("what came %d batches ago is not durable", behind)
 			}
 		}
 		time.Sleep(time.Second)
-		if at() != 20 {
+		if at() != 30 {
 			t.Errorf("the last batches are not durable a second after them: the cursor is %d", at())
 		}
 		// A position alone too.
-		add(21)
+		add(31)
 		time.Sleep(time.Second)
-		if at() != 21 {
+		if at() != 31 {
 			t.Errorf("a position without records is not durable a second after it: the cursor is %d", at())
 		}
 	})

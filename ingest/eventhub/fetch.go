@@ -28,11 +28,10 @@ const (
 	// batchRecords is how many records a batch has at most, but for those of its
 	// last message.
 	batchRecords = 4096
-	// What is older than bulkAge with bulkLeast messages behind it, or has bulkMany
-	// behind it, is no news: it may be committed together with what follows.
-	bulkAge   = 2 * time.Minute
-	bulkLeast = 1
-	bulkMany  = 16 << 10
+	// What is older than bulkAge, or has bulkMany messages behind it, is no news: it
+	// may be committed together with what follows.
+	bulkAge  = 2 * time.Minute
+	bulkMany = 16 << 10
 )
 
 // A pipe reads partitions: one goroutine a broker asks, one a partition decodes
@@ -300,8 +299,7 @@ func (p *pipe) decode(q *reader) {
 					at.Enqueued = m.Timestamp.UTC()
 				}
 				out.high = f.high
-				behind := f.high - m.Offset - 1
-				out.batch.Bulk = behind >= bulkMany || behind >= bulkLeast && p.o.Now().Sub(m.Timestamp) >= bulkAge
+				out.batch.Bulk = f.high-m.Offset-1 >= bulkMany || p.o.Now().Sub(m.Timestamp) >= bulkAge
 				if n := len(out.batch.Records) + len(out.batch.Rejects); n >= batchRecords && i < len(f.records)-1 {
 					if !hand() || !begin() {
 						return

@@ -64,10 +64,11 @@ func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
 // A namespace is a namespace of Event Hubs in memory.
 type namespace struct {
 	*kfake.Cluster
-	pool   *x509.CertPool
-	secret glassward.Secret
-	writer *kgo.Client
-	dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	pool        *x509.CertPool
+	certificate []byte
+	secret      glassward.Secret
+	writer      *kgo.Client
+	dial        func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 func newNamespace(t testing.TB, options ...kfake.Opt) *namespace {
@@ -84,7 +85,7 @@ func newNamespaceOver(t testing.TB, over dialer, listen func(network, address st
 	t.Helper()
 	n := &namespace{}
 	cert, pool := certificate(t)
-	n.pool, n.dial = pool, over.DialContext
+	n.pool, n.certificate, n.dial = pool, cert.Certificate[0], over.DialContext
 	path := filepath.Join(t.TempDir(), "connection")
 	if err := os.WriteFile(path, []byte(connectionString+"\n"), 0o600); err != nil {
 		t.Fatal(err)
