@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"glassward/config"
@@ -23,6 +24,9 @@ type reach struct {
 	// authority is who signs the services' certificates; nil is who the system
 	// trusts.
 	authority *x509.CertPool
+
+	// licence is what was read of the tenant's licences last, nil before.
+	licence atomic.Pointer[entra.Licence]
 
 	mu      sync.Mutex
 	clients map[entra.Service]*entra.Client
@@ -102,6 +106,25 @@ func (r *reach) client(s entra.Service) *entra.Client {
 		r.clients[s] = c
 	}
 	return c
+}
+
+// learn takes in what our application looks like in the tenant.
+func (r *reach) learn(s *entra.Self) {
+	if s != nil && s.Licence.Known {
+		r.licence.Store(&s.Licence.Value)
+	}
+}
+
+// keeps gives how long Entra keeps sign-ins and audits for the tenant, 0 if its
+// licences are not known: a week without P1, 30 days with it.
+func (r *reach) keeps() time.Duration {
+	switch l := r.licence.Load(); {
+	case l == nil:
+		return 0
+	case l.P1 || l.P2:
+		return 30 * 24 * time.Hour
+	}
+	return 7 * 24 * time.Hour
 }
 
 // close gives connections back.

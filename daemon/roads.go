@@ -103,7 +103,7 @@ func (w *workspace) graphRoad(t config.Tenant, g config.GraphSource, r *reach) r
 		}
 		return graph.New(graph.Options{
 			Tenant: t.ID, Client: r.client(entra.Graph), Streams: streams, Accounts: accounts, First: time.Duration(g.Since),
-			Tail: func(s graph.Stream) time.Duration { return w.tail(graphName, s.Tables()) }, Observe: o, Now: w.d.now,
+			Tail: func(s graph.Stream) time.Duration { return w.tail(graphName, s.Tables()) }, Keep: r.keeps, Observe: o, Now: w.d.now,
 		})
 	}}
 }

@@ -47,6 +47,7 @@ func Uses(t config.Tenant) []entra.Use {
 func (j *journey) watchSelf() {
 	graph := j.reach.client(entra.Graph)
 	mind := j.w.recall(j.ctx)
+	j.reach.learn(mind.Self)
 	wait := selfAfter
 	for {
 		select {
@@ -59,6 +60,7 @@ func (j *journey) watchSelf() {
 		if err != nil {
 			continue // the journey ends
 		}
+		j.reach.learn(self)
 		j.judgeSelf(self, &mind)
 		j.w.keepMind(j.ctx, mind)
 	}

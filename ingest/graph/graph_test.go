@@ -667,18 +667,19 @@ func TestBeyondWhatGraphGivesIsAHole(t *testing.T) {
 func TestWhatTheLicenceNoLongerKeepsIsAHole(t *testing.T) {
 	run(t, func(t *testing.T) {
 		h := newHouse(t, DirectoryAudits)
-		h.o.Keep = 7 * 24 * time.Hour
+		keep := 7 * 24 * time.Hour
+		h.o.Keep = func() time.Duration { return keep }
 		p := begun(time.Now().Add(-10 * 24 * time.Hour))
 		text, _ := p.encode()
 		h.store.cursors["graph:"+h.o.Tenant+"/"+string(DirectoryAudits)] = text
 		h.start()
 		wait(10 * time.Minute)
 		_, holes, _ := h.store.told(DirectoryAudits)
-		if len(holes) != 1 || !holes[0].From.Equal(p.Polled) || (time.Since(holes[0].To)-h.o.Keep).Abs() > 11*time.Minute {
+		if len(holes) != 1 || !holes[0].From.Equal(p.Polled) || (time.Since(holes[0].To)-keep).Abs() > 11*time.Minute {
 			t.Errorf("holes %v", holes)
 		}
 		for _, q := range h.service.questions() {
-			if q.now.Sub(q.from) > h.o.Keep+time.Hour {
+			if q.now.Sub(q.from) > keep+time.Hour {
 				t.Errorf("asked for %v, which is gone", q.from)
 			}
 		}

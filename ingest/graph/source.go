@@ -35,9 +35,10 @@ type Options struct {
 	// First is how far back a stream that was never read begins, 7 days if 0: as
 	// much as every licence keeps.
 	First time.Duration
-	// Keep is how long the tenant's licence keeps records, 0 if unknown: then only
-	// Graph's own limit of 90 days counts. What is older is told as a Hole.
-	Keep time.Duration
+	// Keep, if not nil, gives how long the tenant's licence keeps records, 0 if that is
+	// not known: then only Graph's own limit of 90 days counts. What is older is told
+	// as a Hole.
+	Keep func() time.Duration
 	// Observe hears how the streams fare.
 	Observe ingest.Observer
 	// Now gives the time, time.Now if nil.
@@ -189,8 +190,10 @@ func (s *Source) now() time.Time { return s.o.Now().Add(s.client.Offset()).UTC()
 // oldest is the time before which nothing can be had.
 func (s *Source) oldest() time.Time {
 	keep := graphKeeps
-	if s.o.Keep > 0 {
-		keep = min(keep, s.o.Keep)
+	if s.o.Keep != nil {
+		if licensed := s.o.Keep(); licensed > 0 {
+			keep = min(keep, licensed)
+		}
 	}
 	return s.now().Add(-keep).Truncate(time.Second)
 }
