@@ -129,6 +129,15 @@ const jobAlerts = 25
 // deliveries whose next attempt is not after now. It gives again what is not
 // settled, so that a courier that died loses nothing.
 func (s *Store) Claim(ctx context.Context, now time.Time, limit int) ([]notify.Job, error) {
+	// It is asked every few seconds, and mostly there is nothing.
+	var any bool
+	const some = "SELECT EXISTS (SELECT 1 FROM notices WHERE routed = 0) OR EXISTS (SELECT 1 FROM deliveries WHERE status = 'pending' AND next <= ?)"
+	if err := s.readers.QueryRowContext(ctx, some, micros(now)).Scan(&any); err != nil {
+		return nil, fmt.Errorf("claim deliveries: %w", err)
+	}
+	if !any {
+		return nil, nil
+	}
 	head, err := s.Head(ctx)
 	if err != nil {
 		return nil, err
