@@ -94,7 +94,7 @@ func TestDemoServes(t *testing.T) {
 	}
 	data := filepath.Join(filepath.Dir(file[1]), "data")
 	out, err := exec.Command("glassward", "incident", "list", "--data", data).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "ea-01@") {
+	if err != nil || !strings.Contains(strings.ToLower(string(out)), "ea-01") {
 		t.Errorf("incident list: %v\n%s", err, out)
 	}
 	if err := c.cmd.Process.Signal(syscall.SIGINT); err != nil {
