@@ -476,7 +476,7 @@ func TestAWeekByEveryRoad(t *testing.T) {
 		{way{road: entrasim.EventHub, open: (*stand).openHub, rest: time.Hour, form: diagnostic, disorder: true}, size{0.8, 150}},
 		{way{road: entrasim.Storage, open: (*stand).openStorage, rest: time.Hour, form: diagnostic}, size{1, 150}},
 		{way{road: entrasim.Workspace, open: (*stand).openWorkspace, rest: time.Hour,
-			form: row}, size{1, 120}},
+			form: row, disorder: true}, size{1, 120}},
 	} {
 		t.Run(w.road.String(), func(t *testing.T) {
 			t.Parallel()
