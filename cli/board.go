@@ -96,14 +96,19 @@ func (a *app) printBoard(s daemon.Status) error {
 			names = append(names, name)
 		}
 		slices.Sort(names)
+		// The worst of all roads is the tenant's state; each road says its worst.
+		for _, bad := range []lag.State{lag.Late, lag.Silent, lag.Cut} {
+			if slices.ContainsFunc(w.Roads, func(r daemon.RoadStatus) bool { return r.State == bad }) {
+				worst(string(bad))
+			}
+		}
 		for _, name := range names {
-			for _, state := range []lag.State{lag.Cut, lag.Silent, lag.Late} {
-				i := slices.IndexFunc(roads[name], func(r daemon.RoadStatus) bool { return r.State == state })
+			for _, bad := range []lag.State{lag.Cut, lag.Silent, lag.Late} {
+				i := slices.IndexFunc(roads[name], func(r daemon.RoadStatus) bool { return r.State == bad })
 				if i < 0 {
 					continue
 				}
-				worst(string(state))
-				notes = append(notes, fmt.Sprintf("%s %s since %s", line(name), state, stamp(roads[name][i].Since)))
+				notes = append(notes, fmt.Sprintf("%s %s since %s", line(name), bad, stamp(roads[name][i].Since)))
 				break
 			}
 		}

@@ -260,7 +260,15 @@ func (t *Tenant) checkSources(base string, has func(path string) bool, at, warn 
 			}
 		}
 	}
+	once := map[string]bool{}
+	twice := func(path, name string) {
+		if once[name] {
+			at(path, "%s is named twice: one road is read once", name)
+		}
+		once[name] = true
+	}
 	for i := range s.EventHub {
+		twice(fmt.Sprintf("$.sources.eventHubs[%d].namespace", i), strings.ToLower(s.EventHub[i].Namespace))
 		e, path := &s.EventHub[i], fmt.Sprintf("$.sources.eventHubs[%d]", i)
 		host := e.Namespace
 		if h, _, err := net.SplitHostPort(host); err == nil {
@@ -282,11 +290,13 @@ func (t *Tenant) checkSources(base string, has func(path string) bool, at, warn 
 			at(path, "a storage export needs a path")
 		}
 		file(&s.Storage[i].Path)
+		twice(path+".path", s.Storage[i].Path)
 		least(path+".every", s.Storage[i].Every, time.Second)
 	}
 	for i := range s.Logs {
 		w, path := &s.Logs[i], fmt.Sprintf("$.sources.workspaces[%d]", i)
 		id(path+".id", &w.ID, "workspace id")
+		twice(path+".id", w.ID)
 		for j, name := range w.Tables {
 			if _, ok := schema.Lookup(name); !ok {
 				at(fmt.Sprintf("%s.tables[%d]", path, j), "there is no table %q", name)

@@ -271,6 +271,9 @@ func (w *workspace) setOut() {
 	if j.reach != nil && j.reach.credential != nil {
 		j.work.Go(func() { w.mind(j.ctx, "watching the application", func(context.Context) { j.watchSelf() }) })
 	}
+	if t.Application == nil {
+		j.work.Go(func() { w.noApplication(j.ctx) })
+	}
 	if j.reach != nil && t.Pulse != nil {
 		j.work.Go(func() { w.mind(j.ctx, "the pulse", func(context.Context) { j.beat() }) })
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -129,8 +130,8 @@ func TestASourceThatFailsAgainAndAgainIsOneAlarm(t *testing.T) {
 		road := road{name: "folder:in", watch: newWatch(time.Now()), open: func(ingest.Observer) (ingest.Source, error) { return failingSource{ends}, nil }}
 		work.Go(func() { w.follow(ctx, road) })
 		time.Sleep(10 * time.Minute)
-		if n := len(d.untold.list); n != 1 || d.untold.list[0].fault.Over {
-			t.Errorf("ten minutes of one fault told %d times: %+v", n, d.untold.list)
+		if list := d.untold.waiting(); len(list) != 1 || list[0].fault.Over {
+			t.Errorf("ten minutes of one fault told %d times: %+v", len(list), list)
 		}
 		stop()
 		work.Wait()
@@ -142,8 +143,8 @@ func TestASourceThatFailsAgainAndAgainIsOneAlarm(t *testing.T) {
 		time.Sleep(time.Minute)
 		stop()
 		work.Wait()
-		if n := len(d.untold.list); n != 2 || !d.untold.list[1].fault.Over || !d.untold.list[1].fault.Closes {
-			t.Errorf("the end of the fault was told so: %+v", d.untold.list)
+		if list := d.untold.waiting(); len(list) != 2 || !list[1].fault.Over || !list[1].fault.Closes {
+			t.Errorf("the end of the fault was told so: %+v", list)
 		}
 	})
 }
@@ -188,4 +189,11 @@ func TestRejectsOfOthersAreNotKept(t *testing.T) {
 	if string(out[0].Raw) != string(in[0].Raw) || len(out[1].Raw) != 0 || out[1].Line != 2 || len(in[1].Raw) == 0 {
 		t.Errorf("kept: %+v of %+v", out, in)
 	}
+}
+
+// waiting gives what waits to be told.
+func (b *backlog) waiting() []untold {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.list)
 }

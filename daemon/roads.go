@@ -48,7 +48,13 @@ func (w *workspace) folderRoad(t config.Tenant, f config.Folder) road {
 		return ingest.NewFolder(f.Path, ingest.FolderOptions{
 			Decoder: ingest.DecoderOptions{Provenance: glassward.File, Table: f.Table, Tenant: t.ID, Now: w.d.now},
 			Poll:    time.Duration(f.Every),
-			Problem: func(path string, err error) { w.d.reportSource(w.ctx, w, path, err) },
+			Problem: func(path string, err error) {
+				if err == nil {
+					w.d.sourceIsWell(w.ctx, w, path)
+					return
+				}
+				w.d.reportSource(w.ctx, w, path, err)
+			},
 		})
 	}}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"glassward"
@@ -123,7 +124,7 @@ func (j *journey) judgeSelf(self *entra.Self, m *mind) {
 		w.d.tell(j.ctx, w.tenantID(), h)
 	}
 	for key, h := range open {
-		if !now[key] && known(self) {
+		if !now[key] && known(self, key) {
 			h.Over = true
 			w.d.tell(j.ctx, w.tenantID(), h)
 			delete(open, key)
@@ -142,9 +143,33 @@ func (j *journey) judgeSelf(self *entra.Self, m *mind) {
 	}
 }
 
-// known says whether enough of our application was read to say that a fault is
-// over.
-func known(s *entra.Self) bool { return s.Token.Known && s.Permissions.Known }
+// known says whether what a finding is about was read, so that its absence means
+// that it is over. The key of a finding begins with its kind.
+func known(s *entra.Self, key string) bool {
+	kind, _, _ := strings.Cut(key, "/")
+	switch entra.FindingKind(kind) {
+	case entra.PrincipalDisabled:
+		return s.Principal.Known
+	case entra.CredentialEnds:
+		// What may not be read was not what told of it.
+		return s.Token.Known && (s.Registration.Known || s.Registration.Permission != "")
+	}
+	return s.Token.Known && s.Permissions.Known
+}
+
+// noApplication ends what was told of an application that the file no longer
+// describes.
+func (w *workspace) noApplication(ctx context.Context) {
+	m := w.recall(ctx)
+	if m.Self == nil && len(m.Open) == 0 {
+		return
+	}
+	for _, h := range m.Open {
+		h.Over = true
+		w.d.tell(ctx, w.tenantID(), h)
+	}
+	w.keepMind(ctx, mind{Open: map[string]incident.Health{}})
+}
 
 // nextRoad sets out on the road that stands in for one whose licence is missing:
 // without P1 Graph gives no sign-ins, the Management Activity API does.
@@ -185,12 +210,14 @@ func (j *journey) beat() {
 		w.d.tell(j.ctx, w.tenantID(), h)
 		return
 	}
-	failing := false
+	// told is the fault that people know of; at first it is not known whether they do.
+	told, sure := "", false
 	_ = sender.Run(j.ctx, func(s pulse.Sent, err error) {
 		if err == nil {
 			w.lag.PulseSent(lag.Pulse{At: s.At, UserID: p.ObjectID, Tables: []string{"SigninLogs", "AADNonInteractiveUserSignInLogs"}, Every: time.Duration(p.Every)})
-			if failing {
-				failing, h.Over = false, true
+			if told != "" || !sure {
+				told, sure = "", true
+				h.Over = true
 				w.d.tell(j.ctx, w.tenantID(), h)
 			}
 			return
@@ -198,10 +225,14 @@ func (j *journey) beat() {
 		w.log.Warn("the pulse was not sent", "error", err)
 		var f *entra.Fault
 		// What passes by itself is told by the roads that it concerns.
-		if failing || !errors.As(err, &f) || !f.Kind.Lasting() {
+		if !errors.As(err, &f) || !f.Kind.Lasting() || told == f.Code {
 			return
 		}
-		failing = true
+		told, sure = f.Code, true
+		h.Title, h.Severity = "The pulse cannot be sent", glassward.Medium
+		if f.Code == pulse.PasswordAccepted {
+			h.Title, h.Severity = "Somebody has set the canary's password: a random one was accepted", glassward.High
+		}
 		h.Detail, h.Since, h.Over = err.Error(), w.d.now(), false
 		w.d.tell(j.ctx, w.tenantID(), h)
 	})

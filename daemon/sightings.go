@@ -65,14 +65,16 @@ func (w *watch) follow(s ingest.Source) {
 // the road can say; zero if it has none.
 func (w *watch) reads(now time.Time) (since time.Time, takes time.Duration) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	for _, t := range w.through {
 		if now.Sub(t) > history && (since.IsZero() || t.Before(since)) {
 			since = t
 		}
 	}
-	if !since.IsZero() && w.estimate != nil {
-		takes = w.estimate(since, now)
+	estimate := w.estimate
+	w.mu.Unlock()
+	// The source asks itself, and may be handing over a batch that waits for mu.
+	if !since.IsZero() && estimate != nil {
+		takes = estimate(since, now)
 	}
 	return since, takes
 }

@@ -230,7 +230,8 @@ func (c *Credential) GetToken(ctx context.Context, o policy.TokenRequestOptions)
 
 // Renew asks for a new token, whatever is kept, and so tries the credential. An
 // administrator's changes show in a new token only. For a managed identity the
-// platform and the library keep tokens too, up to a day, and give those.
+// platform and the library keep tokens too, up to a day, and give those. A token
+// that opens less than one that still lasts is given and not kept.
 func (c *Credential) Renew(ctx context.Context, scope string) (azcore.AccessToken, error) {
 	return c.get(ctx, policy.TokenRequestOptions{Scopes: []string{scope}}, true)
 }
@@ -281,13 +282,24 @@ func (c *Credential) get(ctx context.Context, o policy.TokenRequestOptions, anew
 	defer k.mu.Unlock()
 	k.err, k.failed = err, time.Now()
 	if err == nil {
-		k.token = t
+		// What was taken from us is told by the new token; what the old one still opens
+		// is read as long as it lasts.
+		if !anew || !lasts || !opensLess(t, last) {
+			k.token = t
+		}
 		return t, nil
 	}
 	if lasts && kept {
 		return last, nil
 	}
 	return azcore.AccessToken{}, err
+}
+
+// opensLess says whether a token lacks a permission that another has.
+func opensLess(t, than azcore.AccessToken) bool {
+	now, known := ParseClaims(t.Token)
+	before, too := ParseClaims(than.Token)
+	return known && too && slices.ContainsFunc(before.Roles, func(r string) bool { return !slices.Contains(now.Roles, r) })
 }
 
 // ask makes one request for a token. The client below is made anew each time: it

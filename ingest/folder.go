@@ -25,8 +25,8 @@ type FolderOptions struct {
 	// Poll is the time between two looks, one second if 0. Settle is how long a
 	// file must be unchanged before an incomplete end is judged, one minute if 0.
 	Poll, Settle time.Duration
-	// Problem, if not nil, is told of a file that cannot be read. The file is
-	// tried again when it changes.
+	// Problem, if not nil, is told of a file that cannot be read, and with a nil
+	// error of one that can be read again. A file is tried again when it changes.
 	Problem func(path string, err error)
 }
 
@@ -232,7 +232,7 @@ func (f *Folder) same(t *followed, path string, info fs.FileInfo) bool {
 
 func (f *Folder) readFile(ctx context.Context, t *followed, info fs.FileInfo, emit Emit) error {
 	now := f.o.Decoder.Now()
-	growing := true
+	growing, failed := true, t.failed
 	switch {
 	case t.size != info.Size() || !t.changed.Equal(info.ModTime()):
 		t.size, t.changed, t.since = info.Size(), info.ModTime(), now
@@ -254,6 +254,8 @@ func (f *Folder) readFile(ctx context.Context, t *followed, info fs.FileInfo, em
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		t.failed = true
 		f.o.Problem(t.path, err)
+	case failed:
+		f.o.Problem(t.path, nil)
 	}
 	return nil
 }

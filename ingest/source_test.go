@@ -211,7 +211,13 @@ func TestFolder(t *testing.T) {
 		run := func() (stop func()) {
 			f, err := ingest.NewFolder(dir, ingest.FolderOptions{
 				Poll: time.Second, Settle: 10 * time.Second,
-				Problem: func(path string, err error) { problems = append(problems, filepath.Base(path)) },
+				Problem: func(path string, err error) {
+					name := filepath.Base(path)
+					if err == nil {
+						name += " is well"
+					}
+					problems = append(problems, name)
+				},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -289,6 +295,9 @@ func TestFolder(t *testing.T) {
 		}
 		write(t, dir+"/e.json.gz", pack(t, r("e1")+"\n"+r("e2")))
 		want("and complete", "e1 e.json.gz:1, e2 e.json.gz:2")
+		if problems[len(problems)-1] != "e.json.gz is well" {
+			t.Errorf("problems %v", problems)
+		}
 
 		stop()
 		add(t, dir+"/y=2026/m=11/PT1H.json", r("b2")+"\n")

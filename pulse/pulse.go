@@ -83,6 +83,10 @@ type Options struct {
 	Roles func(ctx context.Context) ([]string, error)
 }
 
+// PasswordAccepted is the code of the fault that a random password fitted:
+// somebody has set it.
+const PasswordAccepted = "PasswordAccepted"
+
 // An Outcome is what the sign-in came to.
 type Outcome string
 
@@ -185,7 +189,7 @@ func (p *Pulse) pause(err error) time.Duration {
 }
 
 // Send sends one pulse. An error means that no row is to be expected, except
-// after a fault with the code "PasswordAccepted": then the account is somebody
+// after a fault with the code PasswordAccepted: then the account is somebody
 // else's by now. Errors are *entra.Fault, or the context's own.
 func (p *Pulse) Send(ctx context.Context) (Sent, error) {
 	if err := p.harmless(ctx); err != nil {
@@ -349,7 +353,7 @@ func classify(sent Sent, status int, h http.Header, body []byte) (Sent, error) {
 		f.Code = "AADSTS" + sent.Code
 	}
 	if status < 300 || slices.Contains(accepted, sent.Code) {
-		f.Kind, f.Code = entra.FaultRequest, "PasswordAccepted"
+		f.Kind, f.Code = entra.FaultRequest, PasswordAccepted
 		f.Message = "the canary's password was accepted, although it was a random one. Somebody has set it or stands between: disable the account now, and take the token service's answers from this host for forged until it is known why"
 		return sent, f
 	}
