@@ -12,6 +12,9 @@ const (
 	warmUp = 48 * time.Hour // a new road may take as long to begin
 	// samples are needed before a learned lag is better than the published one.
 	samples = 50
+	// tailSamples are needed before the largest of a hundred is more than one record's
+	// accident.
+	tailSamples = 300
 	// halfLife of what was learned of lags: they follow a drift in about a week.
 	halfLife   = 84 * time.Hour
 	cleanNeeds = 3 // pulses or polls with records until a road is well again
@@ -117,10 +120,13 @@ type stream struct {
 func (s *stream) refresh() {
 	s.p = s.Lag.percentiles()
 	s.learned = s.p.N >= samples
-	if !s.learned {
-		n := s.p.N
-		s.p = prior(Road{Name: s.road.Name}.Kind(), s.Table)
-		s.p.N = n
+	published := prior(Road{Name: s.road.Name}.Kind(), s.Table)
+	switch {
+	case !s.learned:
+		published.N = s.p.N
+		s.p = published
+	case s.p.N < tailSamples:
+		s.p.P99 = min(s.p.P99, max(published.P99, 3*s.p.P95))
 	}
 }
 
