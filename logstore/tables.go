@@ -22,6 +22,8 @@ type table struct {
 	// Positions of the store's own columns.
 	received, item, source, provenance, extra, seq, shadows int
 	rules                                                   columnRules
+	// riskState is the position of RiskState, -1 where there is none.
+	riskState int
 	// layout gives for each of the engine's columns the position in columns.
 	layout []int
 }
@@ -66,6 +68,7 @@ func newTable(t *schema.Table) *table {
 		add(s.Name, s.Type)
 	}
 	out.rules = rulesFor(t)
+	out.riskState = slices.IndexFunc(t.Columns, func(c schema.Column) bool { return c.Name == "RiskState" })
 	return out
 }
 

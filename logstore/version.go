@@ -117,7 +117,7 @@ func (t *table) judge(stored said, storedBy glassward.Provenance, copy said, cop
 			adds = true
 			continue
 		}
-		if t.same(i, stored.cells[i], copy.cells[i]) {
+		if t.same(i, stored.cells[i], copy.cells[i]) || over == 0 && t.earlier(i, stored, copy) {
 			continue
 		}
 		switch t.rules[i] {
@@ -144,7 +144,7 @@ func (t *table) judge(stored said, storedBy glassward.Provenance, copy said, cop
 	}
 	merged := said{slices.Clone(stored.cells), stored.extra}
 	for i := range copy.cells {
-		if empty(copy.cells[i]) {
+		if empty(copy.cells[i]) || over == 0 && !empty(stored.cells[i]) && t.earlier(i, stored, copy) {
 			continue
 		}
 		if over > 0 || empty(stored.cells[i]) || t.rules[i] == outcome || t.rules[i] == detail {
@@ -155,6 +155,35 @@ func (t *table) judge(stored said, storedBy glassward.Provenance, copy said, cop
 		merged.extra = copy.extra
 	}
 	return verdict{fate: updated, merged: merged}
+}
+
+// earlier says whether a copy's detail is of an earlier version than the stored one,
+// though it came later, as by a second road it may: a state of risk never returns to
+// none, and methods that were used are not unused.
+func (t *table) earlier(i int, stored, copy said) bool {
+	if t.rules[i] != detail {
+		return false
+	}
+	switch name := t.columns[i].name; {
+	case strings.HasPrefix(name, "Risk"), name == "IsRisky":
+		return t.riskState >= 0 && riskless(copy.cells[t.riskState]) && !riskless(stored.cells[t.riskState])
+	case strings.HasPrefix(name, "Authentication"):
+		return lists(stored.cells[i], copy.cells[i])
+	}
+	return false
+}
+
+func riskless(v glassward.Value) bool { return empty(v) || strings.EqualFold(v.Str, "none") }
+
+// lists says whether a JSON list holds all elements of another, and more.
+func lists(whole, part glassward.Value) bool {
+	var all, some []json.RawMessage
+	if json.Unmarshal([]byte(whole.Str), &all) != nil || json.Unmarshal([]byte(part.Str), &some) != nil || len(some) >= len(all) {
+		return false
+	}
+	return !slices.ContainsFunc(some, func(x json.RawMessage) bool {
+		return !slices.ContainsFunc(all, func(y json.RawMessage) bool { return bytes.Equal(x, y) })
+	})
 }
 
 // empty says whether a cell says nothing.

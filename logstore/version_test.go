@@ -64,6 +64,12 @@ func TestVersions(t *testing.T) {
 			[]string{"u1|0|Ines|"}, ""},
 		{"JSON that says more is a version", []glassward.Record{with("Status", `{"errorCode":0}`), with("Status", `{"errorCode":0,"additionalDetails":"MFA"}`)}, "n u",
 			[]string{"u1|0|Ines|"}, ""},
+		{"an earlier state of risk comes later", []glassward.Record{with("RiskState", "atRisk", "RiskLevelAggregated", "high"), with("RiskState", "none", "RiskLevelAggregated", "none")}, "n d",
+			[]string{"u1|0|Ines|atRisk"}, ""},
+		{"a risk that is dismissed", []glassward.Record{with("RiskState", "atRisk", "RiskLevelAggregated", "high"), with("RiskState", "dismissed", "RiskLevelAggregated", "none")}, "n u",
+			[]string{"u1|0|Ines|dismissed"}, ""},
+		{"AuthenticationDetails of an earlier version", []glassward.Record{with("AuthenticationDetails", `[{"authenticationMethod":"Password"},{"authenticationMethod":"FIDO2"}]`), with("AuthenticationDetails", `[{"authenticationMethod":"Password"}]`)}, "n d",
+			[]string{"u1|0|Ines|"}, ""},
 		{"AuthenticationDetails grow", []glassward.Record{with("AuthenticationDetails", `[{"authenticationMethod":"Password"}]`), with("AuthenticationDetails", `[{"authenticationMethod":"Password"},{"authenticationMethod":"FIDO2"}]`)}, "n u",
 			[]string{"u1|0|Ines|"}, ""},
 	} {
