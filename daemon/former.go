@@ -60,6 +60,8 @@ func (d *Daemon) recallFormer(ctx context.Context) (gone map[string]formerTenant
 
 // keepFormer writes down who is watched now, and who was before.
 func (d *Daemon) keepFormer(ctx context.Context, c *config.Config, problems []config.Problem) {
+	// A daemon that ends as soon as it has begun has watched all the same.
+	ctx = context.WithoutCancel(ctx)
 	d.mu.RLock()
 	all := map[string]formerTenant{}
 	for id, groups := range d.former {

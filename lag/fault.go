@@ -34,11 +34,15 @@ func (f *trouble) words() string {
 	return fmt.Sprintf("%s%s (%s, since %s)", part, f.Text, f.Kind, clock(f.Since))
 }
 
+// gather is how long it takes until every part of a road has met what one part has:
+// people are told once, of all of it.
+const gather = 30 * time.Second
+
 // sure says whether a fault does not pass by itself, as far as it alone tells.
 func (f *trouble) sure(now time.Time, p99 time.Duration) bool {
 	lasts := now.Sub(f.Since)
 	if f.Lasting {
-		return f.Times >= 2 || lasts >= time.Minute
+		return f.Times >= 2 && (f.Kind == token || lasts >= gather) || lasts >= time.Minute
 	}
 	return lasts >= max(2*time.Minute, p99)
 }

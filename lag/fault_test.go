@@ -23,7 +23,7 @@ func TestFaultOfAllParts(t *testing.T) {
 		}
 		fail("SigninLogs", kind, true)
 		fail("SigninLogs", kind, true)
-		list := tracker.Tick(now.Add(5 * time.Second))
+		list := tracker.Tick(now.Add(gather))
 		if len(list) != 1 || len(list[0].Tables) != 2 || list[0].Is != Cut {
 			t.Errorf("%s: %+v", kind, list)
 		}
@@ -47,7 +47,7 @@ func TestNextRoadHasYetToBegin(t *testing.T) {
 	for range 2 {
 		tracker.Report("graph", Report{At: now, Fault: &Fault{Kind: "licence", Text: "no P1", Lasting: true}})
 	}
-	list := tracker.Tick(now)
+	list := tracker.Tick(now.Add(gather))
 	if len(list) != 1 || list[0].Title != "Road graph has no licence for SigninLogs; next road: activity, which has yet to begin" {
 		t.Errorf("%+v", list)
 	}
