@@ -22,8 +22,9 @@ type table struct {
 	// Positions of the store's own columns.
 	received, item, source, provenance, extra, seq, shadows int
 	rules                                                   columnRules
-	// riskState is the position of RiskState, -1 where there is none.
-	riskState int
+	// riskState is the position of RiskState, lastUpdated that of the time at which
+	// Entra wrote the version; -1 where there is none.
+	riskState, lastUpdated int
 	// layout gives for each of the engine's columns the position in columns.
 	layout []int
 }
@@ -69,6 +70,9 @@ func newTable(t *schema.Table) *table {
 	}
 	out.rules = rulesFor(t)
 	out.riskState = slices.IndexFunc(t.Columns, func(c schema.Column) bool { return c.Name == "RiskState" })
+	out.lastUpdated = slices.IndexFunc(t.Columns, func(c schema.Column) bool {
+		return c.Name == "LastUpdatedDateTime" || c.Name == "RiskLastUpdatedDateTime"
+	})
 	return out
 }
 

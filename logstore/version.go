@@ -84,7 +84,7 @@ func roleOf(name string) role {
 		return what
 	case "ResultType", "Result", "ActivityStatusValue", "ResponseStatusCode", "ConditionalAccessStatus":
 		return outcome
-	case "ConditionalAccessPolicies", "AppliedConditionalAccessPolicies", "MfaDetail", "IsRisky", "ActivityStatus", "ActivitySubstatus", "ActivitySubstatusValue", "DetectionTimingType":
+	case "ConditionalAccessPolicies", "AppliedConditionalAccessPolicies", "MfaDetail", "IsRisky", "ActivityStatus", "ActivitySubstatus", "ActivitySubstatusValue", "DetectionTimingType", "LastUpdatedDateTime":
 		return detail
 	}
 	for _, prefix := range [...]string{"Result", "Risk", "Authentication", "Status"} {
@@ -163,6 +163,12 @@ func (t *table) judge(stored said, storedBy glassward.Provenance, copy said, cop
 func (t *table) earlier(i int, stored, copy said) bool {
 	if t.rules[i] != detail {
 		return false
+	}
+	if t.lastUpdated >= 0 {
+		// Where Entra says itself when it wrote the version, that decides.
+		if was, is := stored.cells[t.lastUpdated], copy.cells[t.lastUpdated]; was.Kind == glassward.KindLong && is.Kind == glassward.KindLong {
+			return is.Num < was.Num
+		}
 	}
 	switch name := t.columns[i].name; {
 	case strings.HasPrefix(name, "Risk"), name == "IsRisky":

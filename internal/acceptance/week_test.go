@@ -473,10 +473,10 @@ func TestAWeekByEveryRoad(t *testing.T) {
 		{way{road: entrasim.Graph, open: (*stand).openGraph, rest: 5 * time.Hour,
 			form: func(e *entrasim.Event) []byte { return e.Graph(e.Versions()) }}, size{0.8, 400}},
 		{way{road: entrasim.Activity, open: (*stand).openActivity, rest: 2 * time.Hour, form: (*entrasim.Event).Activity}, size{1, 200}},
-		{way{road: entrasim.EventHub, open: (*stand).openHub, rest: time.Hour, form: diagnostic, disorder: true}, size{0.8, 150}},
-		{way{road: entrasim.Storage, open: (*stand).openStorage, rest: time.Hour, form: diagnostic}, size{1, 150}},
+		{way{road: entrasim.EventHub, open: (*stand).openHub, rest: time.Hour, form: diagnostic}, size{0.5, 150}},
+		{way{road: entrasim.Storage, open: (*stand).openStorage, rest: time.Hour, form: diagnostic}, size{0.6, 150}},
 		{way{road: entrasim.Workspace, open: (*stand).openWorkspace, rest: time.Hour,
-			form: row, disorder: true}, size{1, 120}},
+			form: row}, size{1, 120}},
 	} {
 		t.Run(w.road.String(), func(t *testing.T) {
 			t.Parallel()
