@@ -205,7 +205,14 @@ func (c *checker) roads(ctx context.Context, r *reach) {
 		}
 		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
-		if _, err := r.client(s).Get(ctx, address, nil); err != nil {
+		_, err := r.client(s).Get(ctx, address, nil)
+		var f *entra.Fault
+		if errors.As(err, &f) && f.Kind == entra.FaultLicence && s == entra.Graph && c.t.Sources.Graph.Fallback != "none" {
+			c.add(what, Remark, "the tenant's licence gives no sign-ins by Graph: they will be read by the Management Activity API",
+				"grant the application ActivityFeed.Read of the Office 365 Management APIs, too (glassward permissions), or let the roads be activity alone")
+			return
+		}
+		if err != nil {
 			c.fail(what, err)
 			return
 		}
