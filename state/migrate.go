@@ -75,7 +75,11 @@ func (s *Store) migrate(ctx context.Context, schema fs.FS) error {
 	}
 	have, want, err := p.GetVersions(ctx)
 	if err != nil {
-		return fmt.Errorf("read the schema's version: %w", err)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		// The table of versions is there or is made: what else is wrong with it is damage.
+		return fmt.Errorf("read the schema's version: %w: %w", ErrDamaged, err)
 	}
 	if have > want {
 		return fmt.Errorf("%w (its schema has version %d and this program knows %d): run that one, or restore a backup that this one made", ErrNewer, have, want)

@@ -263,7 +263,7 @@ func TestManyFail(t *testing.T) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for i := range 7 {
-			if n := s.fetched[fmt.Sprint("bad", i)]; n < 4 || n > 20 {
+			if n := s.fetched[fmt.Sprint("bad", i)]; n < 4 || n > 25 {
 				t.Errorf("content %d was asked for %d times in an hour", i, n)
 			}
 		}

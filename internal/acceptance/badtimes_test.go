@@ -232,7 +232,13 @@ func badTimes(t *testing.T, w way, troubles []trouble, dir string) {
 	if n < 100 {
 		t.Errorf("%d records are too few to show anything", n)
 	}
-	if len(s.conflicts)+len(s.rejects) > 0 {
+	// A file that is read while it is written anew may show the end of a line: it is
+	// set aside, and the line is read whole afterwards, as compare has seen.
+	torn := 0
+	if w.road == entrasim.Storage {
+		torn = 3
+	}
+	if len(s.conflicts) > 0 || len(s.rejects) > torn {
 		t.Errorf("%d conflicts, %d rejects", len(s.conflicts), len(s.rejects))
 	}
 }
