@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -19,8 +18,6 @@ import (
 	"glassward/rule"
 	"glassward/schema"
 )
-
-var guidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 func (a *app) watchCommand() *cobra.Command {
 	var accounts, from []string
@@ -40,7 +37,7 @@ Accounts are named by object id, which nobody can change.`,
 			}
 			var declared []rule.Account
 			for _, id := range accounts {
-				if !guidForm.MatchString(id) {
+				if !glassward.IsGUID(id) {
 					return hint(usagef("%q is no object id", id), "it is the GUID on the account's page in the Entra admin centre; names can be changed by whoever attacks")
 				}
 				declared = append(declared, rule.Account{ObjectID: strings.ToLower(id), Kind: "user"})

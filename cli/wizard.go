@@ -173,7 +173,7 @@ func (w *wizard) aReference(s *string) error {
 
 func aGUID(s *string) error {
 	*s = strings.ToLower(*s)
-	if !guidForm.MatchString(*s) {
+	if !glassward.IsGUID(*s) {
 		return noID(*s)
 	}
 	return nil
@@ -787,7 +787,7 @@ func (w *wizard) show(users []entra.User, more bool) []entra.User {
 // for.
 func (w *wizard) choose(ctx context.Context, graph *entra.Client, answer string, shown []entra.User) (chosen []initAccount, search string) {
 	for _, word := range words(answer) {
-		if guidForm.MatchString(strings.ToLower(word)) {
+		if glassward.IsGUID(word) {
 			u, err := entra.FindUser(ctx, graph, word)
 			var f *entra.Fault
 			switch {

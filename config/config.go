@@ -21,6 +21,8 @@ import (
 	"strings"
 	"time"
 
+	"glassward"
+
 	"glassward/kql/diag"
 	"glassward/notify"
 	"glassward/schema"
@@ -358,10 +360,7 @@ func (c *Config) loadTenants() []Problem {
 	return list
 }
 
-var (
-	guid     = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
-	nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$`)
-)
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$`)
 
 // CheckName says why a tenant cannot bear a name. A name stands wherever an id
 // may, so it must not look like one: it could be another tenant's.
@@ -369,7 +368,7 @@ func CheckName(name string) error {
 	switch {
 	case strings.EqualFold(name, "glassward") || strings.EqualFold(name, "default"):
 		return fmt.Errorf("the name %q has a meaning of its own: take another", name)
-	case guid.MatchString(strings.ToLower(name)):
+	case glassward.IsGUID(name):
 		return fmt.Errorf("the name %q looks like an id: take one that people say", name)
 	case !nameForm.MatchString(name):
 		return fmt.Errorf("name %q: use letters, digits, dash and dot, at most 64", name)
@@ -400,7 +399,7 @@ func (c *Config) loadTenant(file string) (*Tenant, []Problem) {
 		at(path, format, args...)
 		list[len(list)-1].Warning = true
 	}
-	if !guid.MatchString(t.ID) {
+	if !glassward.IsGUID(t.ID) {
 		at("$.tenant", "tenant %q is not a tenant id: it is the GUID that the Entra overview page shows", t.ID)
 	}
 	if err := CheckName(t.Name); err != nil {
@@ -412,7 +411,7 @@ func (c *Config) loadTenant(file string) (*Tenant, []Problem) {
 		path := fmt.Sprintf("$.emergencyAccounts[%d]", i)
 		a.ObjectID = strings.ToLower(strings.TrimSpace(a.ObjectID))
 		switch {
-		case !guid.MatchString(a.ObjectID):
+		case !glassward.IsGUID(a.ObjectID):
 			at(path+".objectId", "objectId %q is not an object id: it is the GUID that the account's page shows; accounts are never recognised by name, which anybody may change", a.ObjectID)
 		case seen[a.ObjectID]:
 			at(path+".objectId", "account %s is declared twice", a.ObjectID)

@@ -195,7 +195,7 @@ func (t *Tenant) checkSources(base string, has func(path string) bool, at, warn 
 	}
 	id := func(path string, v *string, what string) {
 		*v = strings.ToLower(strings.TrimSpace(*v))
-		if !guid.MatchString(*v) {
+		if !glassward.IsGUID(*v) {
 			at(path, "%s %q is not a GUID", what, *v)
 		}
 	}

@@ -90,12 +90,8 @@ func (k *keptToken) good(now time.Time, left time.Duration) (azcore.AccessToken,
 	return k.token, k.token.Token != "" && k.token.ExpiresOn.Sub(now) > left
 }
 
-// guid is what ids of tenants and applications look like; a tenant may be named
-// by one of its domains too.
-var (
-	guid   = regexp.MustCompile(`^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$`)
-	domain = regexp.MustCompile(`^[0-9A-Za-z]([0-9A-Za-z-]*\.)+[0-9A-Za-z-]+$`)
-)
+// domain is what a tenant may be named by besides its id.
+var domain = regexp.MustCompile(`^[0-9A-Za-z]([0-9A-Za-z-]*\.)+[0-9A-Za-z-]+$`)
 
 // NewCredential sees whether the options make sense and whether what they point
 // at can be read: a certificate file that others can read is refused, and so is a
@@ -122,10 +118,10 @@ func NewCredential(o CredentialOptions) (*Credential, error) {
 		return nil, errors.New("more than one credential is given: name one of certificate, federated token file, managed identity and client secret")
 	}
 	if c.kind != ManagedIdentity {
-		if !guid.MatchString(o.Tenant) && !domain.MatchString(o.Tenant) {
+		if !glassward.IsGUID(o.Tenant) && !domain.MatchString(o.Tenant) {
 			return nil, fmt.Errorf("tenant %q: a tenant is named by its id (a GUID) or one of its domains", o.Tenant)
 		}
-		if !guid.MatchString(o.ClientID) {
+		if !glassward.IsGUID(o.ClientID) {
 			return nil, fmt.Errorf("client id %q: our application's client id is a GUID", o.ClientID)
 		}
 		if u, err := url.Parse(o.Cloud.Authority); err != nil || u.Scheme != "https" || u.Host == "" {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"glassward"
 )
 
 var update = flag.Bool("update", false, "write testdata/faults.txt as the code has it")
@@ -204,7 +206,7 @@ func TestLine(t *testing.T) {
 func TestPermissions(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range Permissions() {
-		if !guid.MatchString(p.ID) || !guid.MatchString(p.AppID) || seen[p.ID] || seen[p.Value] || p.For == "" || p.Without == "" {
+		if !glassward.IsGUID(p.ID) || !glassward.IsGUID(p.AppID) || seen[p.ID] || seen[p.Value] || p.For == "" || p.Without == "" {
 			t.Errorf("%+v", p)
 		}
 		if !readsOnly(p.Value) {

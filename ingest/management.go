@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/netip"
 	"strings"
+
+	"glassward"
 )
 
 // Records of the Management Activity API say who and what in lists of pairs:
@@ -178,31 +180,10 @@ func (e *engine) idText(lower string) string {
 	return text
 }
 
-// isGUID reports whether a text has the form of an object id.
-func isGUID(text string) bool {
-	if len(text) != 36 {
-		return false
-	}
-	for i := range len(text) {
-		c := text[i]
-		switch i {
-		case 8, 13, 18, 23:
-			if c != '-' {
-				return false
-			}
-		default:
-			if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // typed splits "User_<id>" into kind and id.
 func typed(id string) (kind, guid string, ok bool) {
 	i := strings.LastIndexByte(id, '_')
-	if i <= 0 || !isGUID(id[i+1:]) {
+	if i <= 0 || !glassward.IsGUID(id[i+1:]) {
 		return "", "", false
 	}
 	return id[:i], id[i+1:], true
@@ -211,14 +192,14 @@ func typed(id string) (kind, guid string, ok bool) {
 // managedUserID gives the object id of who signs in.
 func (e *engine) managedUserID() string {
 	for _, p := range list[party](e, "actor") {
-		if id := p.id(); isGUID(id) {
+		if id := p.id(); glassward.IsGUID(id) {
 			return id
 		} else if kind, guid, ok := typed(id); ok && kind == "User" {
 			return guid
 		}
 	}
 	for _, name := range []string{"userkey", "userid"} {
-		if id := e.idText(name); isGUID(id) {
+		if id := e.idText(name); glassward.IsGUID(id) {
 			return id
 		}
 	}
@@ -235,7 +216,7 @@ func (e *engine) managedUserName() string {
 			}
 		}
 	}
-	if isGUID(name) {
+	if glassward.IsGUID(name) {
 		return ""
 	}
 	return name
@@ -244,7 +225,7 @@ func (e *engine) managedUserName() string {
 // managedResource gives the application id of the resource that is signed in to.
 func (e *engine) managedResource() string {
 	for _, p := range list[party](e, "target") {
-		if isGUID(p.id()) {
+		if glassward.IsGUID(p.id()) {
 			return p.id()
 		}
 	}
@@ -385,15 +366,15 @@ func (e *engine) managedInitiator() string {
 		for _, p := range actor {
 			id := p.id()
 			switch {
-			case isGUID(id) && !strings.EqualFold(id, principal) && app.AppID == nil:
+			case glassward.IsGUID(id) && !strings.EqualFold(id, principal) && app.AppID == nil:
 				app.AppID = some(id)
-			case p.Type == partySPN && !isGUID(id) && app.SPN == nil:
+			case p.Type == partySPN && !glassward.IsGUID(id) && app.SPN == nil:
 				app.SPN = some(id)
 			}
 		}
 		if app.DisplayName == nil && app.AppID == nil && app.PrincipalID == nil {
 			switch {
-			case isGUID(userID):
+			case glassward.IsGUID(userID):
 				app.AppID = some(userID)
 			default:
 				app.DisplayName = some(userID)
@@ -466,7 +447,7 @@ func (e *engine) managedTargets() string {
 		}
 	}
 	for _, p := range parties {
-		if id := p.id(); isGUID(id) && !known[strings.ToLower(id)] {
+		if id := p.id(); glassward.IsGUID(id) && !known[strings.ToLower(id)] {
 			known[strings.ToLower(id)] = true
 			// A service principal's list holds its application's id as well.
 			if len(targets) == 1 && targets[0].Type != nil && *targets[0].Type == "ServicePrincipal" {
@@ -481,7 +462,7 @@ func (e *engine) managedTargets() string {
 			switch kind, guid, ok := typed(id); {
 			case ok:
 				t.ID, t.Type = some(guid), some(kind)
-			case isGUID(id):
+			case glassward.IsGUID(id):
 				t.ID = some(id)
 			case strings.Contains(id, "@"):
 				t.Name = some(id)

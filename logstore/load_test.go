@@ -43,67 +43,70 @@ func TestTwoLoads(t *testing.T) {
 		{"logstore.journal.before", "append"}, {"logstore.journal.after", "flush"},
 	} {
 		t.Run(x.point+"/"+x.meets, func(t *testing.T) {
-			s := open(t, filepath.Join(t.TempDir(), "tenant"), small())
-			loads := map[string]*logstore.Loader{"a": s.Load(), "b": s.Load(), "c": s.Load()}
-			add := func(source string, n int) error {
-				_, err := loads[source].Add(ctx, batch(source, n))
-				return err
-			}
-			if err := errors.Join(add("c", 1), loads["c"].Flush(ctx), add("a", 1), add("b", 1)); err != nil {
-				t.Fatal(err)
-			}
-			disarm, err := fault.Arm(x.point + "=error")
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = meets[x.meets](s, loads["a"])
-			disarm()
-			if !errors.Is(err, fault.Err) {
-				t.Fatalf("no error, but %v", err)
-			}
-			told := map[string]bool{"a": x.meets != "append"}
-			for _, source := range []string{"a", "b", "c"} {
-				if err := add(source, 2); errors.As(err, &lost) {
-					if told[source] {
-						t.Errorf("load %s is told twice", source)
-					}
-					told[source] = true
-				} else if err != nil {
+			// In virtual time no load is committed for its age meanwhile.
+			synctest.Test(t, func(t *testing.T) {
+				s := open(t, filepath.Join(t.TempDir(), "tenant"), small())
+				loads := map[string]*logstore.Loader{"a": s.Load(), "b": s.Load(), "c": s.Load()}
+				add := func(source string, n int) error {
+					_, err := loads[source].Add(ctx, batch(source, n))
+					return err
+				}
+				if err := errors.Join(add("c", 1), loads["c"].Flush(ctx), add("a", 1), add("b", 1)); err != nil {
 					t.Fatal(err)
 				}
-			}
-			if !told["a"] || !told["b"] || told["c"] {
-				t.Errorf("told are %v", told)
-			}
-			// Each goes on where the store says.
-			for source := range loads {
-				done := 0
-				if at, ok, err := s.Cursor(ctx, source); err != nil {
+				disarm, err := fault.Arm(x.point + "=error")
+				if err != nil {
 					t.Fatal(err)
-				} else if ok {
-					fmt.Sscan(string(at), &done)
 				}
-				for n := done + 1; n <= 3; n++ {
-					if err := add(source, n); err != nil {
+				err = meets[x.meets](s, loads["a"])
+				disarm()
+				if !errors.Is(err, fault.Err) {
+					t.Fatalf("no error, but %v", err)
+				}
+				told := map[string]bool{"a": x.meets != "append"}
+				for _, source := range []string{"a", "b", "c"} {
+					if err := add(source, 2); errors.As(err, &lost) {
+						if told[source] {
+							t.Errorf("load %s is told twice", source)
+						}
+						told[source] = true
+					} else if err != nil {
 						t.Fatal(err)
 					}
 				}
-				if err := loads[source].Flush(ctx); err != nil {
-					t.Fatal(err)
+				if !told["a"] || !told["b"] || told["c"] {
+					t.Errorf("told are %v", told)
 				}
-			}
-			if x.meets == "append" {
-				if _, err := s.Append(ctx, batch("live", 1)); err != nil {
-					t.Fatal(err)
+				// Each goes on where the store says.
+				for source := range loads {
+					done := 0
+					if at, ok, err := s.Cursor(ctx, source); err != nil {
+						t.Fatal(err)
+					} else if ok {
+						fmt.Sscan(string(at), &done)
+					}
+					for n := done + 1; n <= 3; n++ {
+						if err := add(source, n); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if err := loads[source].Flush(ctx); err != nil {
+						t.Fatal(err)
+					}
 				}
-			}
-			want := 90
-			if x.meets == "append" {
-				want = 100
-			}
-			if got := rows(t, s, 2, `SELECT count(*), count(DISTINCT "_ItemId") FROM "SigninLogs"`); got[0] != fmt.Sprintf("%d|%[1]d", want) {
-				t.Errorf("%s rows, %d were brought", got[0], want)
-			}
+				if x.meets == "append" {
+					if _, err := s.Append(ctx, batch("live", 1)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want := 90
+				if x.meets == "append" {
+					want = 100
+				}
+				if got := rows(t, s, 2, `SELECT count(*), count(DISTINCT "_ItemId") FROM "SigninLogs"`); got[0] != fmt.Sprintf("%d|%[1]d", want) {
+					t.Errorf("%s rows, %d were brought", got[0], want)
+				}
+			})
 		})
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"glassward/internal/filelock"
 )
 
 // A LockedError says that another process has the store open: the daemon,
@@ -33,7 +35,7 @@ func takeLock(path string) (*lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the log store: %w", err)
 	}
-	if ours, err := tryLock(f); !ours {
+	if ours, err := filelock.Try(f); !ours {
 		defer f.Close()
 		if err != nil {
 			return nil, fmt.Errorf("open the log store: lock %s: %w", path, err)

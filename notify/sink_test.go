@@ -18,6 +18,7 @@ import (
 
 	"glassward"
 	"glassward/internal/mailsink"
+	"glassward/internal/pipe"
 	"glassward/notify"
 
 	"github.com/emersion/go-smtp"
@@ -164,7 +165,7 @@ func TestReceiverDownForAnHour(t *testing.T) {
 	for _, how := range []string{"refuses connections", "hangs"} {
 		t.Run(how, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				well, ill, hooks := mailsink.NewPipe(), mailsink.NewPipe(), mailsink.NewPipe()
+				well, ill, hooks := pipe.New("pipe"), pipe.New("pipe"), pipe.New("pipe")
 				good, bad := mailsink.New(mailsink.Options{}), mailsink.New(mailsink.Options{})
 				good.Serve(well)
 				bad.Serve(ill)
@@ -296,15 +297,15 @@ func TestReceiverDownForAnHour(t *testing.T) {
 // when the first one does not answer.
 func TestDeadAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := mailsink.NewPipe()
+		wire := pipe.New("pipe")
 		server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })}
-		go server.Serve(pipe)
+		go server.Serve(wire)
 		r, err := notify.NewWebhook(notify.WebhookReceiver{ServiceURI: "http://two.example/"}, func(ctx context.Context, network, address string) (net.Conn, error) {
 			if address == "8.8.8.8:80" {
 				<-ctx.Done()
 				return nil, ctx.Err()
 			}
-			return pipe.Dial(ctx, network, address)
+			return wire.Dial(ctx, network, address)
 		}, func(context.Context, string, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("8.8.8.8"), netip.MustParseAddr("8.8.4.4")}, nil
 		})

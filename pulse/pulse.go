@@ -47,6 +47,8 @@ import (
 	"strings"
 	"time"
 
+	"glassward"
+
 	"glassward/entra"
 )
 
@@ -116,8 +118,6 @@ type Pulse struct {
 	asked bool // roles have been answered once
 }
 
-var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$`)
-
 // New sees whether the options make sense.
 func New(o Options) (*Pulse, error) {
 	if o.Interval == 0 {
@@ -130,11 +130,11 @@ func New(o Options) (*Pulse, error) {
 	switch {
 	case err != nil || authority.Scheme != "https" || authority.Host == "":
 		return nil, fmt.Errorf("pulse: authority %q: where tokens are had must be an https address", o.Cloud.Authority)
-	case !guid.MatchString(o.Tenant):
+	case !glassward.IsGUID(o.Tenant):
 		return nil, fmt.Errorf("pulse: tenant %q: the tenant is named by its id, a GUID", o.Tenant)
-	case !guid.MatchString(o.ClientID):
+	case !glassward.IsGUID(o.ClientID):
 		return nil, fmt.Errorf("pulse: client id %q: make an application registration for the pulse (public client, no permissions) and name its client id, a GUID", o.ClientID)
-	case !guid.MatchString(o.UserID):
+	case !glassward.IsGUID(o.UserID):
 		return nil, fmt.Errorf("pulse: user id %q: declare the canary by its object id, a GUID", o.UserID)
 	case !strings.Contains(o.User, "@"):
 		return nil, fmt.Errorf("pulse: user %q: a sign-in needs the canary's user principal name", o.User)

@@ -200,7 +200,6 @@ var (
 		"alertDetailsOverride", "eventGroupingSettings", "suppressionEnabled", "suppressionDuration",
 		"incidentConfiguration", "metadata",
 	}
-	guidPattern    = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 	detailPattern  = regexp.MustCompile(`^[a-zA-Z]\w*$`)
 	columnsPattern = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
 	operatorNames  = map[string]Operator{
@@ -257,7 +256,7 @@ func (d *document) rule(r *Rule, body ast.Node) {
 		switch e.key {
 		case "id":
 			r.ID = strings.ToLower(d.text(e.value, e.key))
-			if !guidPattern.MatchString(r.ID) {
+			if !glassward.IsGUID(r.ID) {
 				d.diags.Errorf(codeValue, d.span(e.value), "make one with uuidgen", "id must be a GUID, not %q", r.ID)
 			}
 		case "name":

@@ -3,6 +3,8 @@ package state
 import (
 	"fmt"
 	"os"
+
+	"glassward/internal/filelock"
 )
 
 // lockFolder takes the lock that keeps a second process out: two writers would
@@ -13,7 +15,7 @@ func lockFolder(name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ours, err := tryLock(f); !ours {
+	if ours, err := filelock.Try(f); !ours {
 		f.Close()
 		if err != nil {
 			return nil, fmt.Errorf("lock %s: %w", name, err)

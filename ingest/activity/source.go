@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"glassward"
+
 	"glassward/entra"
 	"glassward/ingest"
 )
@@ -79,7 +81,7 @@ type client interface {
 
 // New makes a Source. The error says what is missing or unknown.
 func New(o Options) (*Source, error) {
-	if !isGUID(o.Tenant) {
+	if !glassward.IsGUID(o.Tenant) {
 		return nil, fmt.Errorf("the Management Activity API needs the tenant's id, a GUID; %q is none", o.Tenant)
 	}
 	if o.Client == nil {
@@ -88,7 +90,7 @@ func New(o Options) (*Source, error) {
 	if o.Publisher == "" {
 		o.Publisher = o.Tenant
 	}
-	if !isGUID(o.Publisher) {
+	if !glassward.IsGUID(o.Publisher) {
 		return nil, fmt.Errorf("the publisher %q is no GUID: leave it empty, or give the id of a tenant", o.Publisher)
 	}
 	if len(o.Contents) == 0 {
@@ -180,23 +182,3 @@ func (s *Source) contentFault(doing, message string) *entra.Fault {
 
 // serverNow is the time by the service's clock, as far as it is known.
 func (s *Source) serverNow() time.Time { return s.o.Now().Add(s.client.Offset()).UTC() }
-
-func isGUID(text string) bool {
-	if len(text) != 36 {
-		return false
-	}
-	for i := range len(text) {
-		c := text[i]
-		switch i {
-		case 8, 13, 18, 23:
-			if c != '-' {
-				return false
-			}
-		default:
-			if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
-				return false
-			}
-		}
-	}
-	return true
-}

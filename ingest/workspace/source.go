@@ -4,11 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"glassward"
 
 	"glassward/entra"
 	"glassward/ingest"
@@ -61,14 +62,12 @@ type client interface {
 // ask too.
 const atOnce = 2
 
-var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-
 // New makes a Source. The error says what is missing or unknown.
 func New(o Options) (*Source, error) {
-	if !guid.MatchString(o.Workspace) {
+	if !glassward.IsGUID(o.Workspace) {
 		return nil, fmt.Errorf("the workspace needs its id, a GUID (Overview, Workspace ID); %q is none", o.Workspace)
 	}
-	if !guid.MatchString(o.Tenant) {
+	if !glassward.IsGUID(o.Tenant) {
 		return nil, fmt.Errorf("workspace %s needs the tenant's id, a GUID; %q is none", o.Workspace, o.Tenant)
 	}
 	if o.Client == nil {

@@ -22,6 +22,7 @@ import (
 	"glassward/internal/entrasim"
 	"glassward/internal/entrasim/cloud"
 	"glassward/internal/mailsink"
+	"glassward/internal/pipe"
 )
 
 // A virtual is the whole daemon with its stores in virtual time, before a
@@ -91,7 +92,7 @@ func newVirtual(t *testing.T, s setting) *virtual {
 		files[name] = text
 	}
 	v.house = newHouse(t, files)
-	mail, api, control := mailsink.NewPipe(), mailsink.NewPipe(), mailsink.NewPipe()
+	mail, api, control := pipe.New("pipe"), pipe.New("pipe"), pipe.New("pipe")
 	v.sink.Serve(mail)
 	t.Cleanup(func() {
 		if err := v.sink.Close(); err != nil {

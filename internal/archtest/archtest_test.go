@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -121,9 +122,15 @@ func TestImportsGoDownOnly(t *testing.T) {
 			}
 		}
 	}
-	for pkg := range allowed {
-		if _, ok := found[pkg]; !ok {
+	for pkg, list := range allowed {
+		imports, ok := found[pkg]
+		if !ok {
 			t.Errorf("the table has a line for %s, which does not exist", pkg)
+		}
+		for _, pattern := range list {
+			if !slices.ContainsFunc(slices.Collect(maps.Keys(imports)), func(p string) bool { return permits([]string{pattern}, p) }) {
+				t.Errorf("the table lets %s import %s, which it does not", pkg, pattern)
+			}
 		}
 	}
 }

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"glassward/internal/pipe"
+
 	"time"
 
 	"go.uber.org/goleak"
@@ -91,7 +94,7 @@ func TestSinkRefuses(t *testing.T) {
 // TestPipe runs the same server in virtual time.
 func TestPipe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPipe()
+		p := pipe.New("pipe")
 		s := New(Options{})
 		s.Serve(p)
 		conn, err := p.Dial(t.Context(), "tcp", "anywhere:25")

@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"glassward/internal/entrasim"
+	"glassward/internal/pipe"
 )
 
 // HubTricks are what stands among the messages of a hub, each as a share of
@@ -36,7 +37,7 @@ type HubTricks struct {
 type hubs struct {
 	c     *Cloud
 	t     *tenant
-	front *pipe // where connections in memory come in
+	front *pipe.Listener // where connections in memory come in
 	ca    *issued
 	// starved is asked for inside the cluster, which may be waited for under mu.
 	starved atomic.Bool
@@ -50,7 +51,7 @@ type hubs struct {
 	upTo    time.Time
 	cluster *kfake.Cluster
 	writer  *kgo.Client
-	back    *pipe // where authenticated connections go on
+	back    *pipe.Listener // where authenticated connections go on
 	topics  map[string]bool
 	conns   map[net.Conn]bool
 	stop    context.CancelFunc
@@ -95,7 +96,7 @@ func (h *hubs) listen(ca *issued) (string, error) {
 
 // open opens it in memory and gives its address.
 func (h *hubs) open(ca *issued) string {
-	h.front = newPipe()
+	h.front = pipe.New("pipe")
 	h.begin(h.front, h.namespace()+":9093", ca)
 	return h.address
 }
@@ -121,7 +122,7 @@ func (h *hubs) dial(ctx context.Context) (net.Conn, error) {
 	if h.front == nil {
 		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: net.ErrClosed}
 	}
-	return h.front.dial(ctx)
+	return h.front.Dial(ctx, "tcp", h.address)
 }
 
 // ConnectionString is that of a policy of a tenant's namespace that may listen;
@@ -148,8 +149,7 @@ func (h *hubs) start() error {
 	if h.cluster != nil || h.closed {
 		return nil
 	}
-	h.back = newPipe()
-	h.back.name = pipeAddr(h.address)
+	h.back = pipe.New(h.address)
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(9093), kfake.ListenFn(func(string, string) (net.Listener, error) { return h.back, nil }))
 	if err != nil {
 		return err
@@ -183,7 +183,7 @@ func (h *hubs) newWriter() (err error) {
 	}
 	back := h.back
 	h.writer, err = kgo.NewClient(
-		kgo.SeedBrokers(h.address), kgo.Dialer(func(ctx context.Context, _, _ string) (net.Conn, error) { return back.dial(ctx) }),
+		kgo.SeedBrokers(h.address), kgo.Dialer(func(ctx context.Context, _, _ string) (net.Conn, error) { return back.Dial(ctx, "tcp", h.address) }),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0), kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.DisableIdempotentWrite(), kgo.RequiredAcks(kgo.LeaderAck()), kgo.MetadataMinAge(10*time.Millisecond),
 	)

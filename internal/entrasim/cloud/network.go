@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"glassward/internal/pipe"
 )
 
 // Endpoints say where the services stand.
@@ -128,7 +130,7 @@ func (c *Cloud) Client(e Endpoints) *http.Client {
 // for tests in virtual time. The connections that the client makes carry no TLS,
 // though its addresses are https.
 func (c *Cloud) Pipe() (*http.Client, Endpoints) {
-	p := newPipe()
+	p := pipe.New("pipe")
 	e := Endpoints{Hubs: map[string]string{}}
 	handlers := map[string]http.Handler{}
 	for _, s := range services {
@@ -154,7 +156,7 @@ func (c *Cloud) Pipe() (*http.Client, Endpoints) {
 		if handlers[strings.ToLower(host)] == nil {
 			return nil, &net.OpError{Op: "dial", Net: network, Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
 		}
-		return p.dial(ctx)
+		return p.Dial(ctx, network, addr)
 	}
 	transport := &http.Transport{DialContext: dial, DialTLSContext: dial, MaxIdleConnsPerHost: 16}
 	c.onClose(transport.CloseIdleConnections)
@@ -183,51 +185,6 @@ func (c *Cloud) DialHubs(ctx context.Context, network, addr string) (net.Conn, e
 	}
 	return nil, &net.OpError{Op: "dial", Net: network, Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
 }
-
-// A pipe is a listener without sockets.
-type pipe struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-	name  net.Addr
-}
-
-func newPipe() *pipe {
-	return &pipe{conns: make(chan net.Conn), done: make(chan struct{}), name: pipeAddr("pipe")}
-}
-
-func (p *pipe) dial(ctx context.Context) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-p.done:
-		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: net.ErrClosed}
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipe) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.conns:
-		return conn, nil
-	case <-p.done:
-		return nil, &net.OpError{Op: "accept", Net: "pipe", Err: net.ErrClosed}
-	}
-}
-
-func (p *pipe) Close() error {
-	p.once.Do(func() { close(p.done) })
-	return nil
-}
-
-func (p *pipe) Addr() net.Addr { return p.name }
-
-type pipeAddr string
-
-func (pipeAddr) Network() string  { return "pipe" }
-func (a pipeAddr) String() string { return string(a) }
 
 // issued is a certificate authority and what a server needs of it.
 type issued struct {

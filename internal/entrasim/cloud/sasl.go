@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -45,10 +46,8 @@ func (h *hubs) serve(client net.Conn) {
 	if back == nil {
 		return
 	}
-	near, far := net.Pipe()
-	select {
-	case back.conns <- far:
-	case <-back.done:
+	near, err := back.Dial(context.Background(), "tcp", h.address)
+	if err != nil {
 		return
 	}
 	var write sync.Mutex

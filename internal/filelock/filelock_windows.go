@@ -1,4 +1,4 @@
-package state
+package filelock
 
 import (
 	"errors"
@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// tryLock takes the file's lock for this process, false if another has it. What
-// is locked is one byte far behind its end.
-func tryLock(f *os.File) (bool, error) {
+// Try takes the file's lock for this process, false if another has it. What
+// is locked is one byte far behind the process id, which others may read.
+func Try(f *os.File) (bool, error) {
 	at := windows.Overlapped{Offset: 1 << 30}
 	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at)
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {

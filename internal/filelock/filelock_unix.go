@@ -1,6 +1,6 @@
 //go:build unix
 
-package state
+package filelock
 
 import (
 	"errors"
@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// tryLock takes the file's lock for this process, false if another has it.
-func tryLock(f *os.File) (bool, error) {
+// Try takes the file's lock for this process, false if another has it.
+func Try(f *os.File) (bool, error) {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return false, nil
