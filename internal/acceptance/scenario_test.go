@@ -85,6 +85,10 @@ func playStory(t *testing.T, s *entrasim.Story, sources string, patience time.Du
 		if wrong := amiss(s, got); len(wrong) > 0 {
 			slices.Sort(got)
 			t.Errorf("told was\n  %s\nwrong are\n  %s", strings.Join(got, "\n  "), strings.Join(wrong, "\n  "))
+			return
+		}
+		if got, want := incidents(s, told), foretold(s); !slices.Equal(got, want) {
+			t.Errorf("the incidents are\n  %s\nforetold were\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 		}
 	})
 }
@@ -102,6 +106,37 @@ func amiss(s *entrasim.Story, told []string) []string {
 		}
 	}
 	return left
+}
+
+// foretold gives the incidents of a story, each as its alerts; incidents does so
+// for what was told, in the story's words.
+func foretold(s *entrasim.Story) []string {
+	in := map[string][]string{}
+	for _, a := range s.Alerts {
+		in[a.Incident] = append(in[a.Incident], a.Rule+": "+a.Title)
+	}
+	return bundles(in)
+}
+
+func incidents(s *entrasim.Story, told []tale) []string {
+	in := map[int64][]string{}
+	for _, x := range told {
+		// Several foretold alerts may be worded alike, in several incidents: the words are the same.
+		i := slices.IndexFunc(s.Alerts, func(a entrasim.ExpectedAlert) bool {
+			return like(a.Rule+": "+a.Title, x.rule+": "+x.title)
+		})
+		in[x.incident] = append(in[x.incident], s.Alerts[i].Rule+": "+s.Alerts[i].Title)
+	}
+	return bundles(in)
+}
+
+func bundles[K comparable](in map[K][]string) (out []string) {
+	for _, list := range in {
+		slices.Sort(list)
+		out = append(out, strings.Join(list, " + "))
+	}
+	slices.Sort(out)
+	return out
 }
 
 // TestNoRuleCanBeMissed holds that the stories need every rule that is shipped:

@@ -52,6 +52,8 @@ type ExpectedAlert struct {
 	// Rule is the rule's name; Title a pattern as in path.Match over the alert's
 	// title, in which a star stands for anything.
 	Rule, Title string
+	// Incident is the story's name of the incident that the alert is in.
+	Incident string
 }
 
 type storyStep struct {
@@ -158,10 +160,10 @@ func (s *Story) line(word []string, line string, rules map[string]string) (err e
 		}
 		s.steps = append(s.steps, storyStep{time.Duration(minute)*time.Minute + time.Duration(second)*time.Second, strings.Join(word[2:], " "), word[2:]})
 	case "alert":
-		if len(word) != 4 || rules[word[2]] == "" {
-			return fmt.Errorf("%s: alert MINUTE RULE \"TITLE\", the rule named by a line above", line)
+		if len(word) != 6 || rules[word[2]] == "" || word[4] != "in" {
+			return fmt.Errorf("%s: alert MINUTE RULE \"TITLE\" in INCIDENT, the rule named by a line above", line)
 		}
-		s.Alerts = append(s.Alerts, ExpectedAlert{number(1), rules[word[2]], word[3]})
+		s.Alerts = append(s.Alerts, ExpectedAlert{number(1), rules[word[2]], word[3], word[5]})
 	case "incident":
 		if len(word) < 6 {
 			return fmt.Errorf("%s: incident MINUTE SEVERITY KIND BY \"TITLE\" …", line)
