@@ -13,7 +13,8 @@ import (
 // the database file. The engine would make one inside the commit that crosses a
 // threshold, and that commit's callers would wait half a second for it; the
 // keeper makes them between commits, when nobody has been waiting for a while,
-// or in any case before the log becomes so long that opening takes seconds.
+// or in any case before the log becomes so long that opening takes seconds. It
+// waits until no query runs (see calm), up to a point.
 type keeper struct {
 	store *Store
 	poke  chan struct{}
@@ -24,10 +25,18 @@ type keeper struct {
 
 const (
 	// quietLog is the length of a log that is worth a checkpoint when intake has
-	// been quiet for quietFor; longLog is one that is not waited with.
+	// been quiet for quietFor; longLog is one that is not waited with, but for a
+	// calm. A commit that comes meanwhile waits about as many milliseconds as
+	// there are thirds of a megabyte.
 	quietLog = 4 << 20
 	quietFor = 2 * time.Second
-	longLog  = 256 << 20
+	longLog  = 64 << 20
+	// A calm that has not come by itself for calmDue is brought about, by holding
+	// people's queries back for at most calmWait. Without one, a checkpoint is
+	// made when the log is as long as endless: opening reads all of it.
+	calmDue  = 15 * time.Second
+	calmWait = 5 * time.Second
+	endless  = 1 << 30
 )
 
 func newKeeper(s *Store) *keeper {
@@ -57,6 +66,7 @@ func (k *keeper) run() {
 	defer close(k.done)
 	quiet := time.NewTimer(quietFor)
 	quiet.Stop()
+	var late time.Time // since when a calm is waited for
 	for {
 		due := int64(longLog)
 		select {
@@ -67,10 +77,28 @@ func (k *keeper) run() {
 		case <-quiet.C:
 			due = quietLog
 		}
-		if k.logSize() < due {
+		size := k.logSize()
+		if size < due {
 			continue
 		}
-		if err := k.checkpoint(); err != nil {
+		var patience time.Duration
+		switch {
+		case size < longLog:
+		case late.IsZero():
+			late = time.Now()
+		case time.Since(late) >= calmDue:
+			late, patience = time.Now(), calmWait
+		}
+		release, ok := k.store.pool.calm.hold(patience)
+		if !ok && size < endless {
+			release()
+			quiet.Reset(quietFor)
+			continue
+		}
+		late = time.Time{}
+		err := k.checkpoint()
+		release()
+		if err != nil {
 			// The records are safe in the log; the next commit tries again.
 			k.store.options.Log.Warn("a checkpoint of the log store failed", "error", err)
 		}

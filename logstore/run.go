@@ -202,6 +202,7 @@ type pool struct {
 	memory *semaphore.Weighted
 	halted context.Context
 	halt   context.CancelCauseFunc
+	calm   calm
 
 	mu   sync.Mutex
 	idle []*conn
@@ -236,6 +237,10 @@ func (p *pool) with(ctx context.Context, limits Limits, f func(context.Context, 
 		}
 		defer p.memory.Release(limits.Memory)
 	}
+	if err := p.calm.begin(ctx, limits.Class); err != nil {
+		return err
+	}
+	defer p.calm.end()
 	timeout := &TimeoutError{limits.Timeout}
 	timed, stop := context.WithTimeoutCause(ctx, limits.Timeout, timeout)
 	defer stop()
