@@ -1,13 +1,14 @@
 package activity
 
 import (
+	"golang.org/x/sync/errgroup"
+
 	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"glassward"
@@ -116,18 +117,12 @@ func (s *Source) Name() string { return "activity:" + strings.ToLower(s.o.Tenant
 // Run reads until ctx ends or emit fails. The content types are read side by
 // side, each with a cursor of its own.
 func (s *Source) Run(ctx context.Context, cursors ingest.Cursors, emit ingest.Emit) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var wait sync.WaitGroup
+	group, ctx := errgroup.WithContext(ctx)
 	for _, content := range s.o.Contents {
-		wait.Go(func() {
-			st := &stream{Source: s, content: content, emit: emit}
-			cancel(ingest.Guard(func() error { return st.run(ctx, cursors) }))
-		})
+		st := &stream{Source: s, content: content, emit: emit}
+		group.Go(func() error { return ingest.Guard(func() error { return st.run(ctx, cursors) }) })
 	}
-	wait.Wait()
-	// Of all streams' errors the first is the cause.
-	return context.Cause(ctx)
+	return group.Wait()
 }
 
 // address gives the address of a call below the tenant's feed. Every call names

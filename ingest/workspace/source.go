@@ -1,12 +1,13 @@
 package workspace
 
 import (
+	"golang.org/x/sync/errgroup"
+
 	"context"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"glassward"
@@ -106,17 +107,12 @@ func (s *Source) Name() string { return "workspace:" + strings.ToLower(s.o.Works
 // Run reads until ctx ends or emit fails. The tables are read side by side, each
 // with a cursor of its own.
 func (s *Source) Run(ctx context.Context, cursors ingest.Cursors, emit ingest.Emit) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var wait sync.WaitGroup
+	group, ctx := errgroup.WithContext(ctx)
 	for _, table := range s.o.Tables {
-		wait.Go(func() {
-			st := &stream{Source: s, table: table, emit: emit}
-			cancel(ingest.Guard(func() error { return st.run(ctx, cursors) }))
-		})
+		st := &stream{Source: s, table: table, emit: emit}
+		group.Go(func() error { return ingest.Guard(func() error { return st.run(ctx, cursors) }) })
 	}
-	wait.Wait()
-	return context.Cause(ctx)
+	return group.Wait()
 }
 
 // serverNow is the time by the service's clock, as far as it is known.
