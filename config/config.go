@@ -21,13 +21,12 @@ import (
 	"strings"
 	"time"
 
-	"glassward"
+	"github.com/goccy/go-yaml"
 
+	"glassward"
 	"glassward/kql/diag"
 	"glassward/notify"
 	"glassward/schema"
-
-	"github.com/goccy/go-yaml"
 )
 
 // Config is glassward.yaml together with its tenants.

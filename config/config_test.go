@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"glassward/config"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"glassward/config"
 )
 
 // TestLoad reads testdata/*.txtar: files as a person wrote them, and in the file

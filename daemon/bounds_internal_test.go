@@ -9,13 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"glassward"
 	"glassward/config"
 	"glassward/ingest"
 	"glassward/notify"
 	"glassward/rule"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // provider is a daemon of two tenants with groups of their own, one that is

@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"glassward"
 	"glassward/config"
 	"glassward/notify"
 	"glassward/rule"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestWeakenedNamesWhatIsTakenAway(t *testing.T) {

@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"glassward"
-
 	"github.com/google/go-cmp/cmp"
+
+	"glassward"
 )
 
 const ea1 = "0ea1aaaa-0000-4000-8000-000000000001"

@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"glassward"
-	"glassward/incident"
-
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"glassward"
+	"glassward/incident"
 )
 
 const (

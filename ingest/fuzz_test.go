@@ -9,12 +9,12 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"pgregory.net/rapid"
+
 	"glassward"
 	"glassward/ingest"
 	"glassward/kql/value"
 	"glassward/schema"
-
-	"pgregory.net/rapid"
 )
 
 // pieces gives a text in reads of the lengths that next says.

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"glassward"
-
 	"go.uber.org/goleak"
+
+	"glassward"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

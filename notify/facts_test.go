@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"glassward"
-
 	"github.com/google/go-cmp/cmp"
+
+	"glassward"
 )
 
 // TestFacts reads rows as the shipped rules, the raw tables and other people's

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"glassward"
-
 	"github.com/google/go-cmp/cmp"
+
+	"glassward"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")

@@ -16,12 +16,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/emersion/go-smtp"
+
 	"glassward"
 	"glassward/internal/mailsink"
 	"glassward/internal/pipe"
 	"glassward/notify"
-
-	"github.com/emersion/go-smtp"
 )
 
 // sink starts a mail server on a socket.

@@ -48,7 +48,6 @@ import (
 	"time"
 
 	"glassward"
-
 	"glassward/entra"
 )
 

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"glassward"
 	"glassward/notify"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestOutbox(t *testing.T) {

@@ -13,13 +13,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"modernc.org/sqlite" // and its driver "sqlite"
+
 	"glassward"
 	"glassward/incident"
 	"glassward/internal/fault"
 	"glassward/internal/private"
 	"glassward/notify"
-
-	"modernc.org/sqlite" // and its driver "sqlite"
 )
 
 // The names of the files in the store's folder.

@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"glassward"
-	"glassward/incident"
-
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"glassward"
+	"glassward/incident"
 )
 
 func TestMain(m *testing.M) {

@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"glassward"
-	"glassward/incident"
-
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"glassward"
+	"glassward/incident"
 )
 
 // A twin is the store in a few lines: Book gives everything that there is. What

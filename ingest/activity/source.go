@@ -1,8 +1,6 @@
 package activity
 
 import (
-	"golang.org/x/sync/errgroup"
-
 	"context"
 	"fmt"
 	"net/http"
@@ -11,8 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"glassward"
+	"golang.org/x/sync/errgroup"
 
+	"glassward"
 	"glassward/entra"
 	"glassward/ingest"
 )

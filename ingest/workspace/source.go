@@ -1,8 +1,6 @@
 package workspace
 
 import (
-	"golang.org/x/sync/errgroup"
-
 	"context"
 	"fmt"
 	"net/http"
@@ -10,8 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"glassward"
+	"golang.org/x/sync/errgroup"
 
+	"glassward"
 	"glassward/entra"
 	"glassward/ingest"
 	"glassward/schema"

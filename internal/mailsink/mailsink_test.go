@@ -8,12 +8,11 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-
-	"glassward/internal/pipe"
-
 	"time"
 
 	"go.uber.org/goleak"
+
+	"glassward/internal/pipe"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
