@@ -301,7 +301,7 @@ func (c *Client) once(ctx context.Context, method string, u *url.URL, doing stri
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, networkFault(c.o.Service, doing, err)
+		return nil, NetworkFault(c.o.Service, doing, err)
 	}
 	defer resp.Body.Close()
 	c.learn(resp.Header, before, c.o.Now())
@@ -445,9 +445,10 @@ func withoutRedirects(given *http.Client) *http.Client {
 	return &c
 }
 
-// networkFault makes the fault of a request that got no answer. The address is
+// NetworkFault makes the outage of a service that gave no answer to a request: err
+// is what the HTTP client said, doing what the request was for. The address is
 // left out of the text: its query may name people.
-func networkFault(service Service, doing string, err error) *Fault {
+func NetworkFault(service Service, doing string, err error) *Fault {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err

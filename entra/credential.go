@@ -350,7 +350,7 @@ func (c *Credential) fault(w *witness, scope string, err error) *Fault {
 	var f *Fault
 	switch {
 	case w.err != nil:
-		f = networkFault(service, doing, w.err)
+		f = NetworkFault(service, doing, w.err)
 	case w.status == 0:
 		message := "no token can be asked for"
 		if err != nil {

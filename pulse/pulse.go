@@ -223,7 +223,7 @@ func (p *Pulse) Send(ctx context.Context) (Sent, error) {
 		if ctx.Err() != nil {
 			return Sent{}, ctx.Err()
 		}
-		return Sent{}, outage(err)
+		return Sent{}, entra.NetworkFault(service, doing, err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
@@ -231,7 +231,7 @@ func (p *Pulse) Send(ctx context.Context) (Sent, error) {
 		if ctx.Err() != nil {
 			return Sent{}, ctx.Err()
 		}
-		return Sent{}, outage(err)
+		return Sent{}, entra.NetworkFault(service, doing, err)
 	}
 	sent.Took = time.Since(began)
 	return classify(sent, resp.StatusCode, resp.Header, body)
@@ -258,20 +258,6 @@ func (p *Pulse) harmless(ctx context.Context) error {
 			Message: "not sent, because " + p.o.User + " holds " + strings.Join(p.roles, ", ") + "; the canary must be an account without roles, since its failed sign-ins lock it"}
 	}
 	return nil
-}
-
-// outage tells that no answer came. The library's text names the address, which
-// is no secret, and never the form.
-func outage(err error) *entra.Fault {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		err = wrapped.Err
-	}
-	message := err.Error()
-	if errors.Is(err, context.DeadlineExceeded) {
-		message = "nothing came in time"
-	}
-	return &entra.Fault{Kind: entra.FaultOutage, Service: service, Doing: doing, Message: message, Err: err}
 }
 
 // rows are the numbers after which Entra writes a row for the canary.

@@ -111,28 +111,23 @@ func seal(dir string) error {
 	if err != nil {
 		return fmt.Errorf("ask who this user is: %w", err)
 	}
-	sd, err := windows.SecurityDescriptorFromString("D:P(A;OICI;FA;;;" + user.User.Sid.String() + ")(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)")
-	if err != nil {
-		return err
-	}
-	list, _, err := sd.DACL()
-	if err != nil {
-		return err
-	}
-	if err := windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, list, nil); err != nil {
-		return &os.PathError{Op: "set the access list of", Path: dir, Err: err}
-	}
-	return nil
+	return sealFor(dir, user.User.Sid)
 }
 
-// Grant gives one more account every right to a folder and to what is made in it:
-// a service's own, whose folder an administrator makes.
+// Grant gives a folder to another account, for a service whose folder an
+// administrator makes: that account, the system and the administrators have every
+// right to it and to what is made in it, nobody else has any.
 func Grant(dir, account string) error {
 	sid, _, _, err := windows.LookupSID("", account)
 	if err != nil {
 		return fmt.Errorf("who is %s: %w", account, err)
 	}
-	sd, err := windows.SecurityDescriptorFromString("D:P(A;OICI;FA;;;" + sid.String() + ")(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)")
+	return sealFor(dir, sid)
+}
+
+// sealFor puts an access list in the place of a folder's own.
+func sealFor(dir string, owner *windows.SID) error {
+	sd, err := windows.SecurityDescriptorFromString("D:P(A;OICI;FA;;;" + owner.String() + ")(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)")
 	if err != nil {
 		return err
 	}
