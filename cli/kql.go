@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) kqlCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "kql", Short: "Check queries"}
+	cmd := &cobra.Command{Use: "kql", Short: "Check, format and explain queries"}
 	check := &cobra.Command{
 		Use:   "check FILE…",
 		Short: "Check .kql files, or the queries of rule files",
@@ -42,7 +42,7 @@ Exit code 0 if all compile, 1 if not.`,
 			return nil
 		},
 	}
-	cmd.AddCommand(check)
+	cmd.AddCommand(check, a.kqlFormatCommand(), a.kqlExplainCommand())
 	return cmd
 }
 

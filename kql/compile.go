@@ -21,6 +21,37 @@ const maxSource = 1 << 20
 // Compile turns a query into a Program. The Program is nil if the diagnostics hold an error; warnings
 // come with one.
 func Compile(source string, o Options) (*Program, diag.List) {
+	return compile(source, o, nil)
+}
+
+// A rewrite changes a bound tree. All of them stand in one list, in their order.
+type rewrite struct {
+	name, doc string
+	apply     func(rel.Rel) rel.Rel
+}
+
+// rewrites gives what happens to a tree before it becomes SQL.
+func rewrites(o Options) []rewrite {
+	list := []rewrite{
+		{"pushdown", "conditions that speak of a record alone move below the expansion of its values", rel.Pushdown},
+		{"shadows", "texts within dynamic columns are read from the hidden columns that the store keeps of them", rel.UseShadows},
+		{"prefilter", "records whose text cannot hold what is looked for are left out before their JSON is read", rel.Prefilter},
+	}
+	switch o.Window {
+	case ByTime:
+		list = append(list, rewrite{"window", "only records of the window of time are read", rel.ByTime})
+	case BySeq:
+		list = append(list, rewrite{"window", "only records that have come since are read", rel.BySeq})
+	}
+	if o.Lineage {
+		list = append(list, rewrite{"lineage", "every row carries the ids of the records that it was made of", rel.Lineage})
+	}
+	return append(list, rewrite{"prune", "columns that nothing reads are not read from the store", rel.Prune})
+}
+
+// compile is Compile; watch, if not nil, is shown the bound tree, with an empty name, and the tree after each
+// rewrite.
+func compile(source string, o Options, watch func(r rewrite, tree rel.Rel)) (*Program, diag.List) {
 	if len(source) > maxSource {
 		var l diag.List
 		l.Errorf(bind.TooLarge, diag.At(0, 0), "", "the query is longer than %d bytes", maxSource)
@@ -49,7 +80,7 @@ func Compile(source string, o Options) (*Program, diag.List) {
 		diags.Errorf(bind.TooLarge, file.Span(), "name what is used several times with materialize()", "the query grows beyond what can be compiled")
 		return nil, diags
 	}
-	p := &Program{Columns: slices.Clone(bound.Rel.Columns()), Tree: rel.Text(bound.Rel)}
+	p := &Program{Columns: slices.Clone(bound.Rel.Columns()), Lineage: o.Lineage}
 	tree := bound.Rel
 	p.Tables = tables(tree)
 	p.Prefilters = prefilters(tree)
@@ -60,21 +91,15 @@ func Compile(source string, o Options) (*Program, diag.List) {
 		}
 		p.NotLocal = &diag.Diagnostic{Code: notLocal, Severity: diag.Info, Span: at, Message: why, Hint: "run the rule as Scheduled"}
 	}
-	tree = rel.Pushdown(tree)
-	tree = rel.UseShadows(tree)
-	tree = rel.Prefilter(tree)
-	switch o.Window {
-	case ByTime:
-		tree = rel.ByTime(tree)
-	case BySeq:
-		tree = rel.BySeq(tree)
+	if watch != nil {
+		watch(rewrite{}, tree)
 	}
-	if o.Lineage {
-		tree = rel.Lineage(tree)
-		p.Lineage = true
+	for _, r := range rewrites(o) {
+		tree = r.apply(tree)
+		if watch != nil {
+			watch(r, tree)
+		}
 	}
-	tree = rel.Prune(tree)
-	p.Rewritten = rel.Text(tree)
 	q, err := sqlgen.DuckDB(tree)
 	if err != nil {
 		diags.Errorf(bind.TooLarge, file.Span(), "", "%s", err)

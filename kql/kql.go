@@ -71,8 +71,6 @@ type Program struct {
 	NotLocal *diag.Diagnostic
 	// Lineage says that the result carries record ids.
 	Lineage bool
-	// Tree is the relational tree as text, before and after the rewrites, for explain.
-	Tree, Rewritten string
 }
 
 // MaxLineage is how many record ids a result row carries at most.

@@ -86,12 +86,13 @@ func TestLanguage(t *testing.T) {
 		case "seq":
 			o.Window = kql.BySeq
 		}
-		p, diags := kql.Compile(in.Query, o)
+		x, diags := kql.Explain(in.Query, o)
 		out := kqltest.Output{Diagnostics: diag.Text("query", in.Query, diags)}
-		if p == nil {
+		if x == nil {
 			return out, nil
 		}
-		out.Compiled, out.SQL, out.Tree = true, p.SQL, p.Rewritten
+		p := x.Program
+		out.Compiled, out.SQL, out.Tree = true, p.SQL, x.Tree()
 		if p.NotLocal != nil && in.Options["local"] != "" {
 			out.Tree = "not local: " + p.NotLocal.Message + " at " + p.NotLocal.Span.In(in.Query)
 		} else if in.Options["local"] != "" {

@@ -1,6 +1,11 @@
 package rel
 
-import "glassward/kql/value"
+import (
+	"maps"
+	"slices"
+
+	"glassward/kql/value"
+)
 
 // LineageColumn is the hidden column that Lineage adds: the ids of the records that caused a row, as
 // a list that sqlgen bounds.
@@ -50,3 +55,34 @@ const (
 	LineageConcat = "lineage_concat"
 	LineageMerge  = "lineage_merge"
 )
+
+// Named gives the stored tables whose records a row's lineage can name, sorted. Those that are read only within
+// expressions, or on the side of a join of which nothing is kept, are not among them.
+func Named(r Rel) []string {
+	seen := map[string]bool{}
+	done := map[Rel]bool{}
+	var visit func(Rel)
+	visit = func(r Rel) {
+		if done[r] {
+			return
+		}
+		done[r] = true
+		switch n := r.(type) {
+		case *Scan:
+			seen[n.Table.Name] = true
+		case *Join:
+			if n.Kind != RightSemi && n.Kind != RightAnti {
+				visit(n.L)
+			}
+			if n.Kind != LeftSemi && n.Kind != LeftAnti {
+				visit(n.R)
+			}
+		default:
+			for _, in := range r.Inputs() {
+				visit(in)
+			}
+		}
+	}
+	visit(r)
+	return slices.Sorted(maps.Keys(seen))
+}

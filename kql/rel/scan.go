@@ -20,8 +20,22 @@ func (n *Scan) With([]Rel) Rel            { return n }
 func (n *Scan) Exprs(func(Expr) Expr) Rel { return n }
 func (n *Scan) mixes() string             { return "" }
 func (n *Scan) describe(b *strings.Builder) {
-	fmt.Fprintf(b, "scan %s (%d columns)", n.Table.Name, len(n.Cols))
+	fmt.Fprintf(b, "scan %s (", quoteName(n.Table.Name))
+	if len(n.Cols) > describedColumns {
+		fmt.Fprintf(b, "%d columns", len(n.Cols))
+	} else {
+		for i, c := range n.Cols {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(quoteName(c.Name))
+		}
+	}
+	b.WriteByte(')')
 }
+
+// describedColumns is how many columns of a scan its line names; of more it gives the number.
+const describedColumns = 8
 
 func (n *Scan) carry(col Column, _ []Rel, _ []bool) Rel {
 	cols := n.Cols

@@ -67,6 +67,7 @@ type layout struct {
 	newline int  // new lines that are held back
 	margin  int  // of the line that they begin
 	begun   bool // something has been written
+	comment bool // what was written last is a comment, which goes on to the line's end
 }
 
 func (l *layout) newLine(margin, n int) {
@@ -98,7 +99,7 @@ func (l *layout) write(s string) {
 	l.out.WriteString(strings.Repeat(" ", l.spaces))
 	l.spaces = 0
 	l.out.WriteString(s)
-	l.begun = true
+	l.begun, l.comment = true, false
 	if i := strings.LastIndexByte(s, '\n'); i >= 0 {
 		l.column = utf8.RuneCountInString(s[i+1:])
 	} else {
@@ -148,16 +149,19 @@ func (l *layout) doc(d *doc, margin int, flat bool) {
 			l.doc(kid, margin, flat)
 		}
 	case docTrail:
-		// It belongs to the line before, even if a new one has been asked for.
+		// It belongs to the line before, even if a new one has been asked for, unless that ends with a comment.
 		m, n := margin, 1
 		if l.newline > 0 {
 			m, n = l.margin, l.newline
 		}
-		l.newline = 0
-		if l.begun {
+		if !l.comment {
+			l.newline = 0
+		}
+		if l.begun && l.newline == 0 {
 			l.spaces = 1
 		}
 		l.write(d.text)
+		l.comment = true
 		l.newLine(m, n)
 	case docComment, docSpaced:
 		m := margin
@@ -170,6 +174,7 @@ func (l *layout) doc(d *doc, margin int, flat bool) {
 		}
 		l.newLine(m, n)
 		l.write(d.text)
+		l.comment = true
 		l.newLine(m, 1)
 	}
 }

@@ -404,10 +404,7 @@ func literalKind(name string) LitKind {
 
 // goo lexes what follows a type's name as the text of a literal, if a parenthesis follows.
 func (l *lexer) goo(start int) bool {
-	i := l.pos
-	for i < len(l.src) && (l.src[i] == ' ' || l.src[i] == '\t') {
-		i++
-	}
+	i := skipBlank(l.src, l.pos)
 	if i >= len(l.src) || l.src[i] != '(' {
 		return false
 	}
@@ -446,6 +443,25 @@ open:
 	}
 	l.emit(typed, start).bad = true
 	return true
+}
+
+// skipBlank gives the place at or after pos where neither white space nor a comment stands.
+func skipBlank(src string, pos int) int {
+	for pos < len(src) {
+		if r, n := utf8.DecodeRuneInString(src[pos:]); isSpace(r) {
+			pos += n
+			continue
+		}
+		if !strings.HasPrefix(src[pos:], "//") {
+			break
+		}
+		if n := strings.IndexAny(src[pos:], "\r\n"); n >= 0 {
+			pos += n
+		} else {
+			pos = len(src)
+		}
+	}
+	return pos
 }
 
 // guid lexes a GUID that stands without quotes.

@@ -34,7 +34,7 @@ func (p *parser) values() (list []Expr) {
 
 // datatable gives the values row by row.
 func (p *printer) datatable(d *Datatable) *doc {
-	head := cat(text("datatable"), p.paramsBefore(d.Params), p.enclosed("(", ")", p.columns(d.Columns), endOf(d.Columns, 0)))
+	head := cat(text("datatable"), p.paramsBefore(d.Params), p.enclosed("(", ")", p.columns(d.Columns), p.closed(endOf(d.Columns, 0))))
 	n := max(1, len(d.Columns))
 	var rows []*doc
 	for vals := d.Values; len(vals) > 0; vals = vals[min(n, len(vals)):] {

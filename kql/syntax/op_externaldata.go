@@ -19,8 +19,8 @@ func (p *parser) externalData() Expr {
 }
 
 func (p *printer) externalData(d *ExternalData) *doc {
-	out := cat(text("externaldata"), p.paramsBefore(d.Params), p.enclosed("(", ")", p.columns(d.Columns), endOf(d.Columns, 0)),
-		text(" "), p.enclosed("[", "]", p.exprs(d.URIs), endOf(d.URIs, 0)))
+	out := cat(text("externaldata"), p.paramsBefore(d.Params), p.enclosed("(", ")", p.columns(d.Columns), p.closed(endOf(d.Columns, 0))),
+		text(" "), p.enclosed("[", "]", p.exprs(d.URIs), p.closed(endOf(d.URIs, 0))))
 	if len(d.With) > 0 {
 		out = cat(out, text(" with "), p.properties(d.With, d.At.End))
 	}

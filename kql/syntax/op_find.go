@@ -55,7 +55,7 @@ func (p *parser) findColumn() Expr {
 func (o *Find) format(p *printer) *doc {
 	d := p.params(o.Params)
 	if len(o.In) > 0 {
-		d = cat(d, text("in "), p.enclosed("(", ")", p.exprs(o.In), endOf(o.In, 0)), text(" "))
+		d = cat(d, text("in "), p.enclosed("(", ")", p.exprs(o.In), p.closed(endOf(o.In, 0))), text(" "))
 	}
 	if len(o.In) > 0 || len(o.Params) > 0 {
 		d = cat(d, text("where "))

@@ -12,7 +12,7 @@ func (p *parser) parseKV() parsedOperator {
 }
 
 func (o *ParseKV) format(p *printer) *doc {
-	d := cat(p.expr(o.X), text(" as "), p.enclosed("(", ")", p.columns(o.Columns), endOf(o.Columns, 0)))
+	d := cat(p.expr(o.X), text(" as "), p.enclosed("(", ")", p.columns(o.Columns), p.closed(endOf(o.Columns, 0))))
 	if len(o.With) > 0 {
 		d = cat(d, text(" with "), p.properties(o.With, o.At.End))
 	}

@@ -77,7 +77,7 @@ func (o *Scan) format(p *printer) *doc {
 		d = cat(d, text("partition by "), items(p.exprs(o.PartitionBy)), text(" "))
 	}
 	if len(o.Declare) > 0 {
-		d = cat(d, text("declare "), p.parameters(o.Declare, endOf(o.Declare, 0)), text(" "))
+		d = cat(d, text("declare "), p.parameters(o.Declare, p.closed(endOf(o.Declare, 0))), text(" "))
 	}
 	kids := []*doc{}
 	for _, s := range o.Steps {

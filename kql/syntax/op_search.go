@@ -18,7 +18,7 @@ func (p *parser) search() parsedOperator {
 func (o *Search) format(p *printer) *doc {
 	d := p.params(o.Params)
 	if len(o.In) > 0 {
-		d = cat(d, text("in "), p.enclosed("(", ")", p.exprs(o.In), endOf(o.In, 0)), text(" "))
+		d = cat(d, text("in "), p.enclosed("(", ")", p.exprs(o.In), p.closed(endOf(o.In, 0))), text(" "))
 	}
 	return cat(d, p.expr(o.Cond))
 }

@@ -487,5 +487,20 @@ func endOf[T Node](nodes []T, end int) int {
 	return nodes[len(nodes)-1].Span().End
 }
 
+// closed gives the place behind the bracket that closes a list, of which the last item ends at pos.
+func (p *printer) closed(pos int) int {
+	if pos == 0 {
+		return pos
+	}
+	at := skipBlank(p.src, pos)
+	if at < len(p.src) && p.src[at] == ',' {
+		at = skipBlank(p.src, at+1)
+	}
+	if at < len(p.src) && strings.IndexByte(")]}", p.src[at]) >= 0 {
+		return at + 1
+	}
+	return pos
+}
+
 // clause gives " word rest", where the rest may go on in the next line.
 func clause(word string, rest *doc) *doc { return cat(line, text(word+" "), rest) }

@@ -130,3 +130,38 @@ func TestFormat(t *testing.T) {
 		checkFormat(t, name, src)
 	}
 }
+
+// TestComments puts a comment, at the end of a line and on a line of its own, before every token of the project's own
+// queries: none is lost or changes its place among the others, and formatting again changes nothing.
+func TestComments(t *testing.T) {
+	for _, q := range ownQueries(t) {
+		if !parses(q) {
+			continue
+		}
+		for start := 0; start < len(q); start += commentWindow {
+			// Several at a time, so that comments meet each other too.
+			text, n := strings.Builder{}, 0
+			text.WriteString(q[:start])
+			for i := start; i < len(q); i++ {
+				if i < start+commentWindow && i > 0 && (isBreak(q[i]) || isBreak(q[i-1])) {
+					if comment := []string{"// a\n", "\n// b\n", "\n\n// c\n"}[n%3]; parses(text.String() + comment + q[i:]) {
+						text.WriteString(comment)
+						n++
+					}
+				}
+				text.WriteByte(q[i])
+			}
+			checkFormat(t, "comments", text.String())
+		}
+	}
+}
+
+// commentWindow is the number of bytes of a query in which TestComments puts comments at once.
+const commentWindow = 60
+
+func isBreak(c byte) bool { return strings.IndexByte(" \n\t()[]{}|,;=.", c) >= 0 }
+
+func parses(src string) bool {
+	_, list := syntax.Parse(src)
+	return !list.HasErrors()
+}
