@@ -155,12 +155,7 @@ func (o operator) Restore(ctx context.Context, r console.Restore, who string) (a
 		d.tellShut(ctx, tenant)
 		return nil, fmt.Errorf("%w: %w", console.ErrInvalid, err)
 	}
-	d.mu.Lock()
-	d.workspaces[tenant.ID] = again
-	back := d.reopened(config)
-	d.mu.Unlock()
-	again.start(d.run)
-	d.tellOpen(ctx, back)
+	d.admit(ctx, tenant, again, config)
 	if failed != nil {
 		return nil, fmt.Errorf("%w: the workspace is as it was: %w", console.ErrInvalid, failed)
 	}

@@ -127,6 +127,17 @@ func (d *Daemon) reopened(c *config.Config) (back []config.Tenant) {
 	return back
 }
 
+// admit takes a workspace up that was opened again, and says so to whoever was told
+// that it was shut.
+func (d *Daemon) admit(ctx context.Context, t config.Tenant, w *workspace, c *config.Config) {
+	d.mu.Lock()
+	d.workspaces[t.ID] = w
+	back := d.reopened(c)
+	d.mu.Unlock()
+	w.start(d.run)
+	d.tellOpen(ctx, back)
+}
+
 // tellShut makes an alarm of a tenant that is not watched.
 func (d *Daemon) tellShut(ctx context.Context, t config.Tenant) {
 	d.mu.RLock()
@@ -198,12 +209,7 @@ func (d *Daemon) reopenOnce(ctx context.Context) (still bool) {
 			still = true
 			continue
 		}
-		d.mu.Lock()
-		d.workspaces[t.ID] = w
-		back := d.reopened(c)
-		d.mu.Unlock()
-		w.start(d.run)
-		d.tellOpen(ctx, back)
+		d.admit(ctx, t, w, c)
 		d.log.Info("a tenant is watched again", "tenant", t.Name)
 	}
 	return still
