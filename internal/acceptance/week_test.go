@@ -94,7 +94,14 @@ func newStand(t *testing.T, dir string, o entrasim.Options, c cloud.Options) *st
 	s.names, _ = entra.LookupCloud("")
 	s.names.Authority, s.names.Graph, s.names.Activity, s.names.LogAnalytics = at.Authority, at.Graph, at.Activity, at.LogAnalytics
 	var err error
-	if s.store, err = logstore.OpenMemory(context.Background(), logstore.Options{Threads: 1, Memory: 512 << 20}); err != nil {
+	options := logstore.Options{Threads: 1, Memory: 512 << 20}
+	if long() {
+		// In memory nothing that is written over is ever freed.
+		s.store, err = logstore.Open(context.Background(), filepath.Join(dir, "store"), options)
+	} else {
+		s.store, err = logstore.OpenMemory(context.Background(), options)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -480,18 +487,21 @@ func TestAWeekByEveryRoad(t *testing.T) {
 	} {
 		t.Run(w.road.String(), func(t *testing.T) {
 			t.Parallel()
-			began, dir, long := time.Now(), t.TempDir(), os.Getenv("GLASSWARD_LONG") != ""
-			if long {
+			began, dir := time.Now(), t.TempDir()
+			if long() {
 				w.size, w.rest = size{7, 200}, 26*time.Hour
 			}
-			synctest.Test(t, func(t *testing.T) { aWeek(t, w.way, w.size, dir, long) })
+			synctest.Test(t, func(t *testing.T) { aWeek(t, w.way, w.size, dir) })
 			t.Logf("took %v", time.Since(began).Round(time.Millisecond))
 		})
 	}
 }
 
+// long says that the tests take their time.
+func long() bool { return os.Getenv("GLASSWARD_LONG") != "" }
+
 // aWeek lives through one road's days.
-func aWeek(t *testing.T, w way, z size, dir string, long bool) {
+func aWeek(t *testing.T, w way, z size, dir string) {
 	// A Monday: the bubble's time begins with a weekend.
 	time.Sleep(2 * 24 * time.Hour)
 	start := time.Now()
@@ -499,7 +509,7 @@ func aWeek(t *testing.T, w way, z size, dir string, long bool) {
 		return start.Add(time.Duration(share * z.days * float64(24*time.Hour)))
 	}
 	servers := cloud.Options{Seed: 5, Tick: 10 * time.Minute, Partitions: 2}
-	if long {
+	if long() {
 		servers.Tick, servers.Partitions = 10*time.Second, 4
 	}
 	rates := entrasim.Normal()
@@ -510,7 +520,7 @@ func aWeek(t *testing.T, w way, z size, dir string, long bool) {
 		Outages: []entrasim.Outage{{Road: w.road, From: day(0.2), To: day(0.2).Add(3 * time.Hour)}}},
 		servers)
 	defer s.close()
-	s.long = long
+	s.long = long()
 	s.wire.share = 0.001
 	s.cloud.Faults().EmptyPages(7)
 	if w.road == entrasim.EventHub {
@@ -547,7 +557,7 @@ func aWeek(t *testing.T, w way, z size, dir string, long bool) {
 	time.Sleep(time.Hour)
 	s.world.Advance(time.Now())
 	last := s.world.Settled()
-	if !long {
+	if !long() {
 		time.Sleep(time.Until(last.Add(-time.Hour)))
 	}
 	s.run(w.open, last.Add(w.rest))
