@@ -24,34 +24,24 @@ func Compile(source string, o Options) (*Program, diag.List) {
 	return compile(source, o, nil)
 }
 
-// A rewrite changes a bound tree. All of them stand in one list, in their order.
-type rewrite struct {
-	name, doc string
-	apply     func(rel.Rel) rel.Rel
-}
-
 // rewrites gives what happens to a tree before it becomes SQL.
-func rewrites(o Options) []rewrite {
-	list := []rewrite{
-		{"pushdown", "conditions that speak of a record alone move below the expansion of its values", rel.Pushdown},
-		{"shadows", "texts within dynamic columns are read from the hidden columns that the store keeps of them", rel.UseShadows},
-		{"prefilter", "records whose text cannot hold what is looked for are left out before their JSON is read", rel.Prefilter},
-	}
+func rewrites(o Options) []rel.Rewrite {
+	var asked []rel.Rewrite
 	switch o.Window {
 	case ByTime:
-		list = append(list, rewrite{"window", "only records of the window of time are read", rel.ByTime})
+		asked = append(asked, rel.Rewrite{Name: "window", Doc: "only records of the window of time are read", Apply: rel.ByTime})
 	case BySeq:
-		list = append(list, rewrite{"window", "only records that have come since are read", rel.BySeq})
+		asked = append(asked, rel.Rewrite{Name: "window", Doc: "only records that have come since are read", Apply: rel.BySeq})
 	}
 	if o.Lineage {
-		list = append(list, rewrite{"lineage", "every row carries the ids of the records that it was made of", rel.Lineage})
+		asked = append(asked, rel.Rewrite{Name: "lineage", Doc: "every row carries the ids of the records that it was made of", Apply: rel.Lineage})
 	}
-	return append(list, rewrite{"prune", "columns that nothing reads are not read from the store", rel.Prune})
+	return rel.Rewrites(asked...)
 }
 
 // compile is Compile; watch, if not nil, is shown the bound tree, with an empty name, and the tree after each
 // rewrite.
-func compile(source string, o Options, watch func(r rewrite, tree rel.Rel)) (*Program, diag.List) {
+func compile(source string, o Options, watch func(r rel.Rewrite, tree rel.Rel)) (*Program, diag.List) {
 	if len(source) > maxSource {
 		var l diag.List
 		l.Errorf(bind.TooLarge, diag.At(0, 0), "", "the query is longer than %d bytes", maxSource)
@@ -92,10 +82,10 @@ func compile(source string, o Options, watch func(r rewrite, tree rel.Rel)) (*Pr
 		p.NotLocal = &diag.Diagnostic{Code: notLocal, Severity: diag.Info, Span: at, Message: why, Hint: "run the rule as Scheduled"}
 	}
 	if watch != nil {
-		watch(rewrite{}, tree)
+		watch(rel.Rewrite{}, tree)
 	}
 	for _, r := range rewrites(o) {
-		tree = r.apply(tree)
+		tree = r.Apply(tree)
 		if watch != nil {
 			watch(r, tree)
 		}

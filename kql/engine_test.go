@@ -78,7 +78,7 @@ func (e *engine) create(t testing.TB, table *rel.Table, rows [][]any) {
 	t.Helper()
 	var cols []string
 	add := func(name string, ty value.Type) {
-		k := map[value.Type]string{value.Bool: "BOOLEAN", value.Int: "INTEGER", value.Long: "BIGINT", value.DateTime: "BIGINT", value.TimeSpan: "BIGINT", value.Real: "DOUBLE", value.GUID: "UUID"}[ty]
+		k := map[value.Type]string{value.Bool: "BOOLEAN", value.Int: "INTEGER", value.Long: "BIGINT", value.DateTime: "BIGINT", value.TimeSpan: "BIGINT", value.Real: "DOUBLE", value.Decimal: "DOUBLE", value.GUID: "UUID"}[ty]
 		if k == "" {
 			k = "VARCHAR"
 		}

@@ -31,11 +31,11 @@ type Step struct {
 func Explain(source string, o Options) (*Explanation, diag.List) {
 	e := &Explanation{source: source}
 	var bound rel.Rel
-	p, diags := compile(source, o, func(r rewrite, tree rel.Rel) {
+	p, diags := compile(source, o, func(r rel.Rewrite, tree rel.Rel) {
 		if bound == nil {
-			bound, r.name, r.doc = tree, "bound", "what the query says"
+			bound, r.Name, r.Doc = tree, "bound", "what the query says"
 		}
-		e.Steps = append(e.Steps, Step{r.name, r.doc, rel.Text(tree)})
+		e.Steps = append(e.Steps, Step{r.Name, r.Doc, rel.Text(tree)})
 	})
 	if p == nil {
 		return nil, diags

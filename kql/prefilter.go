@@ -10,7 +10,8 @@ func (c *Condition) holds(text string) bool {
 				return true
 			}
 		case EqualsFold:
-			if strings.EqualFold(text, v) {
+			// The lower case of the capital I with a dot is i, which EqualFold does not know.
+			if strings.EqualFold(text, v) || strings.EqualFold(strings.ToLower(text), v) {
 				return true
 			}
 		case Contains:

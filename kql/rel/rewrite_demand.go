@@ -391,7 +391,7 @@ func comparison(x Expr, consts []Expr, fold, part bool, t *Table) anyOf {
 		if !isText || k.T != value.String && k.T != value.GUID {
 			return everything
 		}
-		if inside && !plainID(s) || fold && !ascii(s) || s == "" {
+		if inside && (!plainID(s) || likeNumber(s)) || fold && !ascii(s) || s == "" {
 			return everything
 		}
 		if !slices.Contains(d.Values, s) {
@@ -433,9 +433,13 @@ func origin(e Expr) (col *Col, path string, inside, folded bool) {
 		}
 		switch e.Func {
 		case elementOf:
+			if e.T != value.Dynamic && e.T != value.String {
+				// What was converted is written in another way than the text.
+				return nil, "", false, false
+			}
 			col, path, _, folded = origin(e.Args[0])
 			return col, path + "[*]", true, folded
-		case "tostring", "dynamic_text", "toguid":
+		case "tostring", "dynamic_text":
 			if t := e.Args[0].Type(); t == value.Dynamic || t == value.String || t == value.GUID {
 				return origin(e.Args[0])
 			}
@@ -452,6 +456,24 @@ func plainID(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		if !(c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '.' || c == '_' || c == '@' || c == '-') {
+			return false
+		}
+	}
+	return true
+}
+
+// likeNumber says that a text may be, or be part of, a number or a truth value: JSON may write those in
+// another way than their text is.
+func likeNumber(s string) bool {
+	for _, w := range [...]string{"true", "false", "infinity", "nan"} {
+		if strings.Contains(w, strings.ToLower(s)) {
+			return true
+		}
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		sign := c == '-' && (i == 0 || s[i-1]|0x20 == 'e')
+		if !(c >= '0' && c <= '9' || c == '.' || c|0x20 == 'e' || sign) {
 			return false
 		}
 	}
