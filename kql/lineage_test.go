@@ -17,7 +17,7 @@ import (
 const everyRecord = math.MaxInt64
 
 // neighbours says whether a row of the tree may depend on records that do not flow into it: a sub-query within
-// an expression, a window function, the missing partner of a negated or outer join, a limit.
+// an expression, a window function, the side of a semi, anti or outer join that is only looked at, a limit.
 func neighbours(r rel.Rel) bool {
 	found := false
 	rel.Walk(r, func(r rel.Rel) {
@@ -26,7 +26,7 @@ func neighbours(r rel.Rel) bool {
 		case *rel.Filter, *rel.Project:
 			found = found || rel.Mixes(n) != ""
 		case *rel.Join:
-			found = found || n.Kind != rel.Inner && n.Kind != rel.LeftSemi && n.Kind != rel.RightSemi
+			found = found || n.Kind != rel.Inner
 		default:
 			found = true
 		}
@@ -122,8 +122,8 @@ var without = regexp.MustCompile(`^(rand|new_guid|row_id|now)$`)
 //   - a record that no row names: every row stays;
 //   - all records that a row does not name: the row stays.
 //
-// The last two are asked of queries without sub-queries, window functions, limits and joins that look for what
-// is missing, whose rows depend on more than flows into them.
+// The last two are asked of queries without sub-queries, window functions, limits and joins that only look at a
+// side, whose rows depend on more than flows into them.
 func TestLineageNamesCauses(t *testing.T) {
 	e := newSmallEngine(t)
 	now, _ := value.ParseDateTime(testNow)

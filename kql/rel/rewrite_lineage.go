@@ -12,8 +12,8 @@ import (
 const LineageColumn = "$lineage"
 
 // Lineage rewrites a tree so that its result has the column LineageColumn. Aggregates merge the lists
-// of their rows, a join those of both sides; of a negated input (the right side of an anti join) and
-// of tables within expressions nothing is taken.
+// of their rows, a join those of both sides. Of what is only looked at nothing is taken (the other side
+// of a semi or anti join, tables within expressions): one of several partners less would change no row.
 func Lineage(r Rel) Rel {
 	col := Column{LineageColumn, value.Unknown}
 	done := map[Rel]Rel{}
