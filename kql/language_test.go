@@ -217,5 +217,8 @@ func follow(v any, path string) string {
 		}
 		v, _ = o.Get(k)
 	}
+	if f, ok := v.(float64); ok {
+		return value.JSON(f)
+	}
 	return value.Text(v)
 }
