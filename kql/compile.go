@@ -48,14 +48,7 @@ func compile(source string, o Options, watch func(r rel.Rewrite, tree rel.Rel)) 
 		return nil, l
 	}
 	file, diags := syntax.Parse(source)
-	bo := bind.Options{Placeholders: o.Placeholders, Watchlists: map[string]*rel.Values{}}
-	if o.Catalog != nil {
-		bo.Catalog = o.Catalog
-	}
-	for name, w := range o.Watchlists {
-		bo.Watchlists[name] = w.values()
-	}
-	bound, more := bind.Bind(file, bo)
+	bound, more := bind.Bind(file, o.bind())
 	for _, d := range more {
 		// A query that the parser could not read says so once.
 		if d.Code != bind.NoQuery || !diags.HasErrors() {
@@ -97,6 +90,49 @@ func compile(source string, o Options, watch func(r rel.Rewrite, tree rel.Rel)) 
 	}
 	p.SQL, p.Params = q.SQL, q.Params
 	return p, diags
+}
+
+// bind gives what names in a query may stand for.
+func (o *Options) bind() bind.Options {
+	bo := bind.Options{Placeholders: o.Placeholders, Watchlists: map[string]*rel.Values{}}
+	if o.Catalog != nil {
+		bo.Catalog = o.Catalog
+	}
+	for name, w := range o.Watchlists {
+		bo.Watchlists[name] = w.values()
+	}
+	if o.Functions != nil {
+		bo.Functions = o.Functions.byName
+	}
+	if o.External != nil {
+		bo.External = func(want bind.ExternalData) (*rel.Values, error) {
+			rows, err := o.External(want)
+			if err != nil {
+				return nil, err
+			}
+			v := &rel.Values{Cols: want.Columns, Rows: make([][]rel.Expr, len(rows))}
+			for i, r := range rows {
+				v.Rows[i] = make([]rel.Expr, len(want.Columns))
+				for j, c := range want.Columns {
+					v.Rows[i][j] = rel.Null(c.Type)
+					if j < len(r) {
+						v.Rows[i][j] = cellConst(r[j], c.Type)
+					}
+				}
+			}
+			return v, nil
+		}
+	}
+	if o.Workspace != nil {
+		bo.Workspace = func(name string) (bind.Catalog, bool) { return o.Workspace(name) }
+	}
+	if o.Window == ByTime {
+		bo.Start, bo.End = &rel.Param{Name: "from", T: value.DateTime}, &rel.Param{Name: "to", T: value.DateTime}
+	} else {
+		epoch, _ := value.ParseDateTime("1970-01-01")
+		bo.Start, bo.End = &rel.Const{Value: int64(epoch), T: value.DateTime}, &rel.Param{Name: "now", T: value.DateTime}
+	}
+	return bo
 }
 
 // notLocal is the code of Program.NotLocal.

@@ -7,6 +7,7 @@
 package kql
 
 import (
+	"glassward/kql/bind"
 	"glassward/kql/diag"
 	"glassward/kql/rel"
 	"glassward/kql/value"
@@ -46,9 +47,22 @@ type Options struct {
 	// File names the source in diagnostics.
 	File string
 	// Placeholders give the values of {{name}} in the text: bool, int64, float64, string, value.Ticks,
-	// value.Span, or []string for a list. They are values, never text of the query.
+	// value.Span, or []string for a list. They are values, never text of the query; within a string their
+	// text is part of that string. {{StartTimeISO}} and {{EndTimeISO}}, which Sentinel's hunting queries
+	// use, need none: they are the window's bounds, and without a window 1970 and now.
 	Placeholders map[string]any
+	// Functions are the stored functions that the query may use; nil for none.
+	Functions *Functions
+	// External gives the rows for externaldata, fetched before the query runs; cells as in Watchlist.
+	// Whether an address is allowed is its to say; without it every one is refused.
+	External func(ExternalData) ([][]any, error)
+	// Workspace gives the tables of workspace("name") and database("name") if the caller may read
+	// them; without it every name is refused.
+	Workspace func(name string) (Catalog, bool)
 }
+
+// ExternalData is what a query asks for with externaldata.
+type ExternalData = bind.ExternalData
 
 // Program is a compiled query.
 type Program struct {

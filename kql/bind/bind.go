@@ -40,6 +40,9 @@ const (
 	SkippedTable     diag.Code = "KQL0218"
 	DuplicateColumn  diag.Code = "KQL0219"
 	TextAsDynamic    diag.Code = "KQL0220"
+	External         diag.Code = "KQL0230" // what externaldata asks for is not allowed or cannot be had
+	UnknownWorkspace diag.Code = "KQL0231"
+	Recursion        diag.Code = "KQL0232"
 )
 
 // Catalog gives the stored tables.
@@ -53,6 +56,15 @@ type Options struct {
 	Catalog      Catalog
 	Watchlists   map[string]*rel.Values // with all their columns, SearchKey included
 	Placeholders map[string]any
+	// Functions are the stored functions, by name.
+	Functions map[string]*Function
+	// External gives the rows of externaldata; without it queries have nothing from outside.
+	External func(ExternalData) (*rel.Values, error)
+	// Workspace gives the tables of a workspace by the name in workspace("name") or database("name"),
+	// if whoever asks may see them; without it no name is known.
+	Workspace func(name string) (Catalog, bool)
+	// Start and End are what {{StartTimeISO}} and {{EndTimeISO}} stand for, datetimes.
+	Start, End rel.Expr
 }
 
 // Result is a bound query.
@@ -63,8 +75,20 @@ type Result struct {
 
 // Bind gives the relational tree of a query. The result is nil if the diagnostics hold an error.
 func Bind(file *syntax.File, o Options) (*Result, diag.List) {
-	b := &binder{o: o, places: map[rel.Rel]diag.Span{}}
-	sc := newScope(nil)
+	fetched := map[*syntax.ExternalData]*fetch{}
+	r, b := bindFile(file, o, false, fetched)
+	if b.missedTimestamp {
+		// Read again with the name that Defender has for the time; see timestamp.go.
+		if r2, b2 := bindFile(file, o, true, fetched); !b2.missedTimestamp {
+			r, b = r2, b2
+		}
+	}
+	return r, b.diags
+}
+
+func bindFile(file *syntax.File, o Options, timestamp bool, fetched map[*syntax.ExternalData]*fetch) (*Result, *binder) {
+	b := &binder{o: o, places: map[rel.Rel]diag.Span{}, timestamp: timestamp, fetched: fetched}
+	sc := b.rootScope()
 	var last *table
 	for _, s := range file.Stmts {
 		if t := b.statement(s, sc); t != nil {
@@ -75,9 +99,9 @@ func Bind(file *syntax.File, o Options) (*Result, diag.List) {
 		b.diags.Errorf(NoQuery, file.Span(), "end with a table or an expression, for example: SigninLogs | take 10", "the text holds no query, only definitions")
 	}
 	if b.diags.HasErrors() || last == nil {
-		return nil, b.diags
+		return nil, b
 	}
-	return &Result{last.rel, b.places}, b.diags
+	return &Result{last.rel, b.places}, b
 }
 
 type binder struct {
@@ -86,6 +110,13 @@ type binder struct {
 	places map[rel.Rel]diag.Span
 	calls  int // user functions expanded so far
 	hidden int // hidden columns named so far
+
+	root            *scope    // of the stored functions
+	inside          []frame   // the stored functions whose bodies are being bound
+	checked         *Function // the stored function that is bound by itself
+	timestamp       bool      // tables have the column Timestamp
+	missedTimestamp bool      // the column Timestamp was asked for and is not there
+	fetched         map[*syntax.ExternalData]*fetch
 }
 
 // Bounds on what a text may expand to.
@@ -112,7 +143,8 @@ type binding struct {
 	scalar rel.Expr
 	table  *table
 	fn     *syntax.FuncLit
-	scope  *scope // of fn
+	scope  *scope    // of fn
+	stored *Function // fn is the body of a stored function
 	at     diag.Span
 }
 
@@ -149,7 +181,15 @@ func (s *scope) all() []string {
 }
 
 func (b *binder) errorf(code diag.Code, at syntax.Node, hint, format string, args ...any) {
-	b.diags.Errorf(code, at.Span(), hint, format, args...)
+	span, where := b.place(at.Span())
+	b.diags.Errorf(code, span, hint, "%s%s", where, fmt.Sprintf(format, args...))
+}
+
+// warnf warns, but not of a stored function: that is said where the function is checked by itself.
+func (b *binder) warnf(code diag.Code, at syntax.Node, hint, format string, args ...any) {
+	if len(b.inside) == 0 {
+		b.diags.Warnf(code, at.Span(), hint, format, args...)
+	}
 }
 
 func (b *binder) unsupported(at syntax.Node, why string) {
@@ -251,7 +291,7 @@ func (b *binder) letValue(e syntax.Expr, sc *scope) *binding {
 		return &binding{fn: e, scope: sc}
 	case *syntax.Name:
 		if f := sc.find(e.Name); f != nil {
-			if f.fn != nil && len(f.fn.Params) == 0 && f.fn.View {
+			if f.fn != nil && len(f.fn.Params) == 0 && (f.fn.View || f.stored != nil) {
 				return b.callUser(f, e.Name, nil, &env{sc: sc}, e)
 			}
 			return f
@@ -259,8 +299,15 @@ func (b *binder) letValue(e syntax.Expr, sc *scope) *binding {
 		if t, ok := b.storedTable(e.Name); ok {
 			return &binding{table: t}
 		}
+		if f, ok := builtin.Lookup(builtin.Table, e.Name); ok && f.Most() == 0 {
+			return b.tableCall(f, &syntax.Call{Base: e.Base, Func: e}, &env{sc: sc})
+		}
 		b.unknownTable(e, e.Name, sc)
 		return &binding{table: openTable()}
+	case *syntax.Member:
+		if t := b.elsewhere(e); t != nil {
+			return &binding{table: t}
+		}
 	case *syntax.Pipeline:
 		if len(e.Ops) == 0 {
 			if x, ok := e.Source.(syntax.Expr); ok {
@@ -290,7 +337,7 @@ func (b *binder) storedTable(name string) (*table, bool) {
 	if !ok {
 		return nil, false
 	}
-	return &table{rel: rel.NewScan(t), name: name}, true
+	return &table{rel: b.scan(t), name: name}, true
 }
 
 func (b *binder) unknownTable(at syntax.Node, name string, sc *scope) {
@@ -339,11 +386,12 @@ func (b *binder) source(s syntax.Source, in *table, sc *scope) *table {
 	case *syntax.Datatable:
 		return b.datatable(s, sc)
 	case *syntax.ExternalData:
-		f, _ := builtin.Lookup(builtin.Table, "externaldata")
-		b.unsupported(s, f.Unsupported)
-		return &table{rel: &rel.Values{Cols: b.declared(s.Columns)}}
+		return b.externalData(s, sc)
 	case *syntax.Member:
-		b.unsupported(s, "Other databases, workspaces and clusters cannot be read")
+		if t := b.elsewhere(s); t != nil {
+			return t
+		}
+		b.errorf(NotTable, s, "", "a table is needed here")
 		return openTable()
 	case *syntax.Placeholder:
 		b.errorf(NotTable, s, "", "a placeholder gives a value, and a table is needed here")
@@ -397,7 +445,7 @@ func (b *binder) pipeline(p *syntax.Pipeline, in *table, sc *scope) *table {
 	for _, op := range p.Ops {
 		t = b.operator(op, t, sc)
 		if _, ok := b.places[t.rel]; !ok {
-			b.places[t.rel] = op.Span()
+			b.places[t.rel], _ = b.place(op.Span())
 		}
 	}
 	return t

@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +18,10 @@ func (b *binder) anyCall(e *syntax.Call, en *env) *binding {
 	n, ok := e.Func.(*syntax.Name)
 	if !ok {
 		if m, ok := e.Func.(*syntax.Member); ok {
-			b.unsupported(m, "Other databases, workspaces and clusters cannot be read")
+			if t := b.elsewhereCall(m, e, en); t != nil {
+				return &binding{table: t}
+			}
+			b.errorf(UnknownFunction, &m.Name, "", "there is no function %s of a value", m.Name.Name)
 		}
 		return &binding{table: openTable(), scalar: nil}
 	}
@@ -90,6 +94,9 @@ func (b *binder) callUser(f *binding, name string, args []*syntax.NamedExpr, en 
 		}
 		return &binding{scalar: unknown()}
 	}
+	if f.stored != nil && b.recursive(f.stored, at) {
+		return &binding{scalar: unknown(), table: openTable()}
+	}
 	sc := newScope(f.scope)
 	sc.depth = en.sc.depth + 1
 	given := make([]*syntax.NamedExpr, len(f.fn.Params))
@@ -121,10 +128,11 @@ func (b *binder) callUser(f *binding, name string, args []*syntax.NamedExpr, en 
 			}
 			sc.names[p.Name.Name] = &binding{table: b.checkColumns(b.tableExpr(given[i].Value, en.sc), p, given[i])}
 		default:
-			b.scalarParam(p, given[i], name, sc, f.scope, en, at)
+			b.scalarParam(p, given[i], name, sc, f, en, at)
 		}
 	}
-	return b.body(f.fn.Body, sc, at)
+	defer b.enter(f.stored, at)()
+	return b.body(f.fn.Body, sc, f.fn.Body)
 }
 
 // checkColumns holds a table argument against the parameter's columns.
@@ -136,6 +144,7 @@ func (b *binder) checkColumns(t *table, p *syntax.Parameter, at syntax.Node) *ta
 		case t.open:
 		case i < 0:
 			b.errorf(WrongArguments, at, "", "the table for %s has no column %s", p.Name.Name, c.Name.Name)
+			t = &table{rel: t.rel, open: true, name: t.name}
 		case c.Type != "" && t.cols()[i].Type != ty:
 			b.errorf(WrongType, at, "", "the column %s of the table for %s is of type %s, %s is needed", c.Name.Name, p.Name.Name, t.cols()[i].Type, ty)
 		}
@@ -143,13 +152,15 @@ func (b *binder) checkColumns(t *table, p *syntax.Parameter, at syntax.Node) *ta
 	return t
 }
 
-func (b *binder) scalarParam(p *syntax.Parameter, arg *syntax.NamedExpr, name string, sc, def *scope, en *env, at syntax.Node) {
+func (b *binder) scalarParam(p *syntax.Parameter, arg *syntax.NamedExpr, name string, sc *scope, f *binding, en *env, at syntax.Node) {
 	var e rel.Expr
 	switch {
 	case arg != nil:
 		e = b.expr(arg.Value, en)
 	case p.Default != nil:
-		e = b.expr(p.Default, &env{sc: def})
+		defer b.enter(f.stored, at)()
+		e = b.expr(p.Default, &env{sc: f.scope})
+		at = p.Default
 	default:
 		b.errorf(WrongArguments, at, "", "%s needs a value for %s", name, p.Name.Name)
 		e = unknown()
@@ -573,6 +584,9 @@ func (b *binder) convert(name string, x rel.Expr) rel.Expr {
 	if x.Type() == t {
 		return x
 	}
+	if c, ok := x.(*rel.Call); ok && t == value.DateTime && c.Func == "tostring" && c.Args[0].Type() == t {
+		return c.Args[0] // the text of a placeholder, read back
+	}
 	if c, ok := x.(*rel.Const); ok && c.Value != nil {
 		if s, isText := c.Value.(string); isText && c.T == value.String {
 			switch t {
@@ -734,6 +748,13 @@ func (b *binder) tableCall(f *builtin.Function, e *syntax.Call, en *env) *bindin
 	}
 	if !b.argCount(f, e) {
 		return &binding{table: openTable()}
+	}
+	if f.Name == "_GetWatchlistAlias" {
+		v := &rel.Values{Cols: []rel.Column{{Name: "WatchlistAlias", Type: value.String}}}
+		for _, n := range slices.Sorted(maps.Keys(b.o.Watchlists)) {
+			v.Rows = append(v.Rows, []rel.Expr{rel.Str(n)})
+		}
+		return &binding{table: &table{rel: v}}
 	}
 	arg := e.Args[0].Value
 	switch f.Name {

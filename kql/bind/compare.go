@@ -222,6 +222,9 @@ func (b *binder) listTable(e syntax.Expr, en *env) *table {
 			return t
 		}
 	case *syntax.Call:
+		if m, ok := x.Func.(*syntax.Member); ok {
+			return b.elsewhereCall(m, x, en)
+		}
 		if n, ok := x.Func.(*syntax.Name); ok {
 			if f := en.sc.find(n.Name); f != nil && f.fn != nil || isTableFunc(n.Name) {
 				if r := b.anyCall(x, en); r != nil {
@@ -232,8 +235,10 @@ func (b *binder) listTable(e syntax.Expr, en *env) *table {
 				}
 			}
 		}
-	case *syntax.Datatable:
+	case *syntax.Datatable, *syntax.ExternalData:
 		return b.tableExpr(e, en.sc)
+	case *syntax.Member:
+		return b.elsewhere(x)
 	}
 	return nil
 }

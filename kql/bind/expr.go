@@ -44,7 +44,7 @@ func (b *binder) expr(e syntax.Expr, en *env) rel.Expr {
 	case *syntax.Literal:
 		return b.literal(e)
 	case *syntax.StringLit:
-		return rel.Str(e.Value)
+		return b.text(e)
 	case *syntax.DynamicLit:
 		v, ok := b.dynamicValue(e.Value)
 		if !ok {
@@ -82,8 +82,8 @@ func (b *binder) expr(e syntax.Expr, en *env) rel.Expr {
 	case *syntax.Between:
 		return b.between(e, en)
 	case *syntax.Placeholder:
-		if v, ok := b.o.Placeholders[e.Name]; ok {
-			return b.placeholder(e, v)
+		if v, ok := b.placeholderValue(e.Name, e); ok {
+			return v
 		}
 		b.errorf(MissingValue, e, "give it a value in the rule's configuration", "the placeholder {{%s}} has no value", e.Name)
 		return unknown()
@@ -129,6 +129,12 @@ func (b *binder) name(e *syntax.Name, en *env) rel.Expr {
 			}
 			b.errorf(NotScalar, e, "take one value of it with toscalar("+e.Name+")", "%s is a table, and a value is needed here", e.Name)
 			return unknown()
+		case f.stored != nil && len(f.fn.Params) == 0:
+			if r := b.callUser(f, e.Name, nil, en, e); r != nil && r.scalar != nil {
+				return r.scalar
+			}
+			b.errorf(NotScalar, e, "take one value of it with toscalar("+e.Name+")", "%s is a table, and a value is needed here", e.Name)
+			return unknown()
 		default:
 			b.errorf(NotScalar, e, "call it: "+e.Name+"(…)", "%s is a function, and a value is needed here", e.Name)
 			return unknown()
@@ -142,11 +148,16 @@ func (b *binder) name(e *syntax.Name, en *env) rel.Expr {
 }
 
 func (b *binder) unknownColumn(at syntax.Node, name string, cols []rel.Column, sc *scope) {
+	b.missedTimestamp = b.missedTimestamp || name == timestampColumn
 	var names []string
 	for _, c := range cols {
 		names = append(names, c.Name)
 	}
-	names = append(names, sc.all()...)
+	for _, n := range sc.all() {
+		if sc.find(n).stored == nil {
+			names = append(names, n)
+		}
+	}
 	hint := ""
 	if near := diag.Nearest(name, names); near != "" {
 		hint = "did you mean " + near + "?"
@@ -162,6 +173,10 @@ func (b *binder) unknownColumn(at syntax.Node, name string, cols []rel.Column, s
 func (b *binder) member(e *syntax.Member, en *env) rel.Expr {
 	if n, ok := e.X.(*syntax.Name); ok && (n.Name == "$left" || n.Name == "$right") {
 		b.errorf(BadJoin, e, "", "%s stands in the condition of a join only", n.Name)
+		return unknown()
+	}
+	if t := b.elsewhere(e); t != nil {
+		b.errorf(NotScalar, e, "take one value of it with toscalar(…)", "a value is needed here, and this is a table")
 		return unknown()
 	}
 	x := b.expr(e.X, en)
@@ -181,7 +196,7 @@ func (b *binder) member(e *syntax.Member, en *env) rel.Expr {
 // textAsDynamic reads a text as JSON where a property or element of it is asked for. Columns such as
 // AuthenticationDetails are dynamic in some workspaces and text in others, and queries are written for both.
 func (b *binder) textAsDynamic(x rel.Expr, at syntax.Node, what string) rel.Expr {
-	b.diags.Warnf(TextAsDynamic, at.Span(), "write parse_json("+what+") to say so", "%s is of type string and is read as JSON here", what)
+	b.warnf(TextAsDynamic, at, "write parse_json("+what+") to say so", "%s is of type string and is read as JSON here", what)
 	return b.convert("parse_json", x)
 }
 
@@ -387,36 +402,6 @@ func (b *binder) dynamicValue(e syntax.Expr) (any, bool) {
 	}
 	b.errorf(BadLiteral, e, "build it with bag_pack() or pack_array()", "only literals stand in dynamic(…)")
 	return nil, false
-}
-
-// placeholder gives the constant of a value from outside.
-func (b *binder) placeholder(at syntax.Node, v any) rel.Expr {
-	switch v := v.(type) {
-	case nil:
-		return rel.Null(value.Dynamic)
-	case bool:
-		return rel.Bool(v)
-	case int:
-		return rel.Long(int64(v))
-	case int64:
-		return rel.Long(v)
-	case float64:
-		return &rel.Const{Value: v, T: value.Real}
-	case string:
-		return rel.Str(v)
-	case value.Ticks:
-		return &rel.Const{Value: int64(v), T: value.DateTime}
-	case value.Span:
-		return &rel.Const{Value: int64(v), T: value.TimeSpan}
-	case []string:
-		list := make([]any, len(v))
-		for i, s := range v {
-			list[i] = s
-		}
-		return &rel.Const{Value: value.JSON(list), T: value.Dynamic}
-	}
-	b.errorf(BadLiteral, at, "", "the value given for it is of a kind that queries do not have (%T)", v)
-	return unknown()
 }
 
 func (b *binder) unary(e *syntax.Unary, en *env) rel.Expr {

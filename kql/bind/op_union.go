@@ -78,7 +78,7 @@ func (b *binder) unionTables(e syntax.Expr, fuzzy bool, sc *scope) []*table {
 	case *syntax.Name:
 		if fuzzy && sc.find(x.Name) == nil {
 			if _, ok := b.storedTable(x.Name); !ok {
-				b.diags.Warnf(SkippedTable, x.Span(), "", "there is no table %s; isfuzzy=true leaves it out", x.Name)
+				b.warnf(SkippedTable, x, "", "there is no table %s; isfuzzy=true leaves it out", x.Name)
 				return nil
 			}
 		}
@@ -90,7 +90,7 @@ func (b *binder) unionTables(e syntax.Expr, fuzzy bool, sc *scope) []*table {
 		for _, d := range b.diags[len(save):] {
 			if d.Code == UnknownTable {
 				b.diags = save
-				b.diags.Warnf(SkippedTable, e.Span(), "", "%s; isfuzzy=true leaves this branch out", d.Message)
+				b.warnf(SkippedTable, e, "", "%s; isfuzzy=true leaves this branch out", d.Message)
 				return nil
 			}
 		}

@@ -53,6 +53,15 @@ func checkParse(t *testing.T, src string) {
 		t.Fatalf("%d diagnostics", len(list))
 	}
 	_ = diag.Text("q", src, list)
+	functions, more := syntax.ParseFunctions(src)
+	for _, d := range more {
+		if d.Span.Start < 0 || d.Span.End > len(src) || d.Span.Start > d.Span.End {
+			t.Fatalf("diagnostic %+v of the functions of %q", d, src)
+		}
+	}
+	for _, fn := range functions {
+		checkSpans(t, src, reflect.ValueOf(fn), 0)
+	}
 	checkSpans(t, src, reflect.ValueOf(f), 0)
 	if list.HasErrors() {
 		_ = syntax.Format(f)

@@ -46,9 +46,9 @@ func (r *repaired) more() string {
 	return fmt.Sprintf(", and %d times more further on", r.count-1)
 }
 
-// lex gives the tokens of src, the last being eof, and its comments.
-func lex(src string, diags *diag.List) ([]token, []Comment) {
-	l := &lexer{src: src, diags: diags, nl: true, tokens: make([]token, 0, len(src)/5+8)}
+// lex gives the tokens of src from an offset on, the last being eof, and its comments.
+func lex(src string, from int, diags *diag.List) ([]token, []Comment) {
+	l := &lexer{src: src, pos: from, diags: diags, nl: true, tokens: make([]token, 0, (len(src)-from)/5+8)}
 	for l.space(); l.pos < len(l.src); l.space() {
 		l.next()
 	}

@@ -42,11 +42,15 @@ type parser struct {
 	last     diag.Span // of the token taken last
 	comments []Comment
 	scanStep bool // => ends an expression
+	declares bool // the source need not have a result
 }
 
-func newParser(src string) *parser {
+func newParser(src string) *parser { return newParserFrom(src, 0) }
+
+// newParserFrom gives a parser of what follows an offset of the source.
+func newParserFrom(src string, from int) *parser {
 	p := &parser{src: src}
-	p.tokens, p.comments = lex(src, &p.diags)
+	p.tokens, p.comments = lex(src, from, &p.diags)
 	p.match = matchBrackets(p.tokens)
 	p.limit = len(p.tokens) - 1
 	return p

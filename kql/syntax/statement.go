@@ -32,7 +32,7 @@ func (p *parser) file() *File {
 	case len(f.Stmts) == 0:
 		p.quiet = false
 		p.errorf(EmptyQuery, diag.At(0, 0), "begin with a table, for example SigninLogs | take 10", "the query is empty")
-	case results == 0:
+	case results == 0 && !p.declares:
 		p.quiet = false
 		last := f.Stmts[len(f.Stmts)-1]
 		hint := "end with a query, for example SigninLogs | take 10"

@@ -1,0 +1,96 @@
+package kql_test
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"glassward/kql"
+	"glassward/kql/diag"
+	"glassward/kql/kqltest"
+	"glassward/kql/rel"
+	"glassward/kql/value"
+)
+
+// TestLibrary runs testdata/library.txt: what queries take from outside themselves. A part that begins
+// "file NAME" in the folder testdata/functions is a stored function's.
+func TestLibrary(t *testing.T) {
+	cat := tables{
+		"Signs": {Name: "Signs", Columns: []rel.Column{{Name: "TimeGenerated", Type: value.DateTime}, {Name: "User", Type: value.String}, {Name: "Result", Type: value.Long}, {Name: "_ItemId", Type: value.GUID}}},
+	}
+	var files []kql.FunctionFile
+	entries, err := os.ReadDir("testdata/functions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range entries {
+		text, err := os.ReadFile("testdata/functions/" + f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, kql.FunctionFile{Name: f.Name(), Text: string(text)})
+	}
+	functions, problems := kql.ReadFunctions(files, kql.Options{Catalog: cat})
+	var wrong strings.Builder
+	for _, p := range problems {
+		wrong.WriteString(p.Text())
+	}
+	if want, err := os.ReadFile("testdata/functions.problems"); err != nil || wrong.String() != string(want) {
+		t.Errorf("problems of testdata/functions:\n%s\nwant\n%s", wrong.String(), want)
+	}
+	e := newEngine(t)
+	e.create(t, cat["Signs"], [][]any{
+		{ticksOf("2026-11-20T10:00:00Z"), "ann", int64(0), "00000000-0000-0000-0000-000000000001", int64(1)},
+		{ticksOf("2026-11-20T11:00:00Z"), "bob", int64(7), "00000000-0000-0000-0000-000000000002", int64(2)},
+		{ticksOf("2026-11-19T23:00:00Z"), "ann", int64(7), "00000000-0000-0000-0000-000000000003", int64(3)},
+	})
+	kqltest.Run(t, "testdata/library/*.txt", kqltest.EngineFunc(func(in kqltest.Input) (kqltest.Output, error) {
+		o := kql.Options{Catalog: cat, Functions: functions, Placeholders: map[string]any{}}
+		for k, v := range in.Options {
+			if name, ok := strings.CutPrefix(k, "placeholder."); ok {
+				o.Placeholders[name] = v
+			}
+		}
+		if in.Options["window"] == "time" {
+			o.Window = kql.ByTime
+		}
+		o.Watchlists = map[string]*kql.Watchlist{"Emergency": {Columns: []rel.Column{{Name: "ObjectId", Type: value.String}}}, "Others": {}}
+		if in.Options["external"] != "off" {
+			o.External = func(want kql.ExternalData) ([][]any, error) {
+				if want.URIs[0] != "https://lists.example/users.csv" {
+					return nil, errors.New("reading " + want.URIs[0] + " is not allowed")
+				}
+				return [][]any{{"ann", "1"}, {"cid", "x"}}[:min(2, 2*len(want.Columns))], nil
+			}
+		}
+		o.Workspace = func(name string) (kql.Catalog, bool) { return cat, name == "own" }
+		p, diags := kql.Compile(in.Query, o)
+		out := kqltest.Output{Diagnostics: diag.Text("query", in.Query, diags)}
+		if p == nil {
+			return out, nil
+		}
+		out.Compiled, out.SQL, out.Tree = true, p.SQL, p.Rewritten
+		res, err := e.run(p, kql.Bind{Now: ticksOf(testNow), From: ticksOf("2026-11-20"), To: ticksOf("2026-11-21")})
+		if err != nil {
+			return out, err
+		}
+		for _, c := range res.Columns {
+			out.Columns = append(out.Columns, kqltest.Column{Name: c.Name, Type: c.Type.String()})
+		}
+		out.Rows = res.Rows
+		return out, nil
+	}))
+	if got := functions.Names(); !slices.Contains(got, "SignsOf") || slices.Contains(got, "Broken") {
+		t.Errorf("functions %v", got)
+	}
+}
+
+func ticksOf(s string) value.Ticks {
+	t, ok := value.ParseDateTime(s)
+	if !ok {
+		panic(s)
+	}
+	return t
+}
