@@ -66,12 +66,13 @@ func TestLibrary(t *testing.T) {
 			}
 		}
 		o.Workspace = func(name string) (kql.Catalog, bool) { return cat, name == "own" }
-		p, diags := kql.Compile(in.Query, o)
+		x, diags := kql.Explain(in.Query, o)
 		out := kqltest.Output{Diagnostics: diag.Text("query", in.Query, diags)}
-		if p == nil {
+		if x == nil {
 			return out, nil
 		}
-		out.Compiled, out.SQL, out.Tree = true, p.SQL, p.Rewritten
+		p := x.Program
+		out.Compiled, out.SQL, out.Tree = true, p.SQL, x.Tree()
 		res, err := e.run(p, kql.Bind{Now: ticksOf(testNow), From: ticksOf("2026-11-20"), To: ticksOf("2026-11-21")})
 		if err != nil {
 			return out, err
