@@ -21,6 +21,7 @@ type env struct {
 	windows bool        // window functions are allowed
 	aggs    *aggregates // aggregates are allowed and collected here
 	inAgg   bool        // within the argument of an aggregate
+	steps   *scanSteps  // of scan: step.column reads the state
 }
 
 // unknown is the value of what could not be understood.
@@ -119,6 +120,9 @@ func (b *binder) name(e *syntax.Name, en *env) rel.Expr {
 		}
 		return &rel.Col{Name: e.Name, T: en.cols[i].Type}
 	}
+	if x, ok := en.steps.initial(e.Name); ok {
+		return x
+	}
 	if f := en.sc.find(e.Name); f != nil {
 		switch {
 		case f.scalar != nil:
@@ -178,6 +182,9 @@ func (b *binder) member(e *syntax.Member, en *env) rel.Expr {
 	if t := b.elsewhere(e); t != nil {
 		b.errorf(NotScalar, e, "take one value of it with toscalar(…)", "a value is needed here, and this is a table")
 		return unknown()
+	}
+	if x, ok := b.stepValue(e, en); ok {
+		return x
 	}
 	x := b.expr(e.X, en)
 	if isUnknown(x) {

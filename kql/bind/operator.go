@@ -80,6 +80,8 @@ func (b *binder) operator(o syntax.Operator, in *table, sc *scope) *table {
 		return b.topHitters(o, in, sc)
 	case *syntax.Evaluate:
 		return b.evaluate(o, in, sc)
+	case *syntax.Scan:
+		return b.scan(o, in, sc)
 	case *syntax.Render, *syntax.Consume:
 		return in
 	case *syntax.BadOp:

@@ -54,7 +54,7 @@ func Functions() []Function {
 	} {
 		out = append(out, group...)
 	}
-	return out
+	return append(out, machineFunction(out))
 }
 
 // Short names for the tables of functions.

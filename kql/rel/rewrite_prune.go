@@ -118,6 +118,18 @@ func (p *pruner) mark(r Rel, cols map[string]bool) {
 		for _, in := range n.Ins {
 			p.mark(in, need)
 		}
+	case *Steps:
+		in := clone(need)
+		for _, c := range n.Columns() {
+			if Index(n.In.Columns(), c.Name) < 0 {
+				delete(in, c.Name)
+			}
+		}
+		n.Exprs(func(e Expr) Expr {
+			refs(in, Sole, e)
+			return e
+		})
+		p.mark(n.In, in)
 	case *Aggregate:
 		in := map[string]bool{}
 		for _, it := range n.Keys {

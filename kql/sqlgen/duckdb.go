@@ -144,6 +144,8 @@ func (g *gen) body(r rel.Rel) (string, string) {
 		return "expand", g.expand(n)
 	case *rel.MakeSeries:
 		return "series", g.makeSeries(n)
+	case *rel.Steps:
+		return "scan", g.steps(n)
 	case *rel.Shared:
 		return "shared", "SELECT * FROM " + g.from(n)
 	}
