@@ -92,51 +92,45 @@ func (b *binder) expansion(items []*syntax.ExpandItem, params syntax.Params, lim
 // element at a time need no grouping; for the others every row gets a number, the operators are
 // rewritten to keep to it, and the row's columns are joined back.
 func (b *binder) mvApply(o *syntax.MvApply, in *table, sc *scope) *table {
-	number := b.hiddenName("row")
-	numbered := &rel.Project{In: in.rel, Items: append(rel.Refs(in.cols()), rel.Item{Name: number, Expr: call("row_id", value.Long)})}
-	x := b.expansion(o.Items, o.Params, o.Limit, &table{rel: numbered, open: in.open}, sc)
+	x := b.expansion(o.Items, o.Params, o.Limit, in, sc)
 	if x == nil || o.Body == nil {
 		return &table{rel: in.rel, open: true}
 	}
 	x.Drop = true
 	body := b.pipeline(o.Body, &table{rel: x, open: in.open}, sc)
-	if local(body.rel, x) {
-		// Every operator kept the input's rows apart: the number is not needed.
-		plain := rel.Map(body.rel, func(r rel.Rel) rel.Rel {
-			if e, ok := r.(*rel.Expand); ok && slices.EqualFunc(e.Items, x.Items, func(a, c rel.ExpandItem) bool { return a == c }) {
-				c := *e
-				c.In = in.rel
-				return &c
-			}
-			return r
-		})
-		return b.applied(in, plain, body)
+	if body.open {
+		return &table{rel: body.rel, open: true}
 	}
-	inner := rel.Partition(body.rel, x, number, value.Long)
+	// What was expanded under the name of an input's column takes its place, and stands behind.
+	var outer []rel.Column
+	for _, c := range in.cols() {
+		if !slices.ContainsFunc(x.Items, func(it rel.ExpandItem) bool { return it.Name == c.Name }) {
+			outer = append(outer, c)
+		}
+	}
+	if local(body.rel, x) {
+		return b.applied(in, outer, body, x)
+	}
+	number := b.hiddenName("row")
+	numbered := &rel.Project{In: in.rel, Items: append(rel.Refs(in.cols()), rel.Item{Name: number, Expr: call("row_id", value.Long)})}
+	shared := &rel.Shared{Name: "rows", In: numbered}
+	inner, why := rel.Partition(body.rel, rel.Partitioned{Down: x, Rows: x.With([]rel.Rel{shared}), Key: number, T: value.Long, Name: b.hiddenName})
 	if inner == nil {
-		b.errorf(Unsupported, o, "move the operator behind mv-apply", "an operator within mv-apply is not supported there")
+		b.unsupported(o, why+" within mv-apply is not supported there; move it behind mv-apply")
 		return &table{rel: in.rel, open: true}
 	}
 	// The result is the input's columns, then those of the body.
-	j := &rel.Join{Kind: rel.Inner, L: &rel.Shared{Name: "rows", In: numbered}, R: inner,
+	j := &rel.Join{Kind: rel.Inner, L: shared, R: inner,
 		On: []rel.JoinKey{{L: &rel.Col{Name: number, T: value.Long, Side: rel.Left}, R: &rel.Col{Name: number, T: value.Long, Side: rel.Right}}}}
-	shared := j.L
-	j.R = rel.Map(inner, func(r rel.Rel) rel.Rel {
-		if r == rel.Rel(numbered) {
-			return shared
-		}
-		return r
-	})
-	for _, c := range in.cols() {
-		if rel.Index(body.cols(), c.Name) < 0 || !changed(body.rel, c.Name) {
-			j.Out = append(j.Out, rel.JoinColumn{Name: c.Name, From: rel.Col{Name: c.Name, T: c.Type, Side: rel.Left}})
+	for _, c := range outer {
+		if i := rel.Index(body.cols(), c.Name); i >= 0 && changed(body.rel, c.Name) {
+			j.Out = append(j.Out, rel.JoinColumn{Name: c.Name, From: rel.Col{Name: c.Name, T: body.cols()[i].Type, Side: rel.Right}})
 			continue
 		}
-		i := rel.Index(body.cols(), c.Name)
-		j.Out = append(j.Out, rel.JoinColumn{Name: c.Name, From: rel.Col{Name: c.Name, T: body.cols()[i].Type, Side: rel.Right}})
+		j.Out = append(j.Out, rel.JoinColumn{Name: c.Name, From: rel.Col{Name: c.Name, T: c.Type, Side: rel.Left}})
 	}
 	for _, c := range body.cols() {
-		if rel.Index(in.cols(), c.Name) < 0 && c.Name != number {
+		if rel.Index(outer, c.Name) < 0 {
 			j.Out = append(j.Out, rel.JoinColumn{Name: c.Name, From: rel.Col{Name: c.Name, T: c.Type, Side: rel.Right}})
 		}
 	}
@@ -204,11 +198,11 @@ func local(r rel.Rel, down rel.Rel) bool {
 }
 
 // applied gives the columns of a row-wise body: the input's, then the body's own.
-func (b *binder) applied(in *table, r rel.Rel, body *table) *table {
+func (b *binder) applied(in *table, outer []rel.Column, body *table, down rel.Rel) *table {
 	// Columns of the input that the body left out come back: they are carried through its projections.
-	r = restore(r, in.cols())
+	r := restore(body.rel, down, outer)
 	var items []rel.Item
-	for _, c := range in.cols() {
+	for _, c := range outer {
 		t := c.Type
 		if i := rel.Index(r.Columns(), c.Name); i >= 0 {
 			t = r.Columns()[i].Type
@@ -216,19 +210,21 @@ func (b *binder) applied(in *table, r rel.Rel, body *table) *table {
 		items = append(items, rel.Item{Name: c.Name, Expr: &rel.Col{Name: c.Name, T: t}})
 	}
 	for _, c := range body.cols() {
-		if rel.Index(in.cols(), c.Name) < 0 && c.Name[0] != '$' {
+		if rel.Index(outer, c.Name) < 0 {
 			items = append(items, rel.Item{Name: c.Name, Expr: &rel.Col{Name: c.Name, T: c.Type}})
 		}
 	}
 	return &table{rel: &rel.Project{In: r, Items: items}, open: in.open || body.open}
 }
 
-// restore adds the columns that a chain of row-wise operators dropped to its projections, and takes
-// hidden numbers out of them.
-func restore(r rel.Rel, cols []rel.Column) rel.Rel {
+// restore adds the columns that a chain of row-wise operators down to a node dropped to its projections.
+func restore(r, down rel.Rel, cols []rel.Column) rel.Rel {
+	if r == down {
+		return r
+	}
 	switch x := r.(type) {
 	case *rel.Project:
-		in := restore(x.In, cols)
+		in := restore(x.In, down, cols)
 		var items []rel.Item
 		for _, it := range x.Items {
 			if c, ok := it.Expr.(*rel.Col); ok && rel.Index(in.Columns(), c.Name) < 0 {
@@ -242,8 +238,8 @@ func restore(r rel.Rel, cols []rel.Column) rel.Rel {
 			}
 		}
 		return &rel.Project{In: in, Items: items}
-	case *rel.Filter:
-		return x.With([]rel.Rel{restore(x.In, cols)})
+	case *rel.Filter, *rel.Expand:
+		return x.With([]rel.Rel{restore(x.Inputs()[0], down, cols)})
 	}
 	return r
 }

@@ -6,31 +6,47 @@ import (
 	"glassward/kql/value"
 )
 
-// partition applies operators to the rows of each value of a column by themselves.
+// partition applies operators to the rows of each value of a column by themselves. In braces stands a query with a
+// source of its own, in which the column's name is the value.
 func (b *binder) partition(o *syntax.Partition, in *table, sc *scope) *table {
-	if o.Braces || o.Scope != nil {
-		b.unsupported(o, "partition with a query in braces is not supported; use partition by Column ( operators )")
+	if o.Scope != nil {
+		b.unsupported(o, "partition by … in … is not supported; use partition by Column ( operators )")
 		return &table{rel: in.rel, open: true}
 	}
 	c, ok := b.columnRef(o.By, in)
 	if !ok || o.Body == nil {
-		return &table{rel: in.rel, open: true}
+		return openTable()
+	}
+	if c.Type == value.Dynamic {
+		b.errorf(WrongType, o.By, "convert it with extend before, for example with tostring()", "rows cannot be partitioned by a value of type dynamic")
+		return openTable()
 	}
 	key := b.hiddenName("row_of")
-	base := &rel.Project{In: in.rel, Items: append(rel.Refs(in.cols()), rel.Item{Name: key, Expr: &rel.Col{Name: c.Name, T: c.Type}})}
-	body := b.pipeline(o.Body, &table{rel: base, open: in.open}, sc)
-	inner := rel.Partition(body.rel, base, key, c.Type)
-	if inner == nil {
-		b.unsupported(o, "an operator within partition is not supported there; use summarize by")
-		return &table{rel: in.rel, open: true}
+	of := rel.Partitioned{Key: key, T: c.Type, Name: b.hiddenName,
+		Down: &rel.Project{In: in.rel, Items: rel.Refs(in.cols())},
+		Rows: &rel.Project{In: in.rel, Items: append(rel.Refs(in.cols()), rel.Item{Name: key, Expr: &rel.Col{Name: c.Name, T: c.Type}})}}
+	inner := newScope(sc)
+	var body *table
+	if o.Braces {
+		inner.names[c.Name] = &binding{scalar: call(rel.Outer, c.Type)}
+		body = b.pipeline(o.Body, nil, inner)
+	} else {
+		body = b.pipeline(o.Body, &table{rel: of.Down, open: in.open}, inner)
 	}
-	var items []rel.Item
-	for _, col := range body.cols() {
-		if col.Name != key {
-			items = append(items, rel.Item{Name: col.Name, Expr: &rel.Col{Name: col.Name, T: col.Type}})
-		}
+	return b.partitioned(body, in, o, of)
+}
+
+// partitioned rewrites a body so that it works within the rows of each key, and takes the hidden columns off.
+func (b *binder) partitioned(body, in *table, at syntax.Node, of rel.Partitioned) *table {
+	if body.open {
+		return body
 	}
-	return &table{rel: &rel.Project{In: inner, Items: items}, open: in.open || body.open}
+	r, why := rel.Partition(body.rel, of)
+	if r == nil {
+		b.unsupported(at, why+" within "+at.(syntax.Operator).Keyword()+" is not supported there")
+		return openTable()
+	}
+	return &table{rel: &rel.Project{In: r, Items: rel.Refs(body.cols())}, open: in.open}
 }
 
 // topHitters gives the values that come most often, or whose sums are greatest. The counts are exact.

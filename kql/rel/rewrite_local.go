@@ -155,6 +155,17 @@ func (l *locals) locality(r Rel) (Rel, string, map[string]bool) {
 			}
 		}
 		return r, n.mixes(), nil
+	case *Steps:
+		if Constant(n.In) {
+			break
+		}
+		in := input(0)
+		for _, e := range n.Per {
+			if isID(e, in) {
+				return nil, "", in
+			}
+		}
+		return r, n.mixes(), nil
 	default:
 		if w := r.mixes(); w != "" && !Constant(r) {
 			return r, w, nil

@@ -452,6 +452,9 @@ func (x *exprs) window(c *rel.Call) string {
 	if n := len(args); n > 0 {
 		if p, ok := args[n-1].(*rel.Call); ok && p.Func == "partition" {
 			part, args = "PARTITION BY "+x.value(p.Args[0]), args[:n-1]
+			if len(p.Args) > 2 {
+				part += ", " + x.list(p.Args[2:])
+			}
 			if len(p.Args) > 1 {
 				part += " ORDER BY " + x.value(p.Args[1])
 			}

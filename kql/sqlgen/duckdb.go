@@ -532,6 +532,9 @@ func (g *gen) join(n *rel.Join) string {
 	if len(sel) > 3 {
 		sep = ",\n  "
 	}
+	if len(on) == 0 {
+		return "SELECT " + strings.Join(sel, sep) + "\nFROM " + first + "\nCROSS JOIN " + second
+	}
 	return "SELECT " + strings.Join(sel, sep) + "\nFROM " + first + "\n" + kind + " " + second + " ON " + strings.Join(on, " AND ")
 }
 
