@@ -59,8 +59,8 @@ func (b *binder) stepValue(e *syntax.Member, en *env) (rel.Expr, bool) {
 	return unknown(), true
 }
 
-// scan binds the operator that follows sequences of rows.
-func (b *binder) scan(o *syntax.Scan, in *table, sc *scope) *table {
+// scanOp binds the operator that follows sequences of rows.
+func (b *binder) scanOp(o *syntax.Scan, in *table, sc *scope) *table {
 	n := &rel.Steps{In: in.rel, Match: o.Params.Word("with_match_id")}
 	steps := &scanSteps{columns: in.cols()}
 	names := newNames(in.cols())

@@ -81,7 +81,7 @@ func (b *binder) operator(o syntax.Operator, in *table, sc *scope) *table {
 	case *syntax.Evaluate:
 		return b.evaluate(o, in, sc)
 	case *syntax.Scan:
-		return b.scan(o, in, sc)
+		return b.scanOp(o, in, sc)
 	case *syntax.Render, *syntax.Consume:
 		return in
 	case *syntax.BadOp:

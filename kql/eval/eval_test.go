@@ -74,7 +74,7 @@ func FuzzFunctions(f *testing.F) {
 					continue
 				}
 				got, err := fn.Call(args)
-				if err != nil {
+				if err != nil && fn.Name != "kql_scan" { // which is given programs, and refuses what is none
 					t.Fatalf("%s%v: %v", fn.Name, args, err)
 				}
 				if !fits(got, fn.Result) {

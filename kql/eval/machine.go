@@ -130,12 +130,20 @@ func index(functions []Function) map[string]*Function {
 // ReadMachine reads a program and says what of it cannot be run.
 func ReadMachine(text string) (*Machine, error) { return readMachine(text, index(Functions())) }
 
-func readMachine(text string, library map[string]*Function) (*Machine, error) {
-	m := &Machine{library: library}
+func readMachine(text string, library map[string]*Function) (m *Machine, err error) {
+	defer refuse(&err)
+	m = &Machine{library: library}
 	if err := json.Unmarshal([]byte(text), m); err != nil {
 		return nil, fmt.Errorf("scan: %w", err)
 	}
 	return m, m.compile()
+}
+
+// refuse makes what a program that no compiler wrote runs into an error of the query.
+func refuse(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("scan: the program cannot be run: %v", p)
+	}
 }
 
 // compile makes the program ready to run.
@@ -174,7 +182,8 @@ func (m *Machine) compile() error {
 // of arrays: the number of the row, then its cells as texts or null. So are the rows that come out: the row's
 // number, that of the match, the assigned columns, and, with lineage, an array of the numbers of all rows that
 // it was made of.
-func (m *Machine) Run(rows string) (any, error) {
+func (m *Machine) Run(rows string) (result any, err error) {
+	defer refuse(&err)
 	if len(rows) > maxMachineText {
 		return nil, fmt.Errorf("scan: the rows are larger than %d MiB: filter before scan, or scan within partition by", maxMachineText>>20)
 	}
