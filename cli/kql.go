@@ -63,6 +63,12 @@ func (a *app) checkFile(file string) (bool, error) {
 		list = p.List
 	} else {
 		_, list = kql.Compile(string(text), kql.Options{Catalog: schema.Default().Catalog(), Watchlists: environment().Watchlists, File: file})
+		// Where the query runs the data give its columns.
+		for i := range list {
+			if list[i].Code == kql.DataColumns {
+				list[i].Severity = diag.Warning
+			}
+		}
 	}
 	return !list.HasErrors(), diag.Render(a.Stderr, file, string(text), list)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -122,7 +123,7 @@ func (a *app) queryText(list []string, file string) (text, name string, err erro
 
 func (a *app) queryFiles(ctx context.Context, from []string, text, name string, limit time.Duration) (*kql.Result, error) {
 	// A query that cannot be understood is said before anything is read.
-	if _, err := a.compile(text, name, nil); err != nil {
+	if _, err := a.compile(text, name, nil, nil); err != nil {
 		return nil, err
 	}
 	files, err := filesOf(from)
@@ -142,12 +143,16 @@ func (a *app) queryFiles(ctx context.Context, from []string, text, name string, 
 	return a.run(ctx, store, text, name, limit)
 }
 
-// compile compiles a query or prints what is wrong with it.
-func (a *app) compile(text, name string, lists map[string]*kql.Watchlist) (*kql.Program, error) {
+// compile compiles a query or prints what is wrong with it. explore asks the data for columns that only they
+// know; without it such columns are left to a later compilation, and the program may be nil.
+func (a *app) compile(text, name string, lists map[string]*kql.Watchlist, explore func(*kql.Program) (*kql.Result, error)) (*kql.Program, error) {
 	if lists == nil {
 		lists = map[string]*kql.Watchlist{"EmergencyAccounts": rule.EmergencyAccounts(), "ResultTypes": rule.ResultTypes()}
 	}
-	p, list := kql.Compile(text, kql.Options{Catalog: schema.Default().Catalog(), Watchlists: lists, File: name})
+	p, list := kql.Compile(text, kql.Options{Catalog: schema.Default().Catalog(), Watchlists: lists, File: name, Explore: explore})
+	if explore == nil {
+		list = slices.DeleteFunc(list, func(d diag.Diagnostic) bool { return d.Code == kql.DataColumns })
+	}
 	if len(list) > 0 && (list.HasErrors() || !a.quiet) {
 		if err := diag.Render(a.Stderr, name, text, list); err != nil {
 			return nil, err
@@ -160,11 +165,15 @@ func (a *app) compile(text, name string, lists map[string]*kql.Watchlist) (*kql.
 }
 
 func (a *app) run(ctx context.Context, store *logstore.Store, text, name string, limit time.Duration) (*kql.Result, error) {
-	p, err := a.compile(text, name, nil)
+	bind := kql.Bind{Now: value.FromTime(time.Now())}
+	run := func(p *kql.Program) (*kql.Result, error) {
+		return store.Run(ctx, p, bind, logstore.Limits{Timeout: limit})
+	}
+	p, err := a.compile(text, name, nil, run)
 	if err != nil {
 		return nil, err
 	}
-	r, err := store.Run(ctx, p, kql.Bind{Now: value.FromTime(time.Now())}, logstore.Limits{Timeout: limit})
+	r, err := run(p)
 	if err == nil && r.Truncated {
 		a.say("the result was cut: narrow the query, or summarize")
 	}

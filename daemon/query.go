@@ -34,17 +34,31 @@ func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (
 	if bounded {
 		window = kql.ByTime
 	}
-	program, list := kql.Compile(q.Text, kql.Options{Catalog: schema.Default().Catalog(), Watchlists: w.watchlists(), Window: window, File: "query"})
-	if list.HasErrors() {
-		g.d.audit(deed{tenant: tenant, operation: "query", via: q.Who, detail: q.Text, result: "refused"})
-		return nil, refusal(q.Text, list)
-	}
 	limit := time.Duration(c.Query.Timeout)
 	if q.Wait > 0 {
 		limit = min(limit, q.Wait)
 	}
-	result, err := w.store.Run(ctx, program, kql.Bind{Now: value.FromTime(now), From: span.from, To: span.to},
-		logstore.Limits{Class: logstore.Interactive, Timeout: limit, MaxRows: c.Query.Rows})
+	bind := kql.Bind{Now: value.FromTime(now), From: span.from, To: span.to}
+	// Looking at the data for columns and running the query share one limit of time.
+	deadline := time.Now().Add(limit)
+	run := func(program *kql.Program) (*kql.Result, error) {
+		return w.store.Run(ctx, program, bind, logstore.Limits{Class: logstore.Interactive, Timeout: max(time.Until(deadline), time.Millisecond), MaxRows: c.Query.Rows})
+	}
+	var failed error // why the data could not be asked for columns
+	explore := func(program *kql.Program) (*kql.Result, error) {
+		result, err := run(program)
+		failed = err
+		return result, err
+	}
+	program, list := kql.Compile(q.Text, kql.Options{Catalog: schema.Default().Catalog(), Watchlists: w.watchlists(), Window: window, File: "query", Explore: explore})
+	if list.HasErrors() && failed == nil {
+		g.d.audit(deed{tenant: tenant, operation: "query", via: q.Who, detail: q.Text, result: "refused"})
+		return nil, refusal(q.Text, list)
+	}
+	var result *kql.Result
+	if err = failed; err == nil {
+		result, err = run(program)
+	}
 	outcome := "success"
 	if err != nil {
 		outcome = err.Error()

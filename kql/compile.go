@@ -1,6 +1,7 @@
 package kql
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -77,6 +78,15 @@ func compile(source string, o Options, watch func(r rel.Rewrite, tree rel.Rel)) 
 	if watch != nil {
 		watch(rel.Rewrite{}, tree)
 	}
+	if err := p.write(tree, o, watch); err != nil {
+		diags.Errorf(bind.TooLarge, file.Span(), "", "%s", err)
+		return nil, diags
+	}
+	return p, diags
+}
+
+// write rewrites the tree and writes it as SQL.
+func (p *Program) write(tree rel.Rel, o Options, watch func(r rel.Rewrite, tree rel.Rel)) error {
 	for _, r := range rewrites(o) {
 		tree = r.Apply(tree)
 		if watch != nil {
@@ -85,11 +95,30 @@ func compile(source string, o Options, watch func(r rel.Rewrite, tree rel.Rel)) 
 	}
 	q, err := sqlgen.DuckDB(tree)
 	if err != nil {
-		diags.Errorf(bind.TooLarge, file.Span(), "", "%s", err)
-		return nil, diags
+		return err
 	}
 	p.SQL, p.Params = q.SQL, q.Params
-	return p, diags
+	return nil
+}
+
+// explore runs a part of the query that is being compiled, in the same window.
+func explore(r rel.Rel, o Options) ([][]any, error) {
+	if rel.Size(r, maxTree) > maxTree {
+		return nil, sqlgen.ErrTooLarge
+	}
+	p := &Program{Columns: slices.Clone(r.Columns()), Tables: tables(r)}
+	o.Lineage = false
+	if err := p.write(r, o, nil); err != nil {
+		return nil, err
+	}
+	res, err := o.Explore(p)
+	if err != nil {
+		return nil, err
+	}
+	if res.Truncated {
+		return nil, errors.New("the data give too many of them")
+	}
+	return res.Rows, nil
 }
 
 // bind gives what names in a query may stand for.
@@ -122,6 +151,9 @@ func (o *Options) bind() bind.Options {
 			}
 			return v, nil
 		}
+	}
+	if o.Explore != nil {
+		bo.Explore = func(r rel.Rel) ([][]any, error) { return explore(r, *o) }
 	}
 	if o.Workspace != nil {
 		bo.Workspace = func(name string) (bind.Catalog, bool) { return o.Workspace(name) }

@@ -101,7 +101,9 @@ func TestCorpus(t *testing.T) {
 			text = rule.Query
 		}
 		good := true
-		for _, o := range []kql.Options{{Catalog: cat}, {Catalog: cat, Lineage: true, Window: kql.ByTime}} {
+		bind := kql.Bind{Now: value.MaxTicks / 2, To: value.MaxTicks}
+		explore := func(p *kql.Program) (*kql.Result, error) { return e.run(p, bind) }
+		for _, o := range []kql.Options{{Catalog: cat, Explore: explore}, {Catalog: cat, Lineage: true, Window: kql.ByTime, Explore: explore}} {
 			p, diags := kql.Compile(text, o)
 			if p == nil {
 				if verbose != "" {
@@ -113,7 +115,7 @@ func TestCorpus(t *testing.T) {
 			if p.NotLocal == nil && !o.Lineage {
 				local++
 			}
-			if _, err := e.run(p, kql.Bind{Now: value.MaxTicks / 2, To: value.MaxTicks}); err != nil {
+			if _, err := e.run(p, bind); err != nil {
 				if verbose != "" {
 					t.Logf("%s: ENGINE %v\n%s\n", filepath.Base(name), err, p.SQL)
 				} else {

@@ -59,10 +59,19 @@ type Options struct {
 	// Workspace gives the tables of workspace("name") and database("name") if the caller may read
 	// them; without it every name is refused.
 	Workspace func(name string) (Catalog, bool)
+	// Explore runs a small program now and gives its result: it is asked for the columns that only the
+	// data know, as of bag_unpack and pivot. It must run with the Bind that the query itself will run
+	// with, read-only and within limits. Without it a query must name such columns, or is refused with
+	// the code DataColumns.
+	Explore func(p *Program) (*Result, error)
 }
 
 // ExternalData is what a query asks for with externaldata.
 type ExternalData = bind.ExternalData
+
+// DataColumns is the code of the error that a query whose columns depend on the data meets where there
+// is no Options.Explore.
+const DataColumns = bind.DataColumns
 
 // Program is a compiled query.
 type Program struct {

@@ -22,6 +22,7 @@ var testNow = "2026-11-21T04:00:00Z"
 //	window = time|seq      the records of 2026-11-20, or those with a sequence number of 2 and 3
 //	shadow = NAME COLUMN PATH   a hidden column of the tables that have COLUMN
 //	placeholder.x = text   the value of {{x}}
+//	explore = off          the data cannot be asked for columns
 //
 // Rows of a table get the ids 00000000-0000-0000-0000-000000000001 and so on, in the order of the case's
 // tables, and sequence numbers by the same count. The watchlist Emergency has the columns ObjectId and Owner.
@@ -85,6 +86,9 @@ func TestLanguage(t *testing.T) {
 			o.Window = kql.ByTime
 		case "seq":
 			o.Window = kql.BySeq
+		}
+		if in.Options["explore"] != "off" {
+			o.Explore = func(p *kql.Program) (*kql.Result, error) { return e.run(p, b) }
 		}
 		x, diags := kql.Explain(in.Query, o)
 		out := kqltest.Output{Diagnostics: diag.Text("query", in.Query, diags)}

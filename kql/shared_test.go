@@ -71,7 +71,7 @@ func TestPublishedCases(t *testing.T) {
 }
 
 func check(e *engine, r *kqltest.Record, b kql.Bind) string {
-	p, diags := kql.Compile(r.Query, kql.Options{File: r.ID})
+	p, diags := kql.Compile(r.Query, kql.Options{File: r.ID, Explore: func(p *kql.Program) (*kql.Result, error) { return e.run(p, b) }})
 	if p == nil {
 		return "COMPILE " + diags.Err().Error()
 	}

@@ -43,6 +43,9 @@ const (
 	External         diag.Code = "KQL0230" // what externaldata asks for is not allowed or cannot be had
 	UnknownWorkspace diag.Code = "KQL0231"
 	Recursion        diag.Code = "KQL0232"
+	DataColumns      diag.Code = "KQL0240" // the columns depend on the data, and nothing gives them
+	NotExplored      diag.Code = "KQL0241" // looking at the data for the columns failed
+	NoData           diag.Code = "KQL0242" // a column is taken as null, for want of data that have it
 )
 
 // Catalog gives the stored tables.
@@ -65,6 +68,9 @@ type Options struct {
 	Workspace func(name string) (Catalog, bool)
 	// Start and End are what {{StartTimeISO}} and {{EndTimeISO}} stand for, datetimes.
 	Start, End rel.Expr
+	// Explore gives the rows of a table now, so that a plugin can learn from the data which columns it
+	// gives. Without it a plugin whose columns depend on the data needs them named.
+	Explore func(r rel.Rel) ([][]any, error)
 }
 
 // Result is a bound query.
@@ -75,19 +81,59 @@ type Result struct {
 
 // Bind gives the relational tree of a query. The result is nil if the diagnostics hold an error.
 func Bind(file *syntax.File, o Options) (*Result, diag.List) {
-	fetched := map[*syntax.ExternalData]*fetch{}
-	r, b := bindFile(file, o, false, fetched)
+	a := attempt{fetched: map[*syntax.ExternalData]*fetch{}}
+	r, b := bindFile(file, o, a)
 	if b.missedTimestamp {
 		// Read again with the name that Defender has for the time; see timestamp.go.
-		if r2, b2 := bindFile(file, o, true, fetched); !b2.missedTimestamp {
+		a.timestamp = true
+		if r2, b2 := bindFile(file, o, a); !b2.missedTimestamp {
+			r, b = r2, b2
+		} else {
+			a.timestamp = false
+		}
+	}
+	if r == nil && b.vacant {
+		if r2, b2 := guess(file, o, a, b.missing); r2 != nil {
 			r, b = r2, b2
 		}
 	}
 	return r, b.diags
 }
 
-func bindFile(file *syntax.File, o Options, timestamp bool, fetched map[*syntax.ExternalData]*fetch) (*Result, *binder) {
-	b := &binder{o: o, places: map[rel.Rel]diag.Span{}, timestamp: timestamp, fetched: fetched}
+// attempt is how a text is read: at first as it stands.
+type attempt struct {
+	timestamp   bool                            // tables have the column Timestamp
+	assumed     []string                        // columns that data without columns are taken to have
+	assumedType value.Type                      // and their type
+	fetched     map[*syntax.ExternalData]*fetch // by all attempts
+}
+
+// maxGuesses bounds how often a query is bound again for columns that nobody has.
+const maxGuesses = 4
+
+// guess binds a query again that names columns which the data do not have because they have none, as a window
+// without records. With no value in them they are taken as null: what is right on the days that have records
+// must not fail on the others.
+func guess(file *syntax.File, o Options, a attempt, missing []string) (*Result, *binder) {
+	for _, t := range []value.Type{value.Dynamic, value.String} {
+		a.assumed, a.assumedType = missing, t
+		for range maxGuesses {
+			r, b := bindFile(file, o, a)
+			if r != nil {
+				return r, b
+			}
+			more := slices.DeleteFunc(b.missing, func(n string) bool { return slices.Contains(a.assumed, n) })
+			if len(more) == 0 {
+				break
+			}
+			a.assumed = append(slices.Clone(a.assumed), more...)
+		}
+	}
+	return nil, nil
+}
+
+func bindFile(file *syntax.File, o Options, a attempt) (*Result, *binder) {
+	b := &binder{o: o, places: map[rel.Rel]diag.Span{}, attempt: a}
 	sc := b.rootScope()
 	var last *table
 	for _, s := range file.Stmts {
@@ -110,13 +156,15 @@ type binder struct {
 	places map[rel.Rel]diag.Span
 	calls  int // user functions expanded so far
 	hidden int // hidden columns named so far
+	looks  int // times that the data were asked for columns
+	attempt
 
 	root            *scope    // of the stored functions
 	inside          []frame   // the stored functions whose bodies are being bound
 	checked         *Function // the stored function that is bound by itself
-	timestamp       bool      // tables have the column Timestamp
 	missedTimestamp bool      // the column Timestamp was asked for and is not there
-	fetched         map[*syntax.ExternalData]*fetch
+	vacant          bool      // the data that were asked gave no columns
+	missing         []string  // columns that are named and not there
 }
 
 // Bounds on what a text may expand to.

@@ -153,6 +153,7 @@ func (b *binder) name(e *syntax.Name, en *env) rel.Expr {
 
 func (b *binder) unknownColumn(at syntax.Node, name string, cols []rel.Column, sc *scope) {
 	b.missedTimestamp = b.missedTimestamp || name == timestampColumn
+	b.missing = append(b.missing, name)
 	var names []string
 	for _, c := range cols {
 		names = append(names, c.Name)
@@ -317,6 +318,9 @@ func (b *binder) literal(e *syntax.Literal) rel.Expr {
 			return &rel.Param{Name: "now", T: value.DateTime}
 		}
 		d, ok := value.ParseDateTime(strings.Trim(e.Text, `"'`))
+		if !ok { // Kusto takes datetime(2017 - 08 - 01)
+			d, ok = value.ParseDateTime(strings.ReplaceAll(e.Text, " - ", "-"))
+		}
 		if !ok {
 			return bad("write it as 2026-01-31 or 2026-01-31T12:00:00Z")
 		}

@@ -90,7 +90,7 @@ func (b *binder) recursive(f *Function, at syntax.Node) bool {
 // any columns. The places are those of the function's own file.
 func Check(f *Function, o Options) diag.List {
 	once := func(timestamp bool) *binder {
-		b := &binder{o: o, places: map[rel.Rel]diag.Span{}, timestamp: timestamp, fetched: map[*syntax.ExternalData]*fetch{}}
+		b := &binder{o: o, places: map[rel.Rel]diag.Span{}, attempt: attempt{timestamp: timestamp, fetched: map[*syntax.ExternalData]*fetch{}}}
 		b.rootScope()
 		sc := newScope(b.fileScope(f))
 		b.checked = f

@@ -50,7 +50,7 @@ func Functions() []Function {
 	var out []Function
 	for _, group := range [][]Function{
 		conversions(), termFunctions(), textFunctions(), regexFunctions(), patternFunctions(), arrayFunctions(), bagFunctions(), setFunctions(),
-		seriesFunctions(), timeFunctions(), numberFunctions(), addressFunctions(), codecFunctions(), urlFunctions(), agentFunctions(),
+		seriesFunctions(), timeFunctions(), numberFunctions(), addressFunctions(), codecFunctions(), urlFunctions(), agentFunctions(), pluginFunctions(),
 	} {
 		out = append(out, group...)
 	}
