@@ -50,9 +50,9 @@ func compile(source string, o Options, watch func(r rel.Rewrite, tree rel.Rel)) 
 	}
 	file, diags := syntax.Parse(source)
 	bound, more := bind.Bind(file, o.bind())
+	read := slices.Clone(diags)
 	for _, d := range more {
-		// A query that the parser could not read says so once.
-		if d.Code != bind.NoQuery || !diags.HasErrors() {
+		if !follows(d, read) {
 			diags.Add(d)
 		}
 	}
@@ -165,6 +165,23 @@ func (o *Options) bind() bind.Options {
 		bo.Start, bo.End = &rel.Const{Value: int64(epoch), T: value.DateTime}, &rel.Param{Name: "now", T: value.DateTime}
 	}
 	return bo
+}
+
+// follows says that what the binder found is told already: the text at its place could not be read, or is the same
+// mistake as the one before.
+func follows(d diag.Diagnostic, read diag.List) bool {
+	if d.Severity != diag.Error {
+		return false
+	}
+	for _, p := range read {
+		if p.Severity != diag.Error {
+			continue
+		}
+		if d.Code == bind.NoQuery || p.Span.Start < d.Span.End && d.Span.Start < p.Span.End || p.Span == d.Span {
+			return true
+		}
+	}
+	return false
 }
 
 // notLocal is the code of Program.NotLocal.

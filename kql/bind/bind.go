@@ -40,6 +40,7 @@ const (
 	SkippedTable     diag.Code = "KQL0218"
 	DuplicateColumn  diag.Code = "KQL0219"
 	TextAsDynamic    diag.Code = "KQL0220"
+	TextAsColumn     diag.Code = "KQL0221"
 	External         diag.Code = "KQL0230" // what externaldata asks for is not allowed or cannot be had
 	UnknownWorkspace diag.Code = "KQL0231"
 	Recursion        diag.Code = "KQL0232"
@@ -158,6 +159,7 @@ type binder struct {
 	hidden int // hidden columns named so far
 	looks  int // times that the data were asked for columns
 	attempt
+	stages []stage
 
 	root            *scope    // of the stored functions
 	inside          []frame   // the stored functions whose bodies are being bound
@@ -336,6 +338,11 @@ func (b *binder) letValue(e syntax.Expr, sc *scope) *binding {
 	case *syntax.Paren:
 		return b.letValue(e.X, sc)
 	case *syntax.FuncLit:
+		for _, p := range e.Params {
+			if _, ok := value.ParseType(p.Type); !ok && p.Type != "" {
+				b.unknownType(p, p.Type)
+			}
+		}
 		return &binding{fn: e, scope: sc}
 	case *syntax.Name:
 		if f := sc.find(e.Name); f != nil {
@@ -394,12 +401,10 @@ func (b *binder) unknownTable(at syntax.Node, name string, sc *scope) {
 		names = b.o.Catalog.TableNames()
 	}
 	names = append(slices.Clone(names), sc.all()...)
-	hint := ""
-	if near := diag.Nearest(name, names); near != "" {
-		hint = "did you mean " + near + "?"
-		if strings.EqualFold(near, name) {
-			hint = "names regard case: write " + near
-		}
+	hint := nameHint(name, names)
+	if hint == "" && len(names) > 0 {
+		slices.Sort(names)
+		hint = "there are: " + strings.Join(names[:min(len(names), 30)], ", ")
 	}
 	b.errorf(UnknownTable, at, hint, "there is no table %s", name)
 }
@@ -490,8 +495,13 @@ func (b *binder) pipeline(p *syntax.Pipeline, in *table, sc *scope) *table {
 	if t == nil {
 		t = openTable()
 	}
+	above := b.stages
+	defer func() { b.stages = above }()
+	b.stages = nil
 	for _, op := range p.Ops {
+		before := t
 		t = b.operator(op, t, sc)
+		b.stages = append(b.stages, stage{op, before.cols(), t.cols()})
 		if _, ok := b.places[t.rel]; !ok {
 			b.places[t.rel], _ = b.place(op.Span())
 		}

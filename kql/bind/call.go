@@ -55,19 +55,16 @@ func (b *binder) anyCall(e *syntax.Call, en *env) *binding {
 		return &binding{scalar: b.columnIfExists(e, en)}
 	}
 	if f, ok := builtin.Lookup(builtin.Aggregate, n.Name); ok {
-		b.errorf(MisplacedCall, e, "use it in summarize", "%s is an aggregate and stands in summarize only", f.Name)
+		b.errorf(MisplacedCall, e, "compute it before: | summarize n = "+f.Name+"(…) by …", "%s is an aggregate and stands in summarize only", f.Name)
 		return &binding{scalar: unknown()}
 	}
 	if _, ok := builtin.Lookup(builtin.Plugin, n.Name); ok {
 		b.errorf(MisplacedCall, e, "write: | evaluate "+n.Name+"(…)", "%s is a plugin", n.Name)
 		return &binding{scalar: unknown()}
 	}
-	hint := ""
-	if near := diag.Nearest(n.Name, append(builtin.Names(builtin.Scalar, builtin.Aggregate, builtin.Window, builtin.Table), en.sc.all()...)); near != "" {
-		hint = "did you mean " + near + "?"
-		if strings.EqualFold(near, n.Name) {
-			hint = "names regard case: write " + near
-		}
+	hint := nameHint(n.Name, append(builtin.Names(builtin.Scalar, builtin.Aggregate, builtin.Window, builtin.Table), en.sc.all()...))
+	if own := foreignFunction(n.Name); own != "" && !strings.HasPrefix(hint, "names regard case") {
+		hint = "write " + own
 	}
 	b.errorf(UnknownFunction, n, hint, "there is no function %s", n.Name)
 	for _, a := range e.Args {
@@ -113,7 +110,7 @@ func (b *binder) callUser(f *binding, name string, args []*syntax.NamedExpr, en 
 			position++
 		}
 		if i >= len(given) {
-			b.errorf(WrongArguments, a, "", "%s takes %d arguments", name, len(given))
+			b.errorf(WrongArguments, a, "", "%s takes %s, not %d", name, counted(len(given)), len(args))
 			break
 		}
 		given[i] = a
@@ -212,13 +209,13 @@ func (b *binder) argCount(f *builtin.Function, e *syntax.Call) bool {
 	if n >= f.Least() && (f.Most() < 0 || n <= f.Most()) {
 		return true
 	}
-	need := strconv.Itoa(f.Least())
+	need := counted(f.Least())
 	if f.Most() < 0 {
 		need = "at least " + need
 	} else if f.Most() > f.Least() {
-		need += " to " + strconv.Itoa(f.Most())
+		need = strconv.Itoa(f.Least()) + " to " + counted(f.Most())
 	}
-	b.errorf(WrongArguments, e, "its form is "+f.Signature(), "%s takes %s arguments, not %d", f.Name, need, n)
+	b.errorf(WrongArguments, e, "its form is "+f.Signature(), "%s takes %s, not %d", f.Name, need, n)
 	return false
 }
 
@@ -258,7 +255,7 @@ func (b *binder) scalarCall(f *builtin.Function, e *syntax.Call, en *env) rel.Ex
 		}
 		y, ok := b.coerce(x, p.Types)
 		if !ok {
-			b.errorf(WrongType, a, convertHint(x.Type(), p.Types[0]), "found a value of type %s for %s of %s, %s is needed", x.Type(), p.Name, f.Name, typeList(p.Types))
+			b.wrongArgument(a, x, f, p)
 			bad = true
 			continue
 		}
@@ -270,10 +267,34 @@ func (b *binder) scalarCall(f *builtin.Function, e *syntax.Call, en *env) rel.Ex
 	return b.finish(f, e, args, en)
 }
 
+// wrongArgument says that a parameter does not take a value's type.
+func (b *binder) wrongArgument(at syntax.Node, x rel.Expr, f *builtin.Function, p *builtin.Param) {
+	hint := ""
+	for _, t := range p.Types {
+		if hint = literalHint(x, t); hint != "" {
+			break
+		}
+	}
+	if hint == "" {
+		hint = convertHint(x.Type(), p.Types[0])
+	}
+	b.errorf(WrongType, at, hint, "found a value of type %s for %s of %s, %s is needed", x.Type(), p.Name, f.Name, typeList(p.Types))
+}
+
+// typeList gives types as people say them: all four kinds of number are a number.
 func typeList(ts []value.Type) string {
-	names := make([]string, len(ts))
-	for i, t := range ts {
-		names[i] = t.String()
+	var names []string
+	has := func(t value.Type) bool { return slices.Contains(ts, t) }
+	switch {
+	case has(value.Long) && has(value.Real):
+		names = append(names, "a number")
+	case has(value.Long):
+		names = append(names, "a whole number")
+	}
+	for _, t := range ts {
+		if !t.Numeric() || len(names) == 0 {
+			names = append(names, t.String())
+		}
 	}
 	if len(names) > 1 {
 		return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
@@ -384,6 +405,10 @@ func (b *binder) finish(f *builtin.Function, e *syntax.Call, args []rel.Expr, en
 			c, ok := args[max].(*rel.Const)
 			t, known := value.ParseType(strOf(c))
 			if !ok || !known {
+				if strOf(c) != "" {
+					b.unknownType(e.Args[max], strOf(c))
+					return unknown()
+				}
 				b.errorf(WrongArguments, e.Args[max], "write typeof(long)", "a type is needed here")
 				return unknown()
 			}
@@ -729,7 +754,7 @@ func (b *binder) windowCall(f *builtin.Function, e *syntax.Call, en *env) rel.Ex
 		}
 		y, ok := b.coerce(x, f.Param(i).Types)
 		if !ok {
-			b.errorf(WrongType, a, "", "found a value of type %s for %s of %s, %s is needed", x.Type(), f.Param(i).Name, f.Name, typeList(f.Param(i).Types))
+			b.wrongArgument(a, x, f, f.Param(i))
 			return unknown()
 		}
 		args = append(args, y)

@@ -18,8 +18,16 @@ func (b *binder) compare(e *syntax.Binary, x, y rel.Expr) rel.Expr {
 		switch {
 		case x.Type() == value.Dynamic && y.Type() == value.Dynamic:
 			hint = "convert one of them, for example with tostring()"
+		case x.Type() == value.DateTime && y.Type().Numeric(), x.Type().Numeric() && y.Type() == value.DateTime:
+			hint = "write a time as datetime(2026-01-31)"
+		case x.Type() == value.TimeSpan && y.Type().Numeric(), x.Type().Numeric() && y.Type() == value.TimeSpan:
+			hint = "a timespan has a unit: 1d, 12h, 30m"
+		case literalHint(x, y.Type()) != "":
+			hint = literalHint(x, y.Type())
+		case literalHint(y, x.Type()) != "":
+			hint = literalHint(y, x.Type())
 		case x.Type() == value.String && y.Type() == value.DateTime, x.Type() == value.DateTime && y.Type() == value.String:
-			hint = "read the text with todatetime(), or write datetime(2026-01-31)"
+			hint = "read the text with todatetime()"
 		case x.Type() == value.String && y.Type() == value.TimeSpan, x.Type() == value.TimeSpan && y.Type() == value.String:
 			hint = "read the text with totimespan()"
 		case x.Type() == value.Bool && y.Type() == value.String, x.Type() == value.String && y.Type() == value.Bool:
@@ -435,7 +443,7 @@ func (b *binder) inList(e *syntax.Membership, x rel.Expr, consts, others []rel.E
 		}
 		lx, ly, ok := b.comparable(x, c)
 		if !ok {
-			b.errorf(WrongType, e, "", "found %s in a list with %s, which cannot be compared", x.Type(), c.Type())
+			b.errorf(WrongType, e, literalHint(c, x.Type()), "found %s in a list with %s, which cannot be compared", x.Type(), c.Type())
 			return unknown()
 		}
 		if isNumberText(x, c, ly) {

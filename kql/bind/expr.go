@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"glassward/kql/builtin"
-	"glassward/kql/diag"
 	"glassward/kql/rel"
 	"glassward/kql/syntax"
 	"glassward/kql/value"
@@ -163,13 +162,15 @@ func (b *binder) unknownColumn(at syntax.Node, name string, cols []rel.Column, s
 			names = append(names, n)
 		}
 	}
-	hint := ""
-	if near := diag.Nearest(name, names); near != "" {
-		hint = "did you mean " + near + "?"
-		if strings.EqualFold(near, name) {
-			hint = "names regard case: write " + near
-		}
-	} else if len(names) > 0 && len(names) <= 12 {
+	if message, hint := b.gone(name); message != "" {
+		b.errorf(UnknownColumn, at, hint, "%s", message)
+		return
+	}
+	hint := nameHint(name, names)
+	switch own := foreignColumn(name, cols); {
+	case own != "" && !strings.HasPrefix(hint, "names regard case"):
+		hint = "the column is called " + own + " here"
+	case hint == "" && len(names) > 0 && len(names) <= 12:
 		hint = "there are: " + strings.Join(names, ", ")
 	}
 	b.errorf(UnknownColumn, at, hint, "there is no column %s", name)
@@ -195,7 +196,7 @@ func (b *binder) member(e *syntax.Member, en *env) rel.Expr {
 		x = b.textAsDynamic(x, &e.Name, describe(e.X))
 	}
 	if x.Type() != value.Dynamic {
-		b.errorf(WrongType, &e.Name, "read a text with parse_json() first", "%s is of type %s; only dynamic values have properties", describe(e.X), x.Type())
+		b.errorf(WrongType, &e.Name, propertyHint(x.Type()), "%s is of type %s; only dynamic values have properties", describe(e.X), x.Type())
 		return unknown()
 	}
 	return step(x, rel.Field(e.Name.Name))
@@ -206,6 +207,13 @@ func (b *binder) member(e *syntax.Member, en *env) rel.Expr {
 func (b *binder) textAsDynamic(x rel.Expr, at syntax.Node, what string) rel.Expr {
 	b.warnf(TextAsDynamic, at, "write parse_json("+what+") to say so", "%s is of type string and is read as JSON here", what)
 	return b.convert("parse_json", x)
+}
+
+func propertyHint(t value.Type) string {
+	if t == value.DateTime {
+		return "take a part of a time with datetime_part('Year', x), or round it with startofday(x) or bin(x, 1h)"
+	}
+	return ""
 }
 
 func describe(e syntax.Expr) string {
@@ -255,7 +263,7 @@ func (b *binder) index(x, i rel.Expr, at syntax.Node) rel.Expr {
 		x = b.textAsDynamic(x, at, "the value")
 	}
 	if x.Type() != value.Dynamic {
-		b.errorf(WrongType, at, "read a text with parse_json() first", "the value is of type %s; only dynamic values have elements", x.Type())
+		b.errorf(WrongType, at, propertyHint(x.Type()), "the value is of type %s; only dynamic values have elements", x.Type())
 		return unknown()
 	}
 	if c, ok := i.(*rel.Const); ok {
@@ -445,6 +453,14 @@ func (b *binder) unary(e *syntax.Unary, en *env) rel.Expr {
 }
 
 func convertHint(from, to value.Type) string {
+	switch {
+	case to == value.Dynamic && from == value.String:
+		return "read it with parse_json()"
+	case to == value.Int:
+		to = value.Long
+	case to == value.String:
+		return "convert it with tostring()"
+	}
 	if from == value.Dynamic || from == value.String {
 		return "convert it with to" + to.String() + "()"
 	}
@@ -485,10 +501,10 @@ func (b *binder) binary(e *syntax.Binary, en *env) rel.Expr {
 	}
 	x, y := b.expr(e.X, en), b.expr(e.Y, en)
 	if isUnknown(x) || isUnknown(y) {
-		if e.Op < syntax.Add {
-			return unknown()
-		}
 		return unknown()
+	}
+	if l, ok := e.X.(*syntax.StringLit); ok && rel.Index(en.cols, l.Value) >= 0 {
+		b.diags.Warnf(TextAsColumn, l.Span(), "for the column write it without quotes: "+l.Value, "this is a text, not the column %s", l.Value)
 	}
 	switch e.Op {
 	case syntax.Add, syntax.Sub, syntax.Mul, syntax.Div, syntax.Mod:
@@ -514,7 +530,11 @@ func (b *binder) textOperator(e *syntax.Binary, x, y rel.Expr) rel.Expr {
 		case value.GUID:
 			return call("tostring", value.String, v)
 		}
-		b.errorf(WrongType, at, "convert it with tostring()", "found a value of type %s beside %s, a string is needed", v.Type(), op)
+		hint := "convert it with tostring()"
+		if l, ok := at.(*syntax.Literal); ok && len(l.Raw) <= 40 {
+			hint = "write it in quotes: \"" + l.Raw + "\""
+		}
+		b.errorf(WrongType, at, hint, "found a value of type %s beside %s, a string is needed", v.Type(), op)
 		return rel.Str("")
 	}
 	x, y = text(x, e.X), text(y, e.Y)
@@ -590,6 +610,8 @@ func (b *binder) arithmetic(e *syntax.Binary, x, y rel.Expr) rel.Expr {
 			hint = "convert dynamic values first, for example with toint() or todouble()"
 		case xt == value.String || yt == value.String:
 			hint = "convert texts first, for example with toint() or todouble()"
+		case xt == value.DateTime && yt.Numeric():
+			hint = "a timespan has a unit: 1d, 12h, 30m"
 		}
 		b.errorf(WrongType, e, hint, "found %s %s %s, which has no meaning", xt, op, yt)
 		return unknown()
@@ -696,7 +718,11 @@ func (b *binder) between(e *syntax.Between, en *env) rel.Expr {
 	mk := func(op syntax.Op, y rel.Expr, ye syntax.Expr) rel.Expr {
 		return b.compare(&syntax.Binary{Base: e.Base, Op: op, X: e.X, Y: ye}, x, y)
 	}
-	r := call("and", value.Bool, mk(syntax.GreaterOrEqual, lo, e.Low), mk(syntax.LessOrEqual, hi, e.High))
+	low := mk(syntax.GreaterOrEqual, lo, e.Low)
+	if isUnknown(low) {
+		return unknown()
+	}
+	r := call("and", value.Bool, low, mk(syntax.LessOrEqual, hi, e.High))
 	if e.Not {
 		r = call("not", value.Bool, r)
 	}

@@ -112,8 +112,8 @@ func (b *binder) joinKeys(on []syntax.Expr, l, r *table, sc *scope, at syntax.No
 		case *syntax.Paren:
 			visit(e.X)
 		case *syntax.Name:
-			lc, lok := b.columnRef(e, l)
-			rc, rok := b.columnRef(e, r)
+			lc, lok := b.sideColumn(e, l, rel.Left)
+			rc, rok := b.sideColumn(e, r, rel.Right)
 			if lok && rok {
 				keys = b.addKey(keys, &rel.Col{Name: lc.Name, T: lc.Type, Side: rel.Left}, &rel.Col{Name: rc.Name, T: rc.Type, Side: rel.Right}, e)
 			}
@@ -126,6 +126,12 @@ func (b *binder) joinKeys(on []syntax.Expr, l, r *table, sc *scope, at syntax.No
 			if e.Op != syntax.Equal {
 				b.errorf(BadJoin, e, "filter with where after the join", "a join compares with == only")
 				return
+			}
+			if l, ok := e.X.(*syntax.Name); ok {
+				if r, ok := e.Y.(*syntax.Name); ok {
+					b.errorf(BadJoin, e, "write $left."+l.Name+" == $right."+r.Name, "a join's condition says which column is of which table")
+					return
+				}
 			}
 			x, xs := b.joinSide(e.X, l, r)
 			y, ys := b.joinSide(e.Y, l, r)
@@ -146,10 +152,33 @@ func (b *binder) joinKeys(on []syntax.Expr, l, r *table, sc *scope, at syntax.No
 	for _, e := range on {
 		visit(e)
 	}
-	if len(on) == 0 {
-		b.errorf(BadJoin, at, "add: on Column", "the join has no condition")
-	}
 	return keys
+}
+
+// sideColumn finds a column of one of a join's tables, or says which of them lacks it.
+func (b *binder) sideColumn(e *syntax.Name, t *table, side rel.Side) (rel.Column, bool) {
+	if i := rel.Index(t.cols(), e.Name); i >= 0 || t.open {
+		return b.columnRef(e, t)
+	}
+	if side == rel.Left {
+		if message, hint := b.gone(e.Name); message != "" {
+			b.errorf(UnknownColumn, e, hint, "%s", message)
+			return rel.Column{}, false
+		}
+	}
+	names := make([]string, 0, len(t.cols()))
+	for _, c := range t.cols() {
+		names = append(names, c.Name)
+	}
+	hint := nameHint(e.Name, names)
+	if hint == "" && len(names) > 0 && len(names) <= 12 {
+		hint = "there are: " + strings.Join(names, ", ")
+	}
+	if hint == "" {
+		hint = "name the columns of both: $left.a == $right.b"
+	}
+	b.errorf(UnknownColumn, e, hint, "the %s table of the join has no column %s", map[rel.Side]string{rel.Left: "left", rel.Right: "right"}[side], e.Name)
+	return rel.Column{}, false
 }
 
 func (b *binder) joinSide(e syntax.Expr, l, r *table) (rel.Expr, rel.Side) {
@@ -167,7 +196,7 @@ func (b *binder) joinSide(e syntax.Expr, l, r *table) (rel.Expr, rel.Side) {
 	if n.Name == "$right" {
 		t, side = r, rel.Right
 	}
-	c, ok := b.columnRef(&syntax.Name{Base: m.Name.Base, Name: m.Name.Name}, t)
+	c, ok := b.sideColumn(&syntax.Name{Base: m.Name.Base, Name: m.Name.Name}, t, side)
 	if !ok {
 		return nil, side
 	}

@@ -50,7 +50,7 @@ func (b *binder) expansion(items []*syntax.ExpandItem, params syntax.Params, lim
 		if it.Type != "" {
 			ty, ok := value.ParseType(it.Type)
 			if !ok {
-				b.errorf(WrongType, it, "", "there is no type %s", it.Type)
+				b.unknownType(it, it.Type)
 				bad = true
 				continue
 			}

@@ -39,7 +39,7 @@ func (b *binder) parse(o *syntax.ParseOp, in *table, sc *scope) *table {
 			if p.Column.Type != "" {
 				ty, ok := value.ParseType(p.Column.Type)
 				if !ok {
-					b.errorf(WrongType, p.Column, "", "there is no type %s", p.Column.Type)
+					b.unknownType(p.Column, p.Column.Type)
 				}
 				t = ty
 			}
@@ -133,7 +133,7 @@ func (b *binder) declared(cols []*syntax.ColumnDecl) []rel.Column {
 		if c.Type != "" {
 			ty, ok := value.ParseType(c.Type)
 			if !ok {
-				b.errorf(WrongType, c, "use bool, int, long, real, decimal, string, datetime, timespan, guid or dynamic", "there is no type %s", c.Type)
+				b.unknownType(c, c.Type)
 			}
 			t = ty
 		}

@@ -68,6 +68,10 @@ func (b *binder) rowCount(e syntax.Expr, sc *scope) rel.Expr {
 	if e == nil {
 		return rel.Long(0)
 	}
+	if name, ok := e.(*syntax.Name); ok && sc.find(name.Name) == nil {
+		b.errorf(NotConstant, e, "for example 10", "a number of rows is needed, and %s is none", name.Name)
+		return rel.Long(0)
+	}
 	n := b.expr(e, &env{sc: sc})
 	if n.Type() != value.Unknown && !n.Type().Integer() {
 		b.errorf(WrongType, e, "", "the number of rows is of type %s, a whole number is needed", n.Type())

@@ -95,8 +95,27 @@ func (f *Function) Signature() string {
 		}
 	}
 	b.WriteString(") → ")
-	b.WriteString(f.Result)
+	b.WriteString(f.resultText())
 	return b.String()
+}
+
+// resultText gives the rule of the result's type as people say it.
+func (f *Function) resultText() string {
+	first := "its argument"
+	if len(f.Params) > 0 {
+		first = f.Params[0].Name
+	}
+	switch f.Result {
+	case "same", "sum", "avg":
+		return "the type of " + first
+	case "promote":
+		return "the wider number"
+	case "unify":
+		return "the common type"
+	case "last":
+		return "the type of the last argument"
+	}
+	return f.Result
 }
 
 // Least and Most give how many arguments the function takes; Most is -1 if there is no limit.

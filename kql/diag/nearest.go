@@ -3,9 +3,10 @@ package diag
 import "strings"
 
 // Nearest gives the candidate that is most like name, to be offered in a hint: the same letters in
-// another case, else at most a third of them changed. It gives "" if nothing is near.
+// another case, else at most a third of them changed, else the shortest that holds the name or begins it. It gives ""
+// if nothing is near.
 func Nearest(name string, candidates []string) string {
-	best, limit := "", len(name)/3+1
+	best, limit := "", max(1, len(name)/3)
 	for _, c := range candidates {
 		if strings.EqualFold(c, name) {
 			return c
@@ -17,8 +18,20 @@ func Nearest(name string, candidates []string) string {
 			limit = min(limit, d)
 		}
 	}
+	if best != "" || len(name) < leastPart {
+		return best
+	}
+	lower := strings.ToLower(name)
+	for _, c := range candidates {
+		if strings.Contains(strings.ToLower(c), lower) && (best == "" || len(c) < len(best)) {
+			best = c
+		}
+	}
 	return best
 }
+
+// leastPart is the length from which a name is offered that holds another.
+const leastPart = 4
 
 // distance is Damerau and Levenshtein's distance, or more than limit.
 func distance(a, b string, limit int) int {

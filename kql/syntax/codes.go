@@ -38,6 +38,7 @@ const (
 	WrongCase         diag.Code = "KQL0120" // a keyword in capitals
 	MissingClause     diag.Code = "KQL0121" // an operator without a part that it needs
 	ChainedComparison diag.Code = "KQL0122" // a == b == c
+	ReservedName      diag.Code = "KQL0123" // a word of KQL as a new column's name
 	ComparesInExtend  diag.Code = "KQL0150" // warning: extend a == b
 	NoEffect          diag.Code = "KQL0151" // warning: a statement that has no effect here
 )

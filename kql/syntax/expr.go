@@ -29,7 +29,11 @@ func (p *parser) tabular() Expr {
 		}
 		src, ok := e.(Source)
 		if !ok {
-			p.errorf(Unexpected, e.Span(), "a pipeline begins with a table", "a value cannot be piped into an operator")
+			hint := "a pipeline begins with a table"
+			if s, ok := e.(*StringLit); ok && isPlainName(s.Value) {
+				hint = "to name a table, leave out the quotes: " + shorten(s.Value, 60)
+			}
+			p.errorf(Unexpected, e.Span(), hint, "a value cannot be piped into an operator")
 			src = &BadExpr{Base{e.Span()}}
 		}
 		pl.Source = src
@@ -53,6 +57,10 @@ func (p *parser) binary(min int) Expr {
 				return x
 			}
 			x = p.between(x, start)
+			continue
+		}
+		if min <= 3 && p.isNull() {
+			x = &BadExpr{Base{p.from(start)}}
 			continue
 		}
 		op, alias, n := p.operatorAhead(x)
@@ -103,9 +111,17 @@ func (p *parser) operatorAhead(x Expr) (op Op, alias string, n int) {
 	case assign:
 		n, at := 1, t.at
 		hint := "to compare write =="
-		switch x.(type) {
+		switch x := x.(type) {
 		case *Member, *Index:
 			hint += "; a new column's name is a plain word"
+		case *StringLit:
+			if len(x.Parts) == 1 {
+				hint += "; a name that needs quotes is written [" + shorten(x.Parts[0].Raw, 60) + "]"
+			}
+		case *Name:
+			if name := p.hyphenated(); name != "" {
+				hint += "; a name with a hyphen is written ['" + shorten(name, 60) + "']"
+			}
 		}
 		op := Equal
 		switch next := p.peek(1); {
@@ -148,6 +164,19 @@ func (p *parser) operatorAhead(x Expr) (op Op, alias string, n int) {
 	return tokenOp(t.kind), "", 1
 }
 
+// hyphenated gives the words and hyphens, without spaces, that end before the current token, or "" if there is no hyphen.
+func (p *parser) hyphenated() string {
+	i := p.i - 1
+	for i >= 2 && p.tokens[i].kind == word && p.tokens[i-1].kind == minus && p.tokens[i-2].kind == word &&
+		p.tokens[i-2].at.End == p.tokens[i-1].at.Start && p.tokens[i-1].at.End == p.tokens[i].at.Start {
+		i -= 2
+	}
+	if i == p.i-1 {
+		return ""
+	}
+	return p.src[p.tokens[i].at.Start:p.tokens[p.i-1].at.End]
+}
+
 func (p *parser) wordOperator(t *token) (Op, string, int) {
 	w := p.text(t)
 	op, own := wordOp(w)
@@ -181,19 +210,29 @@ func (p *parser) wordOperator(t *token) (Op, string, int) {
 	return op, w, 1
 }
 
+// isNull takes `is null` and `is not null`, after saying that they are SQL.
+func (p *parser) isNull() bool {
+	t := p.tok()
+	if p.i >= p.limit || t.kind != word || !strings.EqualFold(p.text(t), "is") {
+		return false
+	}
+	n, hint := 1, "use isnull(x), or isempty(x) for strings"
+	if strings.EqualFold(p.text(p.peek(n)), "not") {
+		n, hint = 2, "use isnotnull(x), or isnotempty(x) for strings"
+	}
+	if !strings.EqualFold(p.text(p.peek(n)), "null") || p.i+n >= p.limit {
+		return false
+	}
+	p.errorf(ForeignOperator, diag.At(t.at.Start, p.peek(n).at.End), hint, "%s is SQL", strings.ToLower(strings.Join(strings.Fields(p.src[t.at.Start:p.peek(n).at.End]), " ")))
+	for range n + 1 {
+		p.next()
+	}
+	return true
+}
+
 // foreignOperator reports an operator of another language, and gives what was meant.
 func (p *parser) foreignOperator(w string, t *token) (Op, string, int) {
 	switch w {
-	case "is":
-		n, hint := 1, "use isnull(x), or isempty(x) for strings"
-		if strings.EqualFold(p.text(p.peek(n)), "not") {
-			n, hint = 2, "use isnotnull(x), or isnotempty(x) for strings"
-		}
-		if !strings.EqualFold(p.text(p.peek(n)), "null") {
-			return NoOp, "", 0
-		}
-		p.fail(ForeignOperator, hint, "is null is SQL")
-		return NoOp, "", 0
 	case "not":
 		next := strings.ToLower(p.text(p.peek(1)))
 		if p.peek(1).kind == foldIn {
@@ -232,7 +271,13 @@ func (p *parser) membership(x Expr, start int, op Op, at diag.Span, n int) Expr 
 		p.fail(MissingClause, "write "+op.String()+" (…)", "%s takes a list in parentheses", op)
 	default:
 		p.errorf(Unexpected, p.place(), "write "+op.String()+" (…)", "%s takes a list in parentheses", op)
+		quiet := p.quiet
+		p.quiet = true
 		m.List = append(m.List, p.binary(5))
+		if p.at(rbrack) && !quiet { // in ["a", "b"]
+			p.next()
+		}
+		p.quiet = quiet || p.tok().kind.closes() || p.at(comma)
 	}
 	m.At = p.from(start)
 	return m
@@ -242,7 +287,7 @@ func (p *parser) between(x Expr, start int) Expr {
 	t := p.tok()
 	b := &Between{Not: t.kind == notWord, OpAt: t.at, X: x}
 	p.next()
-	const hint = "between (low .. high)"
+	const hint = "write between (low .. high)"
 	if !p.at(lparen) {
 		p.fail(Unexpected, hint, "between takes a range in parentheses")
 	} else {
@@ -401,7 +446,7 @@ func (p *parser) named() *NamedExpr {
 	n := &NamedExpr{}
 	switch {
 	case p.nameAhead():
-		n.Names = []Ident{p.ident("a name")}
+		n.Names = []Ident{p.newName("a name")}
 		p.next()
 	case p.tupleAhead():
 		n.Tuple = true
@@ -413,6 +458,27 @@ func (p *parser) named() *NamedExpr {
 	n.Value = p.expr()
 	n.At = p.from(start)
 	return n
+}
+
+// newName parses a name that is given to a column or a variable: not one of KQL's own words.
+func (p *parser) newName(what string) Ident {
+	id := p.ident(what)
+	if !id.Quoted && isReserved(id.Name) {
+		p.errorf(ReservedName, id.At, "write ['"+id.Name+"']", "%s is a word of KQL and no name by itself", id.Name)
+	}
+	return id
+}
+
+// isReserved reports whether Kusto takes a word as a name in brackets and quotes only. Many of its other words are
+// names too where the place leaves no doubt.
+func isReserved(w string) bool {
+	switch w {
+	case "and", "or", "between", "asc", "desc", "first", "last", "containscs", "notcontains", "startswith", "startswith_cs", "endswith",
+		"hasprefix", "hassuffix", "has_any", "has_all", "others", "project", "union", "flags", "pathformat", "nooptimization", "dataexport",
+		"rowstore", "shards", "bool", "boolean", "int", "long", "real", "double", "decimal", "string", "dynamic":
+		return true
+	}
+	return false
 }
 
 // tupleAhead reports whether `(a, b) =` stands here.

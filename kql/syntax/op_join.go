@@ -11,7 +11,7 @@ func (p *parser) joined(name string) (params Params, right Expr, on []Expr) {
 		p.errorf(Unexpected, p.tok().at, "parameters are kind=… and hint.…=…", "%s has no parameter %s", name, p.found())
 		p.next()
 		p.next()
-		p.unary()
+		p.paramValue()
 	}
 	right = p.postfix()
 	if at := p.tok().at; p.atWord("kind") && p.peek(1).kind == assign {

@@ -11,6 +11,9 @@ func (p *parser) parse() parsedOperator {
 	if !p.expectWord("with", `for example parse Message with "user " User " from " Address`) {
 		return o
 	}
+	if p.atEnd() && !p.quiet {
+		p.errorf(MissingClause, p.last, `for example with "user " User " from " Address`, "the pattern is empty")
+	}
 	for !p.atEnd() && !p.quiet {
 		part := PatternPart{}
 		start := p.start()

@@ -1,5 +1,17 @@
 package syntax
 
+import (
+	"slices"
+	"strings"
+
+	"glassward/kql/diag"
+)
+
+func chartNames() []string {
+	return []string{"table", "list", "barchart", "piechart", "ladderchart", "timechart", "linechart", "anomalychart", "pivotchart", "areachart",
+		"stackedareachart", "scatterchart", "timepivot", "columnchart", "timeline", "3Dchart", "card", "treemap", "plotly", "graph", "sankey"}
+}
+
 func (p *parser) render() parsedOperator {
 	o := &Render{}
 	t := p.tok()
@@ -9,6 +21,13 @@ func (p *parser) render() parsedOperator {
 	}
 	p.next()
 	o.Chart = p.text(t)
+	if charts := chartNames(); !slices.Contains(charts, o.Chart) {
+		hint := "charts are " + strings.Join(charts, ", ")
+		if near := diag.Nearest(o.Chart, charts); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		p.errorf(Unexpected, t.at, hint, "there is no chart %s", shorten(o.Chart, 40))
+	}
 	switch {
 	case p.gotWord("with"):
 		o.With = p.properties()

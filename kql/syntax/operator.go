@@ -46,6 +46,17 @@ var operatorNames = [...]string{
 	"graph-where-edges", "macro-expand", "assert-schema", "__partitionby", "execute_and_cache",
 }
 
+// newerSpelling gives an operator's name as it is written today.
+func newerSpelling(name string) string {
+	switch name {
+	case "mvexpand":
+		return "mv-expand"
+	case "mvapply":
+		return "mv-apply"
+	}
+	return name
+}
+
 // headOperator reports whether an operator that may begin a pipeline stands here. Its name may also be a column's or
 // a function's: then what follows tells.
 func (p *parser) headOperator() bool {
@@ -164,6 +175,8 @@ func (p *parser) leftoverHint() string {
 		return "is a comma, an operator or a pipe missing before it?"
 	case str, longNum, realNum, spanNum, typed, bareGUID:
 		return "is a comma or an operator missing before it?"
+	case question:
+		return "write iff(condition, then, else)"
 	}
 	return ""
 }
@@ -231,8 +244,10 @@ func (p *parser) unknownOperator(w, lower string, at diag.Span) {
 		hint = "write project-rename new = old"
 	case "drop", "remove", "project-remove", "except", "fields-":
 		hint = "write project-away"
-	case "keep", "fields":
+	case "keep":
 		hint = "write project-keep"
+	case "fields", "table", "columns":
+		hint = "write project"
 	case "head", "first":
 		hint = "write take"
 	case "dedup", "unique", "uniq":
@@ -251,7 +266,7 @@ func (p *parser) unknownOperator(w, lower string, at diag.Span) {
 		hint = "write join kind=" + lower + " (…) on …"
 	default:
 		if best := diag.Nearest(lower, operatorNames[:]); best != "" {
-			hint = "did you mean " + best + "?"
+			hint = "did you mean " + newerSpelling(best) + "?"
 		}
 	}
 	if hint == "" {
@@ -462,6 +477,12 @@ func (p *parser) order() *Order {
 	case p.atWord("ascending"), p.atWord("descending"):
 		p.errorf(Unexpected, p.tok().at, "write "+strings.TrimSuffix(p.found(), "ending"), "directions are asc and desc")
 		p.next()
+	case p.tok().kind == word && !p.tok().nl && !p.quiet && p.i < p.limit && !p.knownOperator() && !isClauseWord(p.text(p.tok())):
+		switch p.peek(1).kind {
+		case comma, pipe, semi, eof, rparen:
+			p.errorf(Unexpected, p.tok().at, "", "directions are asc and desc, found %s", p.found())
+			p.next()
+		}
 	}
 	if p.gotWord("nulls") {
 		switch {

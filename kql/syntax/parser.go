@@ -162,10 +162,11 @@ func (p *parser) fail(code diag.Code, hint, format string, args ...any) {
 	p.skip()
 }
 
-// place gives the place of the current token; of the end of the query, the place behind what stands last.
+// place gives the place of the current token; where the operator ends and the next stands on a line of its own, the
+// place behind what stands last.
 func (p *parser) place() diag.Span {
 	t := p.tok()
-	if t.kind == eof && p.i > 0 {
+	if (t.kind == eof || t.nl && (t.kind == pipe || t.kind == semi || t.kind.closes())) && p.i > 0 {
 		end := p.tokens[p.i-1].at.End
 		return diag.At(end, end)
 	}
@@ -196,6 +197,8 @@ func (p *parser) found() string {
 		return "the end of the query"
 	case str:
 		return "a string"
+	case pipe:
+		return "the next |"
 	}
 	return shorten(p.src[t.at.Start:t.at.End], 40)
 }
@@ -360,9 +363,45 @@ func (p *parser) list(end func() bool, item func()) {
 		if p.brackets <= p.base && !p.missingComma() {
 			return
 		}
+		if p.betweenItems() {
+			continue
+		}
 		at := p.last.End
 		p.errorf(MissingComma, diag.At(at, at), "", "a comma is missing before %s", p.found())
 	}
+}
+
+// betweenItems tells of two words in a list that are more than a missing comma, and whether it did: 7 d, x as int,
+// Full Name = x.
+func (p *parser) betweenItems() bool {
+	t, before := p.tok(), p.tokens[p.i-1]
+	if t.kind != word || t.nl {
+		return false
+	}
+	w := p.text(t)
+	both := diag.At(before.at.Start, t.at.End)
+	switch {
+	case before.kind == longNum && isSpanUnit(strings.ToLower(w)):
+		p.errorf(BadNumber, both, "write "+p.text(&before)+strings.ToLower(w), "no space stands within a timespan")
+	case p.brackets > 0 && strings.EqualFold(w, "as") && p.peek(1).kind == word:
+		start := t.at.Start
+		for i := p.i; i > 1; i-- { // what is written before the bracket is the same mistake
+			if p.tokens[i].kind == lparen && int(p.match[i]) > p.i {
+				if p.tokens[i-1].kind == word {
+					start = p.tokens[i-1].at.Start
+				}
+				break
+			}
+		}
+		p.errorf(ForeignOperator, diag.At(start, p.peek(1).at.End), "convert with toint(x), tostring(x), todatetime(x) and their like", "cast(x as type) is SQL")
+	case p.brackets == 0 && before.kind == word && p.peek(1).kind == assign:
+		p.errorf(MissingComma, both, "write ['"+both.In(p.src)+"'], or a comma between two columns", "a name of two words stands in brackets")
+		return true
+	default:
+		return false
+	}
+	p.skip()
+	return true
 }
 
 // missingComma reports whether the current token, which is no known part of the operator, looks like the next

@@ -101,7 +101,10 @@ func (p *parser) statement() Stmt {
 			p.errorf(Unsupported, t.at, "leave it out: who may read what is decided by the token", "restrict access is not supported")
 			return p.badStmt(start)
 		case strings.EqualFold(w, "select") && (p.peek(1).kind == word || p.peek(1).kind == star):
-			p.errorf(ForeignLanguage, t.at, "write, for example: SigninLogs | where ResultType == \"0\" | project UserPrincipalName", "this is SQL; KQL begins with a table")
+			p.errorf(ForeignLanguage, t.at, "write, for example: "+p.sqlTable()+" | where ResultType == \"0\" | project UserPrincipalName", "this is SQL; KQL begins with a table")
+			return p.badStmt(start)
+		case (w == "query" || w == "id" || w == "name" || w == "description" || w == "severity") && p.peek(1).kind == colon:
+			p.errorf(ForeignLanguage, diag.At(t.at.Start, p.peek(1).at.End), "give the query only, without the lines around it", "this looks like a rule's YAML")
 			return p.badStmt(start)
 		}
 	}
@@ -125,6 +128,16 @@ func (p *parser) statement() Stmt {
 	}
 	q.Body.At, q.At = p.from(start), p.from(start)
 	return q
+}
+
+// sqlTable gives the table that a SELECT reads, for a hint.
+func (p *parser) sqlTable() string {
+	for i := 1; i < 1000 && p.peek(i).kind != eof && p.peek(i).kind != semi; i++ {
+		if t := p.peek(i + 1); strings.EqualFold(p.text(p.peek(i)), "from") && t.kind == word {
+			return shorten(p.text(t), 60)
+		}
+	}
+	return "SigninLogs"
 }
 
 // keywordBefore reports whether the current token is keyword w, in whatever letters, with one of the kinds behind it.
@@ -188,7 +201,7 @@ func (p *parser) let() Stmt {
 	start := p.start()
 	s := &Let{}
 	p.gotWord("let")
-	s.Name = p.ident("a name after let")
+	s.Name = p.newName("a name after let")
 	if !p.got(assign) {
 		hint := ""
 		if p.at(colon) {

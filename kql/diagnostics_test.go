@@ -1,0 +1,16 @@
+package kql_test
+
+import (
+	"testing"
+
+	"glassward/kql"
+	"glassward/kql/diag"
+)
+
+// TestDiagnostics holds what is said of wrong queries.
+func TestDiagnostics(t *testing.T) {
+	golden(t, "diagnostics/night.txt", func(_ *testing.T, text string) string {
+		_, diags := kql.Compile(text, kql.Options{Catalog: entra(), Watchlists: emergency})
+		return diag.Text("q", text, diags)
+	})
+}
