@@ -47,6 +47,7 @@ const (
 	DataColumns      diag.Code = "KQL0240" // the columns depend on the data, and nothing gives them
 	NotExplored      diag.Code = "KQL0241" // looking at the data for the columns failed
 	NoData           diag.Code = "KQL0242" // a column is taken as null, for want of data that have it
+	AssertFailed     diag.Code = "KQL0221"
 )
 
 // Catalog gives the stored tables.
@@ -134,7 +135,7 @@ func guess(file *syntax.File, o Options, a attempt, missing []string) (*Result, 
 }
 
 func bindFile(file *syntax.File, o Options, a attempt) (*Result, *binder) {
-	b := &binder{o: o, places: map[rel.Rel]diag.Span{}, attempt: a}
+	b := &binder{o: o, places: map[rel.Rel]diag.Span{}, attempt: a, settings: map[string]rel.Expr{}}
 	sc := b.rootScope()
 	var last *table
 	for _, s := range file.Stmts {
@@ -167,6 +168,8 @@ type binder struct {
 	missedTimestamp bool      // the column Timestamp was asked for and is not there
 	vacant          bool      // the data that were asked gave no columns
 	missing         []string  // columns that are named and not there
+	// settings are the values of set statements that functions ask for.
+	settings map[string]rel.Expr
 }
 
 // Bounds on what a text may expand to.
@@ -264,6 +267,8 @@ func (b *binder) statement(s syntax.Stmt, sc *scope) *table {
 	switch s := s.(type) {
 	case *syntax.Let:
 		b.let(s, sc)
+	case *syntax.Set:
+		b.setting(s, sc)
 	case *syntax.QueryParams:
 		for _, p := range s.Params {
 			b.queryParam(p, sc)

@@ -33,7 +33,7 @@ func (b *binder) anyCall(e *syntax.Call, en *env) *binding {
 		return &binding{scalar: unknown()}
 	}
 	if en.aggs != nil || en.inAgg {
-		if f, ok := builtin.Lookup(builtin.Aggregate, n.Name); ok {
+		if f, ok := builtin.Lookup(builtin.Aggregate, n.Name); ok && !isScalar(n.Name, len(e.Args)) {
 			if en.inAgg {
 				b.errorf(MisplacedCall, e, "compute it in a summarize before", "the aggregate %s stands within another", n.Name)
 				return &binding{scalar: unknown()}
@@ -226,6 +226,10 @@ func (b *binder) scalarCall(f *builtin.Function, e *syntax.Call, en *env) rel.Ex
 		return unknown()
 	}
 	switch f.Name {
+	case "column_names_of":
+		return b.columnNames(e, en)
+	case "estimate_data_size":
+		return b.dataSize(e, en)
 	case "pack_all":
 		return b.packAll(e, en)
 	case "bag_pack_columns":
@@ -237,6 +241,15 @@ func (b *binder) scalarCall(f *builtin.Function, e *syntax.Call, en *env) rel.Ex
 			}
 		}
 	}
+	x := b.boundCall(f, e, en)
+	if len(f.Columns) > 0 {
+		return b.part(x, f.Columns[0]) // where there is place for one value only, the first
+	}
+	return x
+}
+
+// boundCall binds the arguments of a scalar function and gives the call.
+func (b *binder) boundCall(f *builtin.Function, e *syntax.Call, en *env) rel.Expr {
 	if !b.argCount(f, e) {
 		return unknown()
 	}
@@ -456,6 +469,34 @@ func (b *binder) finish(f *builtin.Function, e *syntax.Call, args []rel.Expr, en
 		}
 	case "range":
 		return b.rangeCall(args, e)
+	case "hash":
+		if len(args) > 1 {
+			return hash(args[0], b.cast(args[1], value.Long))
+		}
+		return hash(args[0], nil)
+	case "hash_many":
+		for i := range args {
+			args[i] = hash(args[i], nil)
+		}
+		return call("hash_combine", value.Long, args...)
+	case "around":
+		return b.around(args, e)
+	case "assert":
+		return b.assert(args, e)
+	case "bin_auto":
+		return b.binAuto(args[0], e)
+	case "percentile_tdigest":
+		if len(args) == 3 {
+			c, ok := args[2].(*rel.Const)
+			t, known := value.ParseType(strOf(c))
+			if !ok || !known {
+				b.errorf(WrongArguments, e.Args[2], "write typeof(long)", "a type is needed here")
+				return unknown()
+			}
+			return b.convert(convertName(t), call(name, value.Dynamic, args[0], b.cast(args[1], value.Real)))
+		}
+	case "rank_tdigest", "percentrank_tdigest":
+		args[1] = b.cast(args[1], value.Dynamic)
 	case "parse_user_agent":
 		args[1] = b.cast(args[1], value.Dynamic)
 	}

@@ -2,6 +2,7 @@ package bind
 
 import (
 	"strconv"
+	"strings"
 
 	"glassward/kql/builtin"
 	"glassward/kql/rel"
@@ -87,21 +88,30 @@ func nameOf(e syntax.Expr) string {
 				return first
 			}
 			name := f.Prefix + first
-			if f.Name == "percentile" && len(e.Args) == 2 {
-				name += percentileSuffix(e.Args[1].Value)
+			if f.Name == "percentile" && len(e.Args) == 2 || f.Name == "percentilew" && len(e.Args) == 3 {
+				name += percentileSuffix(e.Args[len(e.Args)-1].Value)
 			}
 			return name
 		}
-		if f, ok := builtin.Lookup(builtin.Scalar, fn.Name); ok && f.FirstName {
-			return nameOf(e.Args[0].Value)
+		if f, ok := builtin.Lookup(builtin.Scalar, fn.Name); ok {
+			switch {
+			case f.FirstName:
+				return nameOf(e.Args[0].Value)
+			case strings.HasSuffix(f.Prefix, "_"):
+				return f.Prefix + nameOf(e.Args[0].Value)
+			}
+			return f.Prefix
 		}
 	}
 	return ""
 }
 
-// isScalar says that a name that is an aggregate too is meant as a scalar function. There is none at
-// present; min and max of several values are min_of and max_of.
-func isScalar(string, int) bool { return false }
+// isScalar says that a name that is an aggregate too is meant as a scalar function: hll_merge(h) merges
+// the rows of a group, hll_merge(h1, h2) two values.
+func isScalar(name string, args int) bool {
+	_, scalar := builtin.Lookup(builtin.Scalar, name)
+	return scalar && args > 1
+}
 
 func percentileSuffix(e syntax.Expr) string {
 	l, ok := e.(*syntax.Literal)
@@ -123,6 +133,9 @@ func percentileSuffix(e syntax.Expr) string {
 func (b *binder) items(it *syntax.NamedExpr, e *env, n *names, own bool) []rel.Item {
 	if it.Value == nil {
 		return nil
+	}
+	if out, ok := b.tuple(it, e, n); ok {
+		return out
 	}
 	x := b.expr(it.Value, e)
 	switch {

@@ -129,7 +129,7 @@ func (b *binder) print(o *syntax.Print, sc *scope) *table {
 	n := newNames(nil)
 	for i, it := range o.Items {
 		e := &env{sc: sc}
-		if len(it.Names) == 0 {
+		if f, _ := b.tupleCall(it.Value, sc); f == nil && len(it.Names) == 0 {
 			x := b.expr(it.Value, e)
 			name := nameOf(it.Value)
 			if _, ok := it.Value.(*syntax.Name); !ok || name == "" {

@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"slices"
+
 	"glassward/kql/builtin"
 	"glassward/kql/rel"
 	"glassward/kql/syntax"
@@ -107,11 +109,14 @@ func (b *binder) aggregateItem(it *syntax.NamedExpr, in *table, sc *scope, aggs 
 					if len(c.Args) > 1 || len(c.Args) == 1 && isStar(c.Args[0].Value) {
 						return b.takeAny(f, it, c, in, inner, aggs, n)
 					}
-				case "percentiles":
-					return b.percentiles(it, c, inner, aggs, n)
+				case "percentiles", "percentilesw":
+					return b.percentiles(f, it, c, inner, aggs, n)
 				}
 			}
 		}
+	}
+	if out, ok := b.tuple(it, &env{sc: sc, cols: in.cols(), open: in.open, aggs: aggs}, n); ok {
+		return out
 	}
 	x := b.expr(it.Value, &env{sc: sc, cols: in.cols(), open: in.open, aggs: aggs})
 	if len(it.Names) > 1 {
@@ -212,8 +217,12 @@ func (b *binder) aggregateCall(f *builtin.Function, e *syntax.Call, en *env) rel
 		if args[0].Type() == value.Dynamic {
 			args[0] = b.cast(args[0], value.Real)
 		}
-	case "percentile", "percentiles_array":
-		for i := 1; i < len(args); i++ {
+	case "percentile", "percentiles_array", "percentilew", "percentilesw_array":
+		first := 1
+		if f.Name == "percentilew" || f.Name == "percentilesw_array" {
+			first = 2
+		}
+		for i := first; i < len(args); i++ {
 			if args[i].Type() == value.Dynamic {
 				if c, ok := args[i].(*rel.Const); ok {
 					list, _ := elements(c)
@@ -344,9 +353,8 @@ func (b *binder) takeAny(f *builtin.Function, it *syntax.NamedExpr, c *syntax.Ca
 	return items
 }
 
-func (b *binder) percentiles(it *syntax.NamedExpr, c *syntax.Call, en *env, aggs *aggregates, n *names) []rel.Item {
-	if len(c.Args) < 2 {
-		b.errorf(WrongArguments, c, "", "percentiles takes a value and at least one percentage")
+func (b *binder) percentiles(f *builtin.Function, it *syntax.NamedExpr, c *syntax.Call, en *env, aggs *aggregates, n *names) []rel.Item {
+	if !b.argCount(f, c) {
 		return nil
 	}
 	x := b.expr(c.Args[0].Value, en)
@@ -359,18 +367,27 @@ func (b *binder) percentiles(it *syntax.NamedExpr, c *syntax.Call, en *env, aggs
 		return nil
 	}
 	var items []rel.Item
-	for i, a := range c.Args[1:] {
+	name, before := "percentile", []rel.Expr{y}
+	if f.Name == "percentilesw" {
+		w, ok := b.coerce(b.expr(c.Args[1].Value, en), []value.Type{value.Int, value.Long})
+		if !ok {
+			b.errorf(WrongType, c.Args[1], "", "a weight is a whole number")
+			return nil
+		}
+		name, before = "percentilew", append(before, w)
+	}
+	for i, a := range c.Args[len(before):] {
 		p := b.cast(b.expr(a.Value, en), value.Real)
 		k, ok := p.(*rel.Const)
 		if !ok {
 			b.errorf(NotConstant, a, "", "a percentage must be a literal number")
 			continue
 		}
-		name := "percentile_" + nameOf(c.Args[0].Value) + percentileSuffix(a.Value)
+		column := "percentile_" + nameOf(c.Args[0].Value) + percentileSuffix(a.Value)
 		if i < len(it.Names) {
-			name = it.Names[i].Name
+			column = it.Names[i].Name
 		}
-		items = append(items, rel.Item{Name: n.fresh(name), Expr: b.collect(aggs, call("percentile", y.Type(), y, k))})
+		items = append(items, rel.Item{Name: n.fresh(column), Expr: b.collect(aggs, call(name, y.Type(), append(slices.Clone(before), k)...))})
 	}
 	return items
 }

@@ -46,6 +46,12 @@ type Param struct {
 	Repeated bool // the last parameter may come any number of times
 }
 
+// Column is one of several that a function gives.
+type Column struct {
+	Name string
+	Type value.Type
+}
+
 // Function is a name of the vocabulary.
 type Function struct {
 	Name    string
@@ -56,10 +62,13 @@ type Function struct {
 	// a type's name, "same" (as the first argument), "promote" (the widest number), "unify" (the
 	// common type of the arguments that take any type), "last" (as the last argument).
 	Result string
-	// Prefix is what an unnamed result's name begins with, before that of its argument: "sum_".
+	// Prefix is what an unnamed result's name begins with, before that of its argument: "sum_". Without a
+	// line at its end it is the whole name.
 	Prefix string
 	// FirstName says that an unnamed result takes the name of the first argument: bin(t, 1h) is t.
 	FirstName bool
+	// Columns are what a function gives that gives several columns, in their order.
+	Columns []Column
 	// Volatile says that two calls may give different values: rand, new_guid.
 	Volatile bool
 	// Unsupported says, if not empty, that the name is recognised and why it is refused.
@@ -248,6 +257,15 @@ func parseLine(line string) (*Function, error) {
 			f.FirstName = true
 		case strings.HasPrefix(w, "as="):
 			f.Prefix = w[3:]
+		case strings.HasPrefix(w, "columns="):
+			for _, c := range strings.Split(w[len("columns="):], ",") {
+				name, kind, _ := strings.Cut(c, ":")
+				t, ok := value.ParseType(kind)
+				if !ok {
+					return nil, fmt.Errorf("no type %q", kind)
+				}
+				f.Columns = append(f.Columns, Column{name, t})
+			}
 		case w == "unsupported":
 			f.Unsupported = f.Doc
 		default:

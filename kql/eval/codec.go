@@ -47,7 +47,42 @@ func codecFunctions() []Function {
 			return string(out)
 		})
 	}
+	pack := func(name string, open func(io.Writer) io.WriteCloser) Function {
+		return fn(name, types(tStr), tStr, func(a []any) any {
+			var b bytes.Buffer
+			w := open(&b)
+			if _, err := io.WriteString(w, str(a[0])); err != nil || w.Close() != nil {
+				return ""
+			}
+			return base64.StdEncoding.EncodeToString(b.Bytes())
+		})
+	}
 	return []Function{
+		pack("gzip_compress_to_base64_string", func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }),
+		pack("zlib_compress_to_base64_string", func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }),
+		fn("base64_encode_fromarray", types(tDyn), tStr, func(a []any) any {
+			list, ok := array(a[0])
+			if !ok {
+				return ""
+			}
+			b := make([]byte, len(list))
+			for i, e := range list {
+				n, ok := e.(int64)
+				if !ok || n < 0 || n > 255 {
+					return ""
+				}
+				b[i] = byte(n)
+			}
+			return base64.StdEncoding.EncodeToString(b)
+		}),
+		fn("base64_encode_fromguid", types(tStr), tStr, func(a []any) any {
+			b, err := hex.DecodeString(strings.ReplaceAll(str(a[0]), "-", ""))
+			if err != nil || len(b) != 16 {
+				return ""
+			}
+			b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7] = b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6]
+			return base64.StdEncoding.EncodeToString(b)
+		}),
 		fn("base64_encode_tostring", types(tStr), tStr, func(a []any) any { return base64.StdEncoding.EncodeToString([]byte(str(a[0]))) }),
 		fn("base64_decode_tostring", types(tStr), tStr, func(a []any) any {
 			b, ok := decode64(str(a[0]))

@@ -40,6 +40,9 @@ func conversions() []Function {
 			if n, ok := v.(int64); ok {
 				return int64(int32(n)) // a long in a dynamic is cut to its lower bits, as Kusto does
 			}
+			if f, ok := v.(float64); ok && !math.IsNaN(f) {
+				return int64(int32(math.Min(math.Max(math.Trunc(f), math.MinInt32), math.MaxInt32)))
+			}
 			return small(dynLong(v))
 		}),
 		fn("dynamic_long", types(tDyn), tLong, func(a []any) any { return dynLong(dyn(a[0])) }),
@@ -219,7 +222,7 @@ func dynLong(v any) any {
 	case int64:
 		return v
 	case float64:
-		return realLong(v)
+		return withinLong(v)
 	case bool:
 		return map[bool]int64{true: 1}[v]
 	case string:
@@ -228,17 +231,27 @@ func dynLong(v any) any {
 	return nil
 }
 
-// realLong cuts off what is behind the point; a number beyond the range of long gives its end.
+// realLong cuts off what is behind the point; a number beyond the range of long gives its lower end, as the
+// processor does.
 func realLong(f float64) any {
+	switch {
+	case math.IsNaN(f):
+		return nil
+	case f >= math.MaxInt64, f <= math.MinInt64:
+		return int64(math.MinInt64)
+	}
+	return int64(f)
+}
+
+// withinLong is what a real within a dynamic gives: beyond the range of long its end.
+func withinLong(f float64) any {
 	switch {
 	case math.IsNaN(f):
 		return nil
 	case f >= math.MaxInt64:
 		return int64(math.MaxInt64)
-	case f <= math.MinInt64:
-		return int64(math.MinInt64)
 	}
-	return int64(f)
+	return realLong(f)
 }
 
 func typeName(v any) string {

@@ -61,17 +61,6 @@ func numberFunctions() []Function {
 			}
 			return v
 		}),
-		fn("geo_distance_2points", types(tReal, tReal, tReal, tReal), tReal, func(a []any) any {
-			lon1, lat1, lon2, lat2 := real(a[0], 0), real(a[1], 0), real(a[2], 0), real(a[3], 0)
-			if math.Abs(lon1) > 180 || math.Abs(lon2) > 180 || math.Abs(lat1) > 90 || math.Abs(lat2) > 90 {
-				return nil
-			}
-			rad := math.Pi / 180
-			p1, p2 := lat1*rad, lat2*rad
-			dp, dl := p2-p1, (lon2-lon1)*rad
-			h := math.Sin(dp/2)*math.Sin(dp/2) + math.Cos(p1)*math.Cos(p2)*math.Sin(dl/2)*math.Sin(dl/2)
-			return 2 * 6371010.0 * math.Asin(math.Min(1, math.Sqrt(h)))
-		}),
 	}
 }
 

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"math"
+	"slices"
 
 	"glassward/kql/value"
 )
@@ -11,7 +12,13 @@ func seriesFunctions() []Function {
 		return fn(name, types(tDyn, tDyn), tDyn, func(a []any) any {
 			x, ok := array(a[0])
 			y, ok2 := array(a[1])
-			if !ok || !ok2 {
+			// A number stands for a series of it.
+			switch {
+			case ok && !ok2 && rank(dyn(a[1])) == 1:
+				y = slices.Repeat([]any{dyn(a[1])}, len(x))
+			case ok2 && !ok && rank(dyn(a[0])) == 1:
+				x = slices.Repeat([]any{dyn(a[0])}, len(y))
+			case !ok || !ok2:
 				return nil
 			}
 			out := make([]any, max(len(x), len(y)))
@@ -52,13 +59,13 @@ func seriesFunctions() []Function {
 			return f(real(v, 0))
 		})
 	}
-	total := func(name string, add func(sum, f float64) float64, end func(float64) float64) Function {
+	total := func(name string, start float64, add func(sum, f float64) float64, end func(float64) float64) Function {
 		return fn(name, types(tDyn), tReal, func(a []any) any {
 			x, ok := array(a[0])
 			if !ok {
 				return nil
 			}
-			sum := 0.0
+			sum := start
 			for _, e := range x {
 				if rank(e) == 1 {
 					sum = add(sum, real(e, 0))
@@ -160,8 +167,11 @@ func seriesFunctions() []Function {
 		pair("series_less_equals", func(x, y float64) any { return x <= y }, nil),
 		pair("series_not_equals", func(x, y float64) any { return x != y }, nil),
 		each("series_exp", math.Exp), each("series_floor", math.Floor), each("series_ceiling", math.Ceil), each("series_log", math.Log), each("series_acos", math.Acos),
-		total("series_sum", func(sum, f float64) float64 { return sum + f }, func(f float64) float64 { return f }),
-		total("series_magnitude", func(sum, f float64) float64 { return sum + f*f }, math.Sqrt),
+		each("series_asin", math.Asin), each("series_atan", math.Atan), each("series_cos", math.Cos), each("series_sin", math.Sin), each("series_tan", math.Tan),
+		pair("series_pow", func(x, y float64) any { return math.Pow(x, y) }, nil),
+		total("series_product", 1, func(p, f float64) float64 { return p * f }, func(f float64) float64 { return f }),
+		total("series_sum", 0, func(sum, f float64) float64 { return sum + f }, func(f float64) float64 { return f }),
+		total("series_magnitude", 0, func(sum, f float64) float64 { return sum + f*f }, math.Sqrt),
 		nfn("series_fill_const", types(tDyn, tDyn, tDyn), tDyn, func(a []any) any {
 			x, ok := array(a[0])
 			if !ok {
@@ -176,53 +186,39 @@ func seriesFunctions() []Function {
 			return js(x)
 		}),
 		fill("series_fill_forward", false), fill("series_fill_backward", true),
-		vfn("series_stats_dynamic", types(tDyn, tDyn), tDyn, func(a []any) any {
-			x, ok := array(a[0])
-			if !ok || len(x) == 0 {
-				return nil
-			}
-			minI, maxI, n := -1, -1, 0.0
-			lo, hi, sum := math.Inf(1), math.Inf(-1), 0.0
-			for i, e := range x {
-				if rank(e) != 1 {
-					continue
-				}
-				f := real(e, 0)
-				if f < lo {
-					lo, minI = f, i
-				}
-				if f > hi {
-					hi, maxI = f, i
-				}
-				sum += f
-				n++
-			}
-			if n == 0 {
-				return nil
-			}
-			avg := sum / n
-			sq := 0.0
-			for _, e := range x {
-				if rank(e) == 1 {
-					d := real(e, 0) - avg
-					sq += d * d
-				}
-			}
-			v := 0.0
-			if n > 1 {
-				v = sq / (n - 1)
-			}
-			o := &value.Object{}
-			o.Set("min", lo)
-			o.Set("min_idx", int64(minI))
-			o.Set("max", hi)
-			o.Set("max_idx", int64(maxI))
-			o.Set("avg", avg)
-			o.Set("stdev", math.Sqrt(v))
-			o.Set("variance", v)
-			o.Set("sum", sum)
-			o.Set("len", int64(len(x)))
-			return js(o)
-		}),
+		nfn("series_stats", types(tDyn, tBool), tDyn, seriesStats), nfn("series_stats_dynamic", types(tDyn, tBool), tDyn, seriesStats),
 	}
+}
+
+// seriesStats gives nulls where a value is no finite number, if such are not to be passed over.
+func seriesStats(a []any) any {
+	x, ok := numbers(a[0])
+	if !ok || len(x) == 0 {
+		return nil
+	}
+	lo, hi := -1, -1
+	var finite []float64
+	for i, f := range x {
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			if truth(a[1]) {
+				continue
+			}
+			return js(bagOf("min", nil, "min_idx", nil, "max", nil, "max_idx", nil, "avg", nil, "stdev", nil, "variance", nil, "sum", nil, "len", int64(len(x))))
+		}
+		if lo < 0 || f < x[lo] {
+			lo = i
+		}
+		if hi < 0 || f > x[hi] {
+			hi = i
+		}
+		finite = append(finite, f)
+	}
+	if len(finite) == 0 {
+		return nil
+	}
+	v, sum := variance(finite), 0.0
+	for _, f := range finite {
+		sum += f
+	}
+	return js(bagOf("min", x[lo], "min_idx", int64(lo), "max", x[hi], "max_idx", int64(hi), "avg", mean(finite), "stdev", math.Sqrt(v), "variance", v, "sum", sum, "len", int64(len(x))))
 }

@@ -87,17 +87,7 @@ func textFunctions() []Function {
 		fn("replace_strings", types(tStr, tDyn, tDyn), tStr, func(a []any) any {
 			from, _ := array(a[1])
 			to, _ := array(a[2])
-			var pairs []string
-			for i, f := range from {
-				old, repl := value.Text(f), ""
-				if i < len(to) {
-					repl = value.Text(to[i])
-				}
-				if old != "" {
-					pairs = append(pairs, old, repl)
-				}
-			}
-			return strings.NewReplacer(pairs...).Replace(str(a[0]))
+			return replaceEach(str(a[0]), from, to)
 		}),
 		fn("translate", types(tStr, tStr, tStr), tStr, func(a []any) any {
 			from, to := []rune(str(a[0])), []rune(str(a[1]))
@@ -208,4 +198,47 @@ func indexOf(s string, start, length, occurrence any, find func(string) (int, in
 			return int64(-1)
 		}
 	}
+}
+
+// replaceEach replaces one text after the other, and never within what was put in before.
+func replaceEach(s string, from, to []any) string {
+	type piece struct {
+		text string
+		done bool
+	}
+	pieces := []piece{{s, false}}
+	size := len(s)
+	for i, f := range from {
+		old, repl := value.Text(f), ""
+		if i < len(to) {
+			repl = value.Text(to[i])
+		}
+		if old == "" {
+			continue
+		}
+		var next []piece
+		for _, p := range pieces {
+			for !p.done {
+				at := strings.Index(p.text, old)
+				if at < 0 || size+len(repl)-len(old) > MaxText || len(next) > MaxItems {
+					break
+				}
+				if at > 0 {
+					next = append(next, piece{p.text[:at], false})
+				}
+				next = append(next, piece{repl, true})
+				p.text = p.text[at+len(old):]
+				size += len(repl) - len(old)
+			}
+			if p.text != "" {
+				next = append(next, p)
+			}
+		}
+		pieces = next
+	}
+	var b strings.Builder
+	for _, p := range pieces {
+		b.WriteString(p.text)
+	}
+	return b.String()
 }

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	_ "embed"
 	"strconv"
 	"strings"
 	"time"
@@ -8,6 +9,11 @@ import (
 
 	"glassward/kql/value"
 )
+
+// timezoneNames are those of the IANA database that the program carries, a line each.
+//
+//go:embed timezones.txt
+var timezoneNames string
 
 func timeFunctions() []Function {
 	unit := func(name string, start func(y int, m time.Month, d int, off int64) time.Time) []Function {
@@ -117,6 +123,14 @@ func timeFunctions() []Function {
 		fn("format_datetime", types(tTime, tStr), tStr, func(a []any) any { return FormatDateTime(value.Ticks(long(a[0], 0)), str(a[1])) }),
 		fn("format_timespan", types(tSpan, tStr), tStr, func(a []any) any { return FormatTimeSpan(value.Span(long(a[0], 0)), str(a[1])) }),
 		unix("unixtime_seconds_todatetime", 1), unix("unixtime_milliseconds_todatetime", 1e3), unix("unixtime_microseconds_todatetime", 1e6), unix("unixtime_nanoseconds_todatetime", 1e9),
+		// The parameter is of no use: the engine wants one.
+		nfn("datetime_list_timezones", types(tBool), tDyn, func([]any) any {
+			out := []any{}
+			for name := range strings.Lines(timezoneNames) {
+				out = append(out, strings.TrimSpace(name))
+			}
+			return js(out)
+		}),
 		fn("datetime_utc_to_local", types(tTime, tStr), tTime, func(a []any) any {
 			loc := zone(str(a[1]))
 			if loc == nil {

@@ -1,6 +1,7 @@
 package sqlgen
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -192,6 +193,8 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 		return "coalesce(kql_in_dynamic(" + x.value(a[0]) + ", " + x.value(a[1]) + ", " + x.value(a[2]) + "), false)"
 	case "toscalar":
 		return x.value(a[0])
+	case "assert":
+		return "CASE WHEN " + x.cond(a[0]) + " THEN true ELSE error(" + x.value(a[1]) + ") END"
 	case "row_id":
 		return "row_number() OVER ()"
 	case "prev", "next", "row_number", "row_cumsum", "row_rank_dense", "row_rank_min", "row_changed", "row_run_start":
@@ -522,9 +525,13 @@ func (x *exprs) aggregate(e rel.Expr) string {
 	filter := ""
 	// The …if forms take their condition as the second argument.
 	if base, isIf := strings.CutSuffix(strings.TrimSuffix(name, "_"), "if"); isIf && name != "countif" && len(a) >= 2 {
-		filter = " FILTER (WHERE " + x.cond(a[1]) + ")"
 		name = strings.TrimSuffix(base, "_")
-		a = append([]rel.Expr{a[0]}, a[2:]...)
+		at := 1
+		if strings.HasPrefix(name, "covariance") {
+			at = 2
+		}
+		filter = " FILTER (WHERE " + x.cond(a[at]) + ")"
+		a = slices.Concat(a[:at], a[at+1:])
 	}
 	nonNull := func(v string) string {
 		if !nullable(a[0]) {
@@ -548,12 +555,15 @@ func (x *exprs) aggregate(e rel.Expr) string {
 		if c.T == value.Real || c.T == value.Decimal {
 			return "coalesce(sum(" + v + ")" + filter + ", 0)"
 		}
-		s := "sum(" + v + ")" + filter
-		return "coalesce(try_cast(" + s + " AS BIGINT), kql_wrap((" + s + ")::VARCHAR), 0)"
+		return wrappedSum(v, filter)
 	case "avg":
 		switch c.T {
 		case value.DateTime, value.TimeSpan:
 			return "try_cast(trunc(avg(" + v + ")" + filter + ") AS BIGINT)"
+		}
+		if a[0].Type().Integer() {
+			// The sum is a long, which may run over.
+			return "coalesce(" + wrappedSum(v, filter) + "::DOUBLE / nullif(count(" + v + ")" + filter + ", 0), 'nan'::DOUBLE)"
 		}
 		return "coalesce(avg(" + v + ")" + filter + ", 'nan'::DOUBLE)"
 	case "min", "max":
@@ -563,6 +573,10 @@ func (x *exprs) aggregate(e rel.Expr) string {
 				s = "min(" + v + ") FILTER (WHERE " + v + " <> '')"
 			}
 			s = "coalesce(" + s + ", '')"
+		}
+		if name == "min" && c.T == value.Real {
+			// What is not a number is the least too.
+			s = "CASE WHEN bool_or(isnan(" + v + "))" + filter + " THEN 'nan'::DOUBLE ELSE " + s + " END"
 		}
 		return s
 	case "dcount", "count_distinct":
@@ -585,6 +599,9 @@ func (x *exprs) aggregate(e rel.Expr) string {
 	case "arg_max", "arg_min":
 		// Rows whose extreme is null count last, so that a group without any keeps a row's values.
 		by := x.value(a[1])
+		if name == "arg_min" && a[1].Type() == value.Real {
+			by = "CASE WHEN isnan(" + by + ") THEN '-inf'::DOUBLE ELSE " + by + " END"
+		}
 		s := name + "(struct_pack(v := " + v + "), " + by + ").v"
 		if nullable(a[1]) {
 			s = "coalesce(" + name + "(struct_pack(v := " + v + "), " + by + "), first(struct_pack(v := " + v + "))).v"
@@ -606,6 +623,34 @@ func (x *exprs) aggregate(e rel.Expr) string {
 			parts = append(parts, "coalesce("+x.json(x.percentile(v, p, a[0].Type()), a[0].Type())+", 'null')")
 		}
 		return "('[' || " + strings.Join(parts, " || ',' || ") + " || ']')"
+	case "percentilew":
+		return x.fromJSON("kql_percentile_weighted("+x.weighted(a[0], a[1])+", "+x.value(a[2])+")", a[0].Type())
+	case "percentilesw_array":
+		parts := make([]string, 0, len(a))
+		for _, p := range a[2:] {
+			parts = append(parts, "coalesce(kql_percentile_weighted("+x.weighted(a[0], a[1])+", "+x.value(p)+"), 'null')")
+		}
+		return "('[' || " + strings.Join(parts, " || ',' || ") + " || ']')"
+	case "tdigest":
+		list := texts("list(" + x.asJSON(a[0]) + ")" + nonNull(v))
+		if len(a) > 1 {
+			list = x.weighted(a[0], a[1])
+		}
+		return "kql_tdigest_of(" + list + ", " + text(a[0].Type().String()) + ")"
+	case "hll":
+		accuracy := "NULL::BIGINT"
+		if len(a) > 1 {
+			accuracy = x.as(a[1], value.Long)
+		}
+		return "kql_hll_of(" + texts("list(DISTINCT "+x.asJSON(a[0])+")"+nonNull(v)) + ", " + accuracy + ")"
+	case "hll_merge", "tdigest_merge":
+		return "kql_" + name + "_all(" + texts("list("+v+")"+nonNull(v)) + ")"
+	case "buildschema":
+		return "kql_schema_of(" + texts("list(DISTINCT "+v+")"+nonNull(v)) + ")"
+	case "covariance":
+		return "coalesce(covar_samp(" + v + ", " + x.value(a[1]) + ")" + filter + ", 0)"
+	case "covariancep":
+		return "coalesce(covar_pop(" + v + ", " + x.value(a[1]) + ")" + filter + ", 0)"
 	case "binary_all_and":
 		return "bit_and(" + v + "::BIGINT)"
 	case "binary_all_or":
@@ -617,6 +662,23 @@ func (x *exprs) aggregate(e rel.Expr) string {
 	}
 	x.g.fail("no SQL for the aggregate %s", c.Func)
 	return ""
+}
+
+// wrappedSum adds whole numbers; beyond 64 bits they go on at the other end, as Kusto's do.
+func wrappedSum(v, filter string) string {
+	s := "sum(" + v + ")" + filter
+	return "coalesce(try_cast(" + s + " AS BIGINT), kql_wrap((" + s + ")::VARCHAR), 0)"
+}
+
+// texts writes a list of JSON texts as the text of an array.
+func texts(list string) string {
+	return "coalesce('[' || array_to_string(" + list + ", ',') || ']', '[]')"
+}
+
+// weighted writes the values of a group with their weights as an array of pairs.
+func (x *exprs) weighted(v, weight rel.Expr) string {
+	w := x.value(weight)
+	return texts("list('[' || " + x.asJSON(v) + " || ',' || (" + w + ")::VARCHAR || ']') FILTER (WHERE " + x.value(v) + " IS NOT NULL AND " + w + " > 0)")
 }
 
 // lineageMerge merges lists of record ids; one id more than is shown tells that there were more.

@@ -390,8 +390,12 @@ func appendReal(b []byte, f float64) []byte {
 	case math.IsInf(f, -1):
 		return append(b, `"-Infinity"`...)
 	}
+	format := byte('f')
+	if a := math.Abs(f); a != 0 && (a < 1e-5 || a >= 1e15) {
+		format = 'E'
+	}
 	n := len(b)
-	b = append(b, FormatReal(f)...)
+	b = strconv.AppendFloat(b, f, format, -1, 64)
 	for _, c := range b[n:] {
 		if c == '.' || c == 'E' {
 			return b
@@ -444,28 +448,6 @@ func AppendQuoted(b []byte, s string) []byte {
 	}
 	b = append(b, s[start:]...)
 	return append(b, '"')
-}
-
-// FormatReal returns a real as Kusto's tostring does: the shortest digits that give the same value,
-// plain between 1E-05 and 1E+15, otherwise with an exponent of at least two digits.
-func FormatReal(f float64) string {
-	switch {
-	case math.IsNaN(f):
-		return "NaN"
-	case math.IsInf(f, 1):
-		return "Infinity"
-	case math.IsInf(f, -1):
-		return "-Infinity"
-	case f == 0:
-		if math.Signbit(f) {
-			return "-0"
-		}
-		return "0"
-	}
-	if a := math.Abs(f); a >= 1e-5 && a < 1e15 {
-		return strconv.FormatFloat(f, 'f', -1, 64)
-	}
-	return strconv.FormatFloat(f, 'E', -1, 64)
 }
 
 // Text returns a dynamic value as Kusto's tostring does: a string without quotes, null as the

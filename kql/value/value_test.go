@@ -69,20 +69,6 @@ func TestParseTimeSpan(t *testing.T) {
 	}
 }
 
-func TestFormatReal(t *testing.T) {
-	for _, c := range []struct {
-		f    float64
-		want string
-	}{
-		{1.5, "1.5"}, {1e10, "10000000000"}, {9223372036854775807, "9.223372036854776E+18"}, {0.0001, "0.0001"},
-		{0.000001, "1E-06"}, {1e15, "1E+15"}, {0, "0"}, {-2, "-2"},
-	} {
-		if got := value.FormatReal(c.f); got != c.want {
-			t.Errorf("FormatReal(%g) = %s; want %s", c.f, got, c.want)
-		}
-	}
-}
-
 func TestJSON(t *testing.T) {
 	for _, c := range [][2]string{
 		{` { "b" : 1 , "a" : [ true , null , 1.50 , "x\u00e9\/\n" ] } `, `{"b":1,"a":[true,null,1.5,"xé/\n"]}`},

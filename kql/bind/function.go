@@ -1,0 +1,296 @@
+package bind
+
+import (
+	"math"
+
+	"glassward/kql/builtin"
+	"glassward/kql/rel"
+	"glassward/kql/syntax"
+	"glassward/kql/value"
+)
+
+// tupleCall finds a call of a function that gives several columns, such as series_stats.
+func (b *binder) tupleCall(e syntax.Expr, sc *scope) (*builtin.Function, *syntax.Call) {
+	for {
+		p, ok := e.(*syntax.Paren)
+		if !ok {
+			break
+		}
+		e = p.X
+	}
+	c, ok := e.(*syntax.Call)
+	if !ok {
+		return nil, nil
+	}
+	n, ok := c.Func.(*syntax.Name)
+	if !ok || sc.find(n.Name) != nil {
+		return nil, nil
+	}
+	f, ok := builtin.Lookup(builtin.Scalar, n.Name)
+	if !ok || len(f.Columns) == 0 {
+		return nil, nil
+	}
+	return f, c
+}
+
+// tuple binds an item whose value is a call of a function that gives several columns. Named, it gives as
+// many as there are names; without a name all, called after the function and its first argument.
+func (b *binder) tuple(it *syntax.NamedExpr, e *env, n *names) ([]rel.Item, bool) {
+	f, c := b.tupleCall(it.Value, e.sc)
+	if f == nil {
+		return nil, false
+	}
+	x := b.boundCall(f, c, e)
+	first := ""
+	if len(c.Args) > 0 {
+		if first = nameOf(c.Args[0].Value); first != "" {
+			first += "_"
+		}
+	}
+	var out []rel.Item
+	for i, col := range f.Columns {
+		name := ""
+		switch {
+		case i < len(it.Names):
+			name = it.Names[i].Name
+			n.add(name)
+		case len(it.Names) > 0:
+			continue
+		default:
+			name = n.fresh(f.Name + "_" + first + col.Name)
+		}
+		out = append(out, rel.Item{Name: name, Expr: b.part(x, col)})
+	}
+	return out, true
+}
+
+// part takes a column of a tuple, which is a bag when the query runs.
+func (b *binder) part(x rel.Expr, col builtin.Column) rel.Expr {
+	if isUnknown(x) {
+		return x
+	}
+	return b.cast(step(x, rel.Field(col.Name)), col.Type)
+}
+
+// hash gives the hash of a value, by the function for its type.
+func hash(x, mod rel.Expr) rel.Expr {
+	name := "hash_text"
+	switch x.Type() {
+	case value.Long, value.DateTime, value.TimeSpan:
+		name = "hash_long"
+	case value.Int:
+		name = "hash_int"
+	case value.Bool:
+		name = "hash_bool"
+	case value.Real, value.Decimal:
+		name = "hash_real"
+	case value.GUID:
+		name = "hash_guid"
+	case value.Dynamic:
+		name = "hash_dynamic"
+	}
+	args := []rel.Expr{x}
+	if mod != nil {
+		args = append(args, mod)
+	}
+	return call(name, value.Long, args...)
+}
+
+// around is value between (center - delta) and (center + delta), null if one of them is.
+func (b *binder) around(args []rel.Expr, e *syntax.Call) rel.Expr {
+	t, c, d := args[0].Type(), args[1].Type(), args[2].Type()
+	switch {
+	case t.Numeric() && c.Numeric() && d.Numeric():
+		w := wider(wider(t, c), d)
+		for i := range args {
+			args[i] = b.cast(args[i], w)
+		}
+		t = w
+	case t == c && (t == value.DateTime || t == value.TimeSpan) && d == value.TimeSpan:
+	default:
+		b.errorf(WrongType, e, "", "found %s, %s and %s for around: a value and a center of one type and a distance are needed", t, c, d)
+		return unknown()
+	}
+	return call("and", value.Bool,
+		call(">=", value.Bool, args[0], fold("-", t, args[1], args[2])), call("<=", value.Bool, args[0], fold("+", t, args[1], args[2])))
+}
+
+// assert ends a query whose condition does not hold: at once where the condition is constant, else when
+// a row comes to it.
+func (b *binder) assert(args []rel.Expr, e *syntax.Call) rel.Expr {
+	text, ok := args[1].(*rel.Const)
+	if !ok || text.T != value.String {
+		b.errorf(NotConstant, e.Args[1], "", "the message of assert must be a literal text")
+		return unknown()
+	}
+	if held, known := decided(args[0]); known {
+		if held {
+			return rel.Bool(true)
+		}
+		b.errorf(AssertFailed, e, "", "%s", strOf(text))
+		return unknown()
+	}
+	return call("assert", value.Bool, args[0], args[1])
+}
+
+// decided gives the truth of a condition over constants.
+func decided(e rel.Expr) (held, known bool) {
+	switch e := e.(type) {
+	case *rel.Const:
+		v, ok := e.Value.(bool)
+		return v, ok
+	case *rel.Call:
+		switch e.Func {
+		case "not":
+			v, ok := decided(e.Args[0])
+			return !v, ok
+		case "and", "or":
+			all := e.Func == "and"
+			known = true
+			for _, a := range e.Args {
+				v, ok := decided(a)
+				if ok && v != all {
+					return v, true
+				}
+				known = known && ok
+			}
+			return all, known
+		case "<", "<=", ">", ">=", "==", "!=":
+			x, ok := constant(e.Args[0])
+			y, ok2 := constant(e.Args[1])
+			if !ok || !ok2 {
+				if s, isText := e.Args[0].(*rel.Const); isText && e.Args[0].Type() == value.String && e.Args[1].Type() == value.String && (e.Func == "==" || e.Func == "!=") {
+					if t, isText := e.Args[1].(*rel.Const); isText {
+						return (s.Value == t.Value) == (e.Func == "=="), true
+					}
+				}
+				return false, false
+			}
+			return map[string]bool{"<": x < y, "<=": x <= y, ">": x > y, ">=": x >= y, "==": x == y, "!=": x != y}[e.Func], true
+		}
+	}
+	return false, false
+}
+
+// constant gives a number that a constant holds.
+func constant(e rel.Expr) (float64, bool) {
+	if c, ok := e.(*rel.Const); ok {
+		switch v := c.Value.(type) {
+		case int64:
+			return float64(v), true
+		case float64:
+			return v, !math.IsNaN(v)
+		}
+	}
+	if c, ok := e.(*rel.Call); ok {
+		switch c.Func {
+		case "tolong", "toreal", "negate":
+			v, ok := constant(c.Args[0])
+			if c.Func == "negate" {
+				v = -v
+			}
+			return v, ok
+		case "strlen":
+			if t, isText := c.Args[0].(*rel.Const); isText {
+				return float64(len([]rune(strOf(t)))), true
+			}
+		}
+	}
+	return 0, false
+}
+
+// binAuto is bin_at by the settings of the query.
+func (b *binder) binAuto(x rel.Expr, e *syntax.Call) rel.Expr {
+	size, ok := b.settings["query_bin_auto_size"]
+	if !ok {
+		b.errorf(MissingValue, e, "write before the query: set query_bin_auto_size = 1h;", "bin_auto needs the size of a bin")
+		return unknown()
+	}
+	at, ok := b.settings["query_bin_auto_at"]
+	switch {
+	case ok:
+	case x.Type() == value.DateTime, x.Type() == value.TimeSpan:
+		at = &rel.Const{Value: int64(0), T: x.Type()}
+	default:
+		at = b.cast(rel.Long(0), size.Type())
+	}
+	return b.bin("bin_at", []rel.Expr{x, size, at}, e)
+}
+
+// setting keeps the value of a set statement, for the functions that ask for it.
+func (b *binder) setting(s *syntax.Set, sc *scope) {
+	if s.Value == nil {
+		return
+	}
+	switch s.Name.Name {
+	case "query_bin_auto_size", "query_bin_auto_at":
+		if x := b.expr(s.Value, &env{sc: sc}); !isUnknown(x) {
+			b.settings[s.Name.Name] = x
+		}
+	}
+}
+
+// dataSize adds up the sizes of columns.
+func (b *binder) dataSize(e *syntax.Call, en *env) rel.Expr {
+	var cols []rel.Expr
+	for _, a := range e.Args {
+		if isStar(a.Value) {
+			for _, c := range en.cols {
+				cols = append(cols, &rel.Col{Name: c.Name, T: c.Type})
+			}
+			continue
+		}
+		x := b.expr(a.Value, en)
+		if isUnknown(x) {
+			return x
+		}
+		cols = append(cols, x)
+	}
+	fixed := int64(0)
+	var sum rel.Expr
+	for _, x := range cols {
+		size := int64(8)
+		switch x.Type() {
+		case value.Bool:
+			size = 1
+		case value.Int:
+			size = 4
+		case value.GUID, value.Decimal:
+			size = 16
+		case value.String, value.Dynamic:
+			size = 0
+			text := x
+			if x.Type() == value.Dynamic {
+				text = call("dynamic_json", value.String, x)
+			}
+			part := call("string_size", value.Long, text)
+			if sum == nil {
+				sum = part
+			} else {
+				sum = call("+", value.Long, sum, part)
+			}
+		}
+		fixed += size
+	}
+	if sum == nil {
+		return rel.Long(fixed)
+	}
+	return call("+", value.Long, sum, rel.Long(fixed))
+}
+
+// columnNames gives the names of a table's columns as a constant.
+func (b *binder) columnNames(e *syntax.Call, en *env) rel.Expr {
+	if len(e.Args) != 1 {
+		b.errorf(WrongArguments, e, "its form is column_names_of(table)", "column_names_of takes 1 argument, not %d", len(e.Args))
+		return unknown()
+	}
+	t := b.mustTable(b.letValue(e.Args[0].Value, en.sc), e.Args[0].Value, "the argument")
+	if t == nil || t.open {
+		return unknown()
+	}
+	names := []any{}
+	for _, c := range t.cols() {
+		names = append(names, c.Name)
+	}
+	return &rel.Const{Value: value.JSON(names), T: value.Dynamic}
+}
