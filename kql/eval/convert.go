@@ -100,6 +100,13 @@ func conversions() []Function {
 		}),
 
 		fn("real_long", types(tReal), tLong, func(a []any) any { return realLong(real(a[0], 0)) }),
+		// A constant is converted by Kusto's compiler, which gives the lower end on both sides.
+		fn("constant_long", types(tReal), tLong, func(a []any) any {
+			if f := real(a[0], 0); f >= math.MaxInt64 {
+				return int64(math.MinInt64)
+			}
+			return realLong(real(a[0], 0))
+		}),
 		fn("parse_json", types(tStr), tDyn, func(a []any) any {
 			s := str(a[0])
 			if strings.TrimSpace(s) == "" {
@@ -222,7 +229,7 @@ func dynLong(v any) any {
 	case int64:
 		return v
 	case float64:
-		return withinLong(v)
+		return realLong(v)
 	case bool:
 		return map[bool]int64{true: 1}[v]
 	case string:
@@ -231,27 +238,17 @@ func dynLong(v any) any {
 	return nil
 }
 
-// realLong cuts off what is behind the point; a number beyond the range of long gives its lower end, as the
-// processor does.
+// realLong cuts off what is behind the point; a number beyond the range of long gives its end.
 func realLong(f float64) any {
-	switch {
-	case math.IsNaN(f):
-		return nil
-	case f >= math.MaxInt64, f <= math.MinInt64:
-		return int64(math.MinInt64)
-	}
-	return int64(f)
-}
-
-// withinLong is what a real within a dynamic gives: beyond the range of long its end.
-func withinLong(f float64) any {
 	switch {
 	case math.IsNaN(f):
 		return nil
 	case f >= math.MaxInt64:
 		return int64(math.MaxInt64)
+	case f <= math.MinInt64:
+		return int64(math.MinInt64)
 	}
-	return realLong(f)
+	return int64(f)
 }
 
 func typeName(v any) string {

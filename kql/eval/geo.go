@@ -223,7 +223,7 @@ func shape(v any, one, many string) ([][][]vector, bool) {
 		var out [][]vector
 		for _, e := range list {
 			p, ok := path(e)
-			if !ok || one == "Polygon" && len(p) < 4 {
+			if !ok || one == "Polygon" && !isRing(p) {
 				return nil, false
 			}
 			out = append(out, p)
@@ -253,6 +253,21 @@ func shape(v any, one, many string) ([][][]vector, bool) {
 		return out, true
 	}
 	return nil, false
+}
+
+// isRing says whether points make a ring: closed, of three corners at least, none of which comes twice.
+func isRing(p []vector) bool {
+	if len(p) < 4 || p[0] != p[len(p)-1] {
+		return false
+	}
+	seen := make(map[vector]bool, len(p))
+	for _, v := range p[1:] {
+		if seen[v] {
+			return false
+		}
+		seen[v] = true
+	}
+	return true
 }
 
 // inRings says whether a point lies in the first ring and in none of the others. What a ring encloses

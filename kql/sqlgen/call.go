@@ -375,6 +375,9 @@ func (x *exprs) convert(c *rel.Call) string {
 			return "try_cast(" + s + " AS " + sqlType(t) + ")"
 		case value.Real, value.Decimal:
 			if t == value.Long {
+				if isConstant(e) {
+					return "kql_constant_long(" + s + ")"
+				}
 				return "kql_real_long(" + s + ")"
 			}
 			return "try_cast(trunc(" + s + ") AS INTEGER)"

@@ -130,6 +130,9 @@ func literal(c *rel.Const, typed bool) string {
 		case math.IsInf(v, -1):
 			return "'-inf'::DOUBLE"
 		}
+		if v == 0 && math.Signbit(v) {
+			return "'-0.0'::DOUBLE"
+		}
 		s := strconv.FormatFloat(v, 'g', -1, 64)
 		if v < 0 || math.Signbit(v) {
 			s = "(" + s + ")"
@@ -306,6 +309,19 @@ func bits(e rel.Expr) int {
 		}
 	}
 	return 64
+}
+
+// isConstant says that an expression has the same value for all rows and is known when compiling.
+func isConstant(e rel.Expr) bool {
+	constant := true
+	rel.WalkExpr(e, func(e rel.Expr) {
+		switch e.(type) {
+		case *rel.Const, *rel.Call:
+		default:
+			constant = false
+		}
+	})
+	return constant
 }
 
 // hasScalar says whether an expression holds a sub-query.
