@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
@@ -20,6 +21,16 @@ import (
 // An engine is one open database.
 type engine struct {
 	db duckdb.Database
+
+	mu    sync.Mutex
+	conns map[uint64]*conn // by the engine's own number
+}
+
+// caller gives the connection of a number, nil if it is none of ours.
+func (e *engine) caller(id uint64) *conn {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.conns[id]
 }
 
 // openEngine opens the database at path, which "" makes one in memory.
@@ -45,7 +56,7 @@ func openEngine(path string, settings map[string]string) (*engine, error) {
 			return nil, fmt.Errorf("open the engine: it refuses the setting %s=%s", name, settings[name])
 		}
 	}
-	e := new(engine)
+	e := &engine{conns: map[uint64]*conn{}}
 	var message string
 	var state duckdb.State
 	yielding(func() { state = duckdb.OpenExt(path, &e.db, config, &message) })
@@ -71,10 +82,17 @@ func (e *engine) close() { duckdb.Close(&e.db) }
 
 // connect makes a connection. A conn is used by one goroutine at a time.
 func (e *engine) connect() (*conn, error) {
-	c := new(conn)
+	c := &conn{engine: e}
 	if duckdb.Connect(e.db, &c.c) == duckdb.StateError {
 		return nil, errors.New("connect to the engine: it refused")
 	}
+	var own duckdb.ClientContext
+	duckdb.ConnectionGetClientContext(c.c, &own)
+	c.id = uint64(duckdb.ClientContextGetConnectionId(own))
+	duckdb.DestroyClientContext(&own)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.conns[c.id] = c
 	return c, nil
 }
 
@@ -92,10 +110,24 @@ func (e *engineError) Error() string {
 
 // A conn is one connection with a transaction of its own.
 type conn struct {
-	c duckdb.Connection
+	engine *engine
+	id     uint64
+	c      duckdb.Connection
+
+	job atomic.Pointer[job] // of the query that runs, nil where nobody limits it
 }
 
-func (c *conn) close() { duckdb.Disconnect(&c.c) }
+// A job is one query as functions of Go see it: stopped says that it is over, so
+// that they give up between two rows, where the engine does not interrupt them;
+// exhausted that one of them found no memory for what it gives.
+type job struct{ stopped, exhausted atomic.Bool }
+
+func (c *conn) close() {
+	c.engine.mu.Lock()
+	delete(c.engine.conns, c.id)
+	c.engine.mu.Unlock()
+	duckdb.Disconnect(&c.c)
+}
 
 // interruptEvery is how often a cancelled call is interrupted again: the engine
 // forgets an interrupt that comes just before a statement starts.

@@ -6,11 +6,14 @@ package logstore
 
 void glasswardScalar(void *info, void *input, void *output);
 void glasswardRelease(void *extra);
+void glasswardBind(void *bind);
+int glasswardAssign(void *vector, uint64_t index, const char *text, uint64_t length);
 */
 import "C"
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"runtime/cgo"
 	"strings"
@@ -31,7 +34,15 @@ type scalar struct {
 	// result NULL and the function is not called.
 	nullIn bool
 	call   func(args []any) (any, error)
+	engine *engine // that it is registered with
 }
+
+// errStopped says that a function was given up because its query is over, and
+// errNoMemory that the engine has no memory left for what a function gives.
+var (
+	errStopped  = errors.New("the query is over")
+	errNoMemory = errors.New("the engine has no more memory")
+)
 
 // physical gives the engine's type for one of Kusto's: datetime and timespan
 // are 64-bit ticks, dynamic is JSON text, decimal is a double.
@@ -53,6 +64,7 @@ func physical(t value.Type) duckdb.Type {
 
 // register makes the function known to every connection of the database.
 func (c *conn) register(s *scalar) error {
+	s.engine = c.engine
 	f := duckdb.CreateScalarFunction()
 	defer duckdb.DestroyScalarFunction(&f)
 	duckdb.ScalarFunctionSetName(f, s.name)
@@ -72,6 +84,7 @@ func (c *conn) register(s *scalar) error {
 	extra := C.malloc(C.size_t(unsafe.Sizeof(cgo.Handle(0))))
 	*(*cgo.Handle)(extra) = cgo.NewHandle(s)
 	duckdb.ScalarFunctionSetExtraInfo(f, extra, unsafe.Pointer(C.glasswardRelease))
+	duckdb.ScalarFunctionSetBind(f, unsafe.Pointer(C.glasswardBind))
 	duckdb.ScalarFunctionSetFunction(f, unsafe.Pointer(C.glasswardScalar))
 	if duckdb.RegisterScalarFunction(c.c, f) == duckdb.StateError {
 		return fmt.Errorf("register the function %s: the engine refused", s.name)
@@ -89,15 +102,21 @@ func glasswardRelease(extra unsafe.Pointer) {
 func glasswardScalar(info, input, output unsafe.Pointer) {
 	at := duckdb.FunctionInfo{Ptr: info}
 	s := (*(*cgo.Handle)(duckdb.ScalarFunctionGetExtraInfo(at))).Value().(*scalar)
-	if err := s.apply(duckdb.DataChunk{Ptr: input}, duckdb.Vector{Ptr: output}); err != nil {
+	var j *job
+	if id := (*uint64)(duckdb.ScalarFunctionGetBindData(at)); id != nil {
+		if c := s.engine.caller(*id); c != nil {
+			j = c.job.Load()
+		}
+	}
+	if err := s.apply(duckdb.DataChunk{Ptr: input}, duckdb.Vector{Ptr: output}, j); err != nil {
 		duckdb.ScalarFunctionSetError(at, err.Error())
 	}
 }
 
-// apply calls the function for every row of the chunk. A panic in it is an
-// error of the query, never the end of the program: what it was given may come
-// from a record that an attacker wrote.
-func (s *scalar) apply(input duckdb.DataChunk, output duckdb.Vector) (err error) {
+// apply calls the function for every row of the chunk, until the job, if
+// there is one, is over. A panic in it is an error of the query, never the end of the program: what it was given may come from a record that an
+// attacker wrote.
+func (s *scalar) apply(input duckdb.DataChunk, output duckdb.Vector, j *job) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%s: internal error: %v", s.name, p)
@@ -111,6 +130,9 @@ func (s *scalar) apply(input duckdb.DataChunk, output duckdb.Vector) (err error)
 	out.valid = duckdb.VectorGetValidity(output)
 	args := make([]any, len(in.columns))
 	for row := range in.size {
+		if j != nil && j.stopped.Load() {
+			return errStopped
+		}
 		null := false
 		for j := range in.columns {
 			args[j] = in.columns[j].value(row)
@@ -125,6 +147,9 @@ func (s *scalar) apply(input duckdb.DataChunk, output duckdb.Vector) (err error)
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 		if err := out.set(row, v); err != nil {
+			if j != nil && errors.Is(err, errNoMemory) {
+				j.exhausted.Store(true)
+			}
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
@@ -168,7 +193,9 @@ func (c *column) set(row int, v any) error {
 		switch c.kind {
 		case duckdb.TypeVarchar:
 			v = strings.ToValidUTF8(v, "\uFFFD")
-			duckdb.VectorAssignStringElement(c.vector, duckdb.IdxT(row), v)
+			if C.glasswardAssign(c.vector.Ptr, C.uint64_t(row), (*C.char)(unsafe.Pointer(unsafe.StringData(v))), C.uint64_t(len(v))) == 0 {
+				return errNoMemory
+			}
 			return nil
 		case duckdb.TypeUUID:
 			id, err := parseUUID(v)

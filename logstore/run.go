@@ -249,6 +249,11 @@ func (p *pool) with(ctx context.Context, limits Limits, f func(context.Context, 
 		return err
 	}
 	defer p.give(c)
+	j := new(job)
+	c.job.Store(j)
+	defer c.job.Store(nil)
+	// Planning computes what is constant, which the engine's interrupt does not end.
+	defer context.AfterFunc(timed, func() { j.stopped.Store(true) })()
 	if limits.Class == Interactive {
 		yielding(func() { err = f(timed, c) })
 	} else {
@@ -261,7 +266,7 @@ func (p *pool) with(ctx context.Context, limits Limits, f func(context.Context, 
 		return context.Cause(timed)
 	}
 	var said *engineError
-	if errors.As(err, &said) && said.Kind == duckdb.ErrorTypeOutOfMemory {
+	if j.exhausted.Load() || errors.As(err, &said) && said.Kind == duckdb.ErrorTypeOutOfMemory {
 		return &MemoryError{err}
 	}
 	return err

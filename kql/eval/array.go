@@ -284,21 +284,7 @@ func arrayFunctions() []Function {
 			}
 			return js(out)
 		}),
-		fn("flatten", types(tDyn), tDyn, func(a []any) any {
-			list, ok := array(a[0])
-			if !ok {
-				return nil
-			}
-			out := make([]any, 0, len(list))
-			for _, e := range list {
-				if l, isList := e.([]any); isList {
-					out = append(out, l...)
-				} else {
-					out = append(out, e)
-				}
-			}
-			return js(out)
-		}),
+		fn("flatten", types(tDyn), tDyn, func(a []any) any { return gather(str(a[0]), false, -1) }),
 	}
 }
 

@@ -1,5 +1,7 @@
 package eval
 
+import "glassward/kql/value"
+
 func setFunctions() []Function {
 	return []Function{
 		vfn("set_difference", types(tDyn, tDyn), tDyn, func(a []any) any {
@@ -93,26 +95,52 @@ func setFunctions() []Function {
 			}
 			return float64(common) / float64(len(have)+len(u)-common)
 		}),
-		fn("set_of", types(tDyn, tLong), tDyn, func(a []any) any {
-			list, ok := array(a[0])
-			if !ok {
-				return nil
-			}
-			flat := make([]any, 0, len(list))
-			for _, e := range list {
-				if l, isList := e.([]any); isList {
-					flat = append(flat, l...)
-				} else {
-					flat = append(flat, e)
-				}
-			}
-			u := unique(flat, nil)
-			if n := long(a[1], MaxItems); n >= 0 && int64(len(u)) > n {
-				u = u[:n]
-			}
-			return js(u)
-		}),
+		fn("set_of", types(tDyn, tLong), tDyn, func(a []any) any { return gather(str(a[0]), true, long(a[1], MaxItems)) }),
 	}
+}
+
+// gather gives the elements of the JSON text of an array, those of arrays within it in their place, and with
+// once each value once. It gives at most so many, and null where the result would be larger than a value may
+// be. The text is what an aggregate collected: it may be much larger than memory has place for its values.
+func gather(text string, once bool, most int64) any {
+	if most < 0 {
+		most = MaxItems
+	}
+	seen := map[string]bool{}
+	out := []byte{'['}
+	var n int64
+	add := func(v any) bool {
+		if once {
+			k := key(v)
+			if seen[k] {
+				return true
+			}
+			seen[k] = true
+		}
+		if n >= most || len(out) > MaxJSON {
+			return false
+		}
+		if n++; n > 1 {
+			out = append(out, ',')
+		}
+		out = append(out, value.JSON(v)...)
+		return true
+	}
+	if !value.EachElement(text, func(v any) bool {
+		l, isList := v.([]any)
+		if !isList {
+			return add(v)
+		}
+		for _, v := range l {
+			if !add(v) {
+				return false
+			}
+		}
+		return true
+	}) || len(out) > MaxJSON {
+		return nil
+	}
+	return string(append(out, ']'))
 }
 
 // unique gives the different elements that pass, in the order of their first coming.

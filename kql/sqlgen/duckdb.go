@@ -153,28 +153,23 @@ func (g *gen) body(r rel.Rel) (string, string) {
 	return "", ""
 }
 
-// result writes the statement that gives the rows: the root's own SELECT, with its hidden columns left
-// out or, for lineage, made into a list of texts and a flag.
+// result writes the statement that gives the rows: the root's own SELECT, with the hidden column of
+// lineage made into a list of texts and a flag.
 func (g *gen) result(r rel.Rel) string {
 	cols := r.Columns()
 	ids := idents(cols)
-	hidden, lineage := false, false
-	for _, c := range cols {
-		if c.Name == rel.LineageColumn {
-			lineage = true
-		} else if strings.HasPrefix(c.Name, "$") && c.Name != "$table" {
-			hidden = true
-		}
-	}
-	if !hidden && !lineage {
-		_, body := g.body(r)
-		return g.grow(body)
-	}
+	lineage := false
 	var out []string
 	for _, c := range cols {
-		if !strings.HasPrefix(c.Name, "$") || c.Name == "$table" {
+		if c.Name == rel.LineageColumn && c.Type == value.Unknown {
+			lineage = true
+		} else {
 			out = append(out, ids[c.Name])
 		}
+	}
+	if !lineage {
+		_, body := g.body(r)
+		return g.grow(body)
 	}
 	order := ""
 	in := r
@@ -184,10 +179,8 @@ func (g *gen) result(r rel.Rel) string {
 		order = "\nORDER BY " + g.orderBy(s.Keys, s.In.Columns(), "")
 	}
 	name := g.from(in)
-	if lineage {
-		l := ids[rel.LineageColumn]
-		out = append(out, "list_slice("+l+", 1, 1000)::VARCHAR[] AS \"$lineage\"", "coalesce(len("+l+") > 1000, false) AS \"$lineage_overflow\"")
-	}
+	l := ids[rel.LineageColumn]
+	out = append(out, "list_slice("+l+", 1, 1000)::VARCHAR[] AS \"$lineage\"", "coalesce(len("+l+") > 1000, false) AS \"$lineage_overflow\"")
 	return "SELECT " + strings.Join(out, ", ") + "\nFROM " + name + order
 }
 

@@ -81,6 +81,46 @@ func ParseJSON(text string) (any, bool) {
 	return v, p.i == len(p.s)
 }
 
+// EachElement calls f with one element after the other of the JSON text of an array, without keeping them,
+// until f gives false. It reports false for text that is no array; what f was given until then stands.
+func EachElement(text string, f func(v any) bool) bool {
+	p := &jsonParser{s: text}
+	p.space()
+	if p.i >= len(p.s) || p.s[p.i] != '[' {
+		return false
+	}
+	p.i++
+	p.space()
+	if p.i < len(p.s) && p.s[p.i] == ']' {
+		p.i++
+		p.space()
+		return p.i == len(p.s)
+	}
+	for {
+		p.space()
+		v, ok := p.value(1)
+		if !ok {
+			return false
+		}
+		if !f(v) {
+			return true
+		}
+		p.space()
+		if p.i >= len(p.s) {
+			return false
+		}
+		p.i++
+		switch p.s[p.i-1] {
+		case ',':
+		case ']':
+			p.space()
+			return p.i == len(p.s)
+		default:
+			return false
+		}
+	}
+}
+
 type jsonParser struct {
 	s string
 	i int
