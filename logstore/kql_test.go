@@ -51,12 +51,15 @@ func TestPublishedQueries(t *testing.T) {
 	ran := 0
 	for name, text := range queries {
 		for _, lineage := range []bool{false, true} {
-			p, diags := kql.Compile(text, kql.Options{Catalog: catalog, Lineage: lineage})
+			bind := kql.Bind{Now: value.FromTime(clock), From: value.FromTime(clock.Add(-time.Hour)), To: value.FromTime(clock), SeqTo: 10}
+			run := func(p *kql.Program) (*kql.Result, error) {
+				return s.Run(context.Background(), p, bind, logstore.Limits{MaxRows: 1000, Timeout: 20 * time.Second})
+			}
+			p, diags := kql.Compile(text, kql.Options{Catalog: catalog, Lineage: lineage, Explore: run})
 			if p == nil || failed(diags) {
 				continue
 			}
-			bind := kql.Bind{Now: value.FromTime(clock), From: value.FromTime(clock.Add(-time.Hour)), To: value.FromTime(clock), SeqTo: 10}
-			r, err := s.Run(context.Background(), p, bind, logstore.Limits{MaxRows: 1000, Timeout: 20 * time.Second})
+			r, err := run(p)
 			if err != nil {
 				// Functions say what is wrong with their arguments; the engine has
 				// nothing to complain about.
@@ -85,6 +88,42 @@ func TestPublishedQueries(t *testing.T) {
 		t.Errorf("only %d of %d queries ran", ran, 2*len(queries))
 	}
 	t.Logf("%d of %d queries ran", ran, 2*len(queries))
+}
+
+// TestColumnsOfTheData learns columns from the records that the store has at that moment, within the window
+// and the limits of the query.
+func TestColumnsOfTheData(t *testing.T) {
+	s := memory(t)
+	catalog := schema.Default().Catalog()
+	bind := kql.Bind{Now: value.FromTime(clock)}
+	limits := logstore.Limits{MaxRows: 1000, Timeout: 20 * time.Second}
+	ask := func() string {
+		run := func(p *kql.Program) (*kql.Result, error) { return s.Run(context.Background(), p, bind, limits) }
+		p, diags := kql.Compile(`SigninLogs | project d = bag_pack(UserId, ResultType) | evaluate bag_unpack(d)`, kql.Options{Catalog: catalog, Explore: run})
+		if p == nil {
+			return diags.Err().Error()
+		}
+		r, err := run(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, c := range r.Columns {
+			names = append(names, c.Name+":"+c.Type.String())
+		}
+		return strings.Join(names, " ")
+	}
+	if got := ask(); got != "" {
+		t.Errorf("without records there are the columns %s", got)
+	}
+	appendTo(t, s, signin("a", "UserId", "u2", "ResultType", "0"), signin("b", "UserId", "u1", "ResultType", "5"))
+	if got := ask(); got != "u1:string u2:string" {
+		t.Errorf("columns %s", got)
+	}
+	limits.MaxRows = 1
+	if got := ask(); !strings.Contains(got, "KQL0241") {
+		t.Errorf("what goes beyond the limits gives: %s", got)
+	}
 }
 
 func failed(list diag.List) bool {

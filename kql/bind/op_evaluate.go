@@ -36,8 +36,9 @@ func (b *binder) evaluate(o *syntax.Evaluate, in *table, sc *scope) *table {
 	if !b.argCount(f, o.Call) {
 		return openTable()
 	}
-	if in == nil {
-		in = openTable()
+	if in.open && len(in.cols()) == 0 && !b.diags.HasErrors() {
+		b.errorf(NotTable, o.Call, "write a table before it: Table | evaluate "+n.Name+"(…)", "%s needs a table", n.Name)
+		return openTable()
 	}
 	p := &plugin{binder: b, f: f, call: o.Call, schema: o.Schema, in: in, sc: sc}
 	p.arrange()
@@ -300,6 +301,18 @@ func (p *plugin) assume(items []rel.Item) []rel.Item {
 		}
 	}
 	return items
+}
+
+// dataName gives the name of a column that the data name. Names that begin with $ are those of hidden columns,
+// and a column without a name cannot be.
+func dataName(name string, n *names) string {
+	switch {
+	case name == "":
+		return n.column()
+	case name[0] == '$':
+		return n.fresh("_" + name)
+	}
+	return n.fresh(name)
 }
 
 // identifier writes a column's name as a query does.

@@ -60,11 +60,19 @@ func (p *plugin) bagUnpack() *table {
 			items = append(items, rel.Item{Name: c.Name})
 		}
 	}
+	n := newNames(p.in.cols())
+	for _, k := range found {
+		n.add(prefix + k.name)
+	}
 	for _, k := range found {
 		if slices.Contains(ignored, k.name) {
 			continue
 		}
-		it := rel.Item{Name: prefix + k.name, Expr: p.property(bag, k.name, k.t)}
+		name := prefix + k.name
+		if name == "" || name[0] == '$' {
+			name = dataName(name, n)
+		}
+		it := rel.Item{Name: name, Expr: p.property(bag, k.name, k.t)}
 		i := slices.IndexFunc(items, func(o rel.Item) bool { return o.Name == it.Name })
 		switch {
 		case i < 0:

@@ -78,12 +78,8 @@ func (p *plugin) pivot() *table {
 			args = append(args, c.Args[1:]...)
 		}
 		name := v
-		switch {
-		case p.schema != nil:
-		case v == "":
-			name = n.column()
-		default:
-			name = n.fresh(v)
+		if p.schema == nil {
+			name = dataName(v, n)
 		}
 		a.Aggs = append(a.Aggs, rel.Item{Name: name, Expr: &rel.Call{Func: conditional(c.Func), Args: args, T: c.T}})
 	}
