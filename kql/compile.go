@@ -60,18 +60,35 @@ func compile(source string, o Options, watch func(r rel.Rewrite, tree rel.Rel)) 
 	if diags.HasErrors() || bound == nil {
 		return nil, diags
 	}
-	if rel.Size(bound.Rel, maxTree) > maxTree {
-		diags.Errorf(bind.TooLarge, file.Span(), "name what is used several times with materialize()", "the query grows beyond what can be compiled")
+	p := program(bound, bound.Rel, file.Span(), o, watch, &diags)
+	if p == nil {
 		return nil, diags
 	}
-	p := &Program{Columns: slices.Clone(bound.Rel.Columns()), Lineage: o.Lineage}
-	tree := bound.Rel
+	p.Name = bound.Name
+	for _, t := range bound.More {
+		q := program(bound, t.Rel, file.Span(), o, nil, &diags)
+		if q == nil {
+			return nil, diags
+		}
+		q.Name = t.Name
+		p.More = append(p.More, q)
+	}
+	return p, diags
+}
+
+// program makes a bound tree a Program, nil if it grows too large.
+func program(bound *bind.Result, tree rel.Rel, whole diag.Span, o Options, watch func(r rel.Rewrite, tree rel.Rel), diags *diag.List) *Program {
+	if rel.Size(tree, maxTree) > maxTree {
+		diags.Errorf(bind.TooLarge, whole, "name what is used several times with materialize()", "the query grows beyond what can be compiled")
+		return nil
+	}
+	p := &Program{Columns: slices.Clone(tree.Columns()), Lineage: o.Lineage}
 	p.Tables = tables(tree)
 	p.Prefilters = prefilters(tree)
 	if n, why := rel.NotLocal(tree); n != nil {
 		at, ok := bound.Places[n]
 		if !ok {
-			at = file.Span()
+			at = whole
 		}
 		p.NotLocal = &diag.Diagnostic{Code: notLocal, Severity: diag.Info, Span: at, Message: why, Hint: "run the rule as Scheduled"}
 	}
@@ -79,10 +96,14 @@ func compile(source string, o Options, watch func(r rel.Rewrite, tree rel.Rel)) 
 		watch(rel.Rewrite{}, tree)
 	}
 	if err := p.write(tree, o, watch); err != nil {
-		diags.Errorf(bind.TooLarge, file.Span(), "", "%s", err)
-		return nil, diags
+		code := bind.TooLarge
+		if errors.As(err, new(*sqlgen.UnsupportedError)) {
+			code = bind.Unsupported
+		}
+		diags.Errorf(code, whole, "", "%s", err)
+		return nil
 	}
-	return p, diags
+	return p
 }
 
 // write rewrites the tree and writes it as SQL.

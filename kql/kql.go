@@ -74,7 +74,14 @@ type ExternalData = bind.ExternalData
 const DataColumns = bind.DataColumns
 
 // Program is a compiled query.
+//
+// A text may give several tables: its statements each give one, and the operators fork and facet several. The Program
+// is the first of them; More holds the others, each a Program of its own that runs by itself, in order.
 type Program struct {
+	// Name is the table's name where fork or facet gives it one, else "".
+	Name string
+	// More are the further tables of the text. They have no More of their own.
+	More []*Program
 	// Columns are the columns of the result, without hidden ones.
 	Columns []rel.Column
 	// SQL is the query for DuckDB. With Options.Lineage its result has two more columns at the end:

@@ -77,7 +77,11 @@ type Options struct {
 
 // Result is a bound query.
 type Result struct {
-	Rel    rel.Rel
+	Rel rel.Rel
+	// Name is that of the result where an operator that gives several names them, More are the further results
+	// of the text: of fork and facet, and of further statements.
+	Name   string
+	More   []Table
 	Places map[rel.Rel]diag.Span // where the operators stand that nodes were made of
 }
 
@@ -137,19 +141,27 @@ func guess(file *syntax.File, o Options, a attempt, missing []string) (*Result, 
 func bindFile(file *syntax.File, o Options, a attempt) (*Result, *binder) {
 	b := &binder{o: o, places: map[rel.Rel]diag.Span{}, attempt: a, settings: map[string]rel.Expr{}}
 	sc := b.rootScope()
-	var last *table
+	var tables []Table
 	for _, s := range file.Stmts {
+		b.last, b.more, b.firstName = nil, nil, ""
+		if q, ok := s.(*syntax.Query); ok && q.Body != nil && len(q.Body.Ops) > 0 {
+			b.last = q.Body.Ops[len(q.Body.Ops)-1]
+		}
 		if t := b.statement(s, sc); t != nil {
-			last = t
+			tables = append(append(tables, Table{b.firstName, t.rel}), b.more...)
+		}
+		if len(tables) > maxTables {
+			b.errorf(TooLarge, s, "", "the text gives more than %d tables", maxTables)
+			break
 		}
 	}
-	if last == nil && !b.diags.HasErrors() {
+	if len(tables) == 0 && !b.diags.HasErrors() {
 		b.diags.Errorf(NoQuery, file.Span(), "end with a table or an expression, for example: SigninLogs | take 10", "the text holds no query, only definitions")
 	}
-	if b.diags.HasErrors() || last == nil {
+	if b.diags.HasErrors() || len(tables) == 0 {
 		return nil, b
 	}
-	return &Result{last.rel, b.places}, b
+	return &Result{tables[0].Rel, tables[0].Name, tables[1:], b.places}, b
 }
 
 type binder struct {
@@ -170,6 +182,10 @@ type binder struct {
 	missing         []string  // columns that are named and not there
 	// settings are the values of set statements that functions ask for.
 	settings map[string]rel.Expr
+
+	last      syntax.Operator // of the statement: only it may give several tables
+	more      []Table         // those beside the first
+	firstName string          // and the first one's name
 }
 
 // Bounds on what a text may expand to.
@@ -177,6 +193,7 @@ const (
 	maxCalls    = 2000
 	maxDepth    = 60
 	maxExprSize = 20000
+	maxTables   = 64
 )
 
 // table is a bound tabular expression.

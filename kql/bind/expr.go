@@ -21,6 +21,7 @@ type env struct {
 	aggs    *aggregates // aggregates are allowed and collected here
 	inAgg   bool        // within the argument of an aggregate
 	steps   *scanSteps  // of scan: step.column reads the state
+	beside  *beside     // of find and search: the columns of the other tables
 }
 
 // unknown is the value of what could not be understood.
@@ -110,6 +111,9 @@ func (b *binder) expr(e syntax.Expr, en *env) rel.Expr {
 }
 
 func (b *binder) name(e *syntax.Name, en *env) rel.Expr {
+	if x, ok := en.beside.find(e.Name, en.cols); ok {
+		return x
+	}
 	if i := rel.Index(en.cols, e.Name); i >= 0 {
 		if en.aggs != nil && !en.inAgg {
 			if !en.aggs.isKey(e.Name) {

@@ -31,7 +31,7 @@ func (b *binder) extend(items []*syntax.NamedExpr, in *table, sc *scope) *table 
 func (b *binder) projection(in rel.Rel, items []rel.Item) rel.Rel {
 	base := in
 	for i := range items {
-		if call, ok := items[i].Expr.(*rel.Call); ok && rel.IsWindow(call.Func) && !nestedWindow(call) && restart(call) == nil && !isRank(call) {
+		if call, ok := items[i].Expr.(*rel.Call); ok && rel.IsWindow(call.Func) && !nestedWindow(call) && restart(call) == nil && !isRank(call) && call.Func != "row_window_session" {
 			continue
 		}
 		base, items[i].Expr = b.liftWindows(base, items[i].Expr)
@@ -55,6 +55,10 @@ func (b *binder) liftWindows(in rel.Rel, e rel.Expr) (rel.Rel, rel.Expr) {
 	e = rel.MapExpr(e, func(x rel.Expr) rel.Expr {
 		c, ok := x.(*rel.Call)
 		if !ok || !rel.IsWindow(c.Func) {
+			return x
+		}
+		if c.Func == "row_window_session" {
+			in, x = b.session(in, c)
 			return x
 		}
 		if r := restart(c); r != nil || isRank(c) {
@@ -107,4 +111,26 @@ func (b *binder) restarted(in rel.Rel, c *rel.Call, cond rel.Expr) (rel.Rel, rel
 	}
 	in = &rel.Sort{In: in, Keys: []rel.SortKey{{Expr: place}}}
 	return in, out
+}
+
+// session computes row_window_session: a row begins a session if there is none, if it lies too far behind the session's
+// first row or behind the row before, or if it is told to. That depends on what came of the rows before, as scan does.
+func (b *binder) session(in rel.Rel, c *rel.Call) (rel.Rel, rel.Expr) {
+	at, start := &rel.Col{Name: b.hiddenName("at"), T: value.DateTime}, b.hiddenName("session")
+	items := append(rel.Refs(in.Columns()), rel.Item{Name: at.Name, Expr: c.Args[0]})
+	began := call(rel.StepValue, value.DateTime, rel.Long(0), rel.Str(start))
+	before := call(rel.StepValue, value.DateTime, rel.Long(0), rel.Str(at.Name), at)
+	begins := []rel.Expr{
+		call("isnull", value.Bool, began),
+		call(">=", value.Bool, at, call("+", value.DateTime, began, c.Args[1])),
+		call(">=", value.Bool, at, call("+", value.DateTime, before, c.Args[2])),
+	}
+	if len(c.Args) > 3 {
+		begins = append(begins, c.Args[3])
+	}
+	first := call("iff", value.DateTime, call("or", value.Bool, begins...), at, began)
+	first = call("iff", value.DateTime, call("isnull", value.Bool, at), rel.Null(value.DateTime), first)
+	step := rel.ScanStep{Name: "session", Output: "all", Cond: rel.Bool(true), Set: []rel.Item{{Name: start, Expr: first}}}
+	out := []rel.StepColumn{{Name: start, T: value.DateTime, Default: rel.Null(value.DateTime)}}
+	return &rel.Steps{In: &rel.Project{In: in, Items: items}, Out: out, Steps: []rel.ScanStep{step}}, &rel.Col{Name: start, T: value.DateTime}
 }

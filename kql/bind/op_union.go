@@ -82,6 +82,12 @@ func (b *binder) unionTables(e syntax.Expr, fuzzy bool, sc *scope) []*table {
 				return nil
 			}
 		}
+		if f := sc.find(x.Name); f != nil && f.fn != nil && f.fn.View && len(f.fn.Params) == 0 {
+			// A view is a table by its name.
+			t := *b.tableExpr(x, sc)
+			t.name = x.Name
+			return []*table{&t}
+		}
 	}
 	if fuzzy {
 		// A branch that cannot be resolved is left out as a whole.
@@ -120,13 +126,27 @@ func (b *binder) unite(ts []*table, source string, inner bool, prefix string) *t
 	if source != "" {
 		names = slices.DeleteFunc(names, func(n string) bool { return n == source })
 	}
+	// The names of columns that were split must not meet those of others.
+	taken, split := newNames(nil), map[string]string{}
+	if source != "" {
+		taken.add(source)
+	}
+	for _, n := range names {
+		for _, ty := range types[n] {
+			name := n
+			if len(types[n]) > 1 {
+				name = n + "_" + ty.String()
+			}
+			split[n+"\x00"+ty.String()] = taken.fresh(name)
+		}
+	}
 	outs := make([]rel.Rel, len(ts))
 	for i, t := range ts {
 		var items []rel.Item
 		if source != "" {
 			name := t.name
 			if name == "" {
-				name = fmt.Sprintf("%s%d", prefix, i)
+				name = sourceName(prefix, i)
 			}
 			items = append(items, rel.Item{Name: source, Expr: rel.Str(name)})
 		}
@@ -136,10 +156,7 @@ func (b *binder) unite(ts []*table, source string, inner bool, prefix string) *t
 			}
 			have := rel.Index(t.cols(), n)
 			for _, ty := range types[n] {
-				name := n
-				if len(types[n]) > 1 {
-					name = n + "_" + ty.String()
-				}
+				name := split[n+"\x00"+ty.String()]
 				var e rel.Expr = rel.Null(ty)
 				if have >= 0 && t.cols()[have].Type == ty {
 					e = &rel.Col{Name: n, T: ty}
@@ -154,6 +171,9 @@ func (b *binder) unite(ts []*table, source string, inner bool, prefix string) *t
 	}
 	return &table{rel: &rel.Union{Ins: outs}, open: open}
 }
+
+// sourceName names a table that has no name, by its place.
+func sourceName(prefix string, i int) string { return fmt.Sprintf("%s%d", prefix, i) }
 
 // as names the table for the rest of the statement.
 func (b *binder) as(o *syntax.As, in *table, sc *scope) *table {
@@ -179,19 +199,20 @@ func (b *binder) search(o *syntax.Search, in *table, sc *scope) *table {
 		return openTable()
 	}
 	fold := !strings.HasPrefix(o.Params.Word("kind"), "case_sensitive")
+	near := &beside{cols: allColumns(ts), seen: map[string]bool{}}
 	found := make([]*table, len(ts))
 	for i, t := range ts {
-		cond := b.searchCond(o.Cond, t, sc, fold)
+		cond := b.searchCond(o.Cond, t, sc, fold, near)
 		found[i] = &table{rel: &rel.Filter{In: t.rel, Cond: cond}, open: t.open, name: t.name}
 	}
 	return b.unite(found, "$table", false, "search_arg")
 }
 
 // searchCond binds a search predicate, in which a text alone is looked for in all columns.
-func (b *binder) searchCond(e syntax.Expr, t *table, sc *scope, fold bool) rel.Expr {
+func (b *binder) searchCond(e syntax.Expr, t *table, sc *scope, fold bool, near *beside) rel.Expr {
 	switch e := e.(type) {
 	case *syntax.Paren:
-		return b.searchCond(e.X, t, sc, fold)
+		return b.searchCond(e.X, t, sc, fold, near)
 	case *syntax.StringLit:
 		return searchTerm(e.Value, t.cols(), fold)
 	case *syntax.Star:
@@ -199,25 +220,60 @@ func (b *binder) searchCond(e syntax.Expr, t *table, sc *scope, fold bool) rel.E
 	case *syntax.Binary:
 		switch e.Op {
 		case syntax.And, syntax.Or:
-			return &rel.Call{Func: e.Op.String(), Args: []rel.Expr{b.searchCond(e.X, t, sc, fold), b.searchCond(e.Y, t, sc, fold)}, T: value.Bool}
+			return &rel.Call{Func: e.Op.String(), Args: []rel.Expr{b.searchCond(e.X, t, sc, fold, near), b.searchCond(e.Y, t, sc, fold, near)}, T: value.Bool}
 		case syntax.Matches:
 			if y, ok := e.Y.(*syntax.StringLit); ok {
+				if n, ok := e.X.(*syntax.Name); ok {
+					if _, elsewhere := near.find(n.Name, t.cols()); elsewhere {
+						return rel.Bool(false)
+					}
+				}
 				if c, ok := b.columnRef(e.X, t); ok {
 					return searchTerm(y.Value, []rel.Column{c}, fold)
 				}
 				return rel.Bool(false)
 			}
 		}
+		if _, star := e.X.(*syntax.Star); star {
+			return b.anyColumn(e, t, sc)
+		}
 	case *syntax.Call:
 		if n, ok := e.Func.(*syntax.Name); ok && n.Name == "not" && len(e.Args) == 1 {
-			return &rel.Call{Func: "not", Args: []rel.Expr{b.searchCond(e.Args[0].Value, t, sc, fold)}, T: value.Bool}
+			return &rel.Call{Func: "not", Args: []rel.Expr{b.searchCond(e.Args[0].Value, t, sc, fold, near)}, T: value.Bool}
 		}
 	}
-	x := b.expr(e, &env{sc: sc, cols: t.cols(), open: t.open})
+	x := b.expr(e, &env{sc: sc, cols: t.cols(), open: t.open, beside: near})
 	if c, ok := x.(*rel.Const); ok && c.Value != nil && c.T != value.Bool {
 		return searchTerm(strings.Trim(c.String(), `"`), t.cols(), fold)
 	}
 	return b.condition(x, e)
+}
+
+// anyColumn binds * has "x" and its kin: one of the columns, as a text, fulfils it.
+func (b *binder) anyColumn(e *syntax.Binary, t *table, sc *scope) rel.Expr {
+	y := b.expr(e.Y, &env{sc: sc})
+	if isUnknown(y) {
+		return y
+	}
+	var any []rel.Expr
+	for _, c := range t.cols() {
+		var x rel.Expr = &rel.Col{Name: c.Name, T: c.Type}
+		x = b.cast(x, value.String)
+		switch e.Op {
+		case syntax.Equal, syntax.NotEqual, syntax.Less, syntax.LessOrEqual, syntax.Greater, syntax.GreaterOrEqual:
+			x = b.compare(e, x, b.cast(y, value.String))
+		default:
+			x = b.textOperator(e, x, b.cast(y, value.String))
+		}
+		any = append(any, x)
+	}
+	switch len(any) {
+	case 0:
+		return rel.Bool(false)
+	case 1:
+		return any[0]
+	}
+	return &rel.Call{Func: "or", Args: any, T: value.Bool}
 }
 
 // searchTerm looks for a term in columns: "a" as a whole term, "a*" as the start of one, "*a" as the end

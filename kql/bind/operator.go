@@ -2,6 +2,7 @@ package bind
 
 import (
 	"glassward/kql/builtin"
+	"glassward/kql/rel"
 	"glassward/kql/syntax"
 )
 
@@ -13,6 +14,8 @@ func (b *binder) operator(o syntax.Operator, in *table, sc *scope) *table {
 		return b.union(o, in, sc)
 	case *syntax.Search:
 		return b.search(o, in, sc)
+	case *syntax.Find:
+		return b.find(o, sc)
 	case *syntax.Print:
 		return b.print(o, sc)
 	case *syntax.Range:
@@ -80,10 +83,20 @@ func (b *binder) operator(o syntax.Operator, in *table, sc *scope) *table {
 		return b.topHitters(o, in, sc)
 	case *syntax.Evaluate:
 		return b.evaluate(o, in, sc)
+	case *syntax.TopNested:
+		return b.topNested(o, in, sc)
+	case *syntax.Reduce:
+		return b.reduce(o, in, sc)
+	case *syntax.Fork:
+		return b.fork(o, in, sc)
+	case *syntax.Facet:
+		return b.facet(o, in, sc)
 	case *syntax.Scan:
 		return b.scanOp(o, in, sc)
-	case *syntax.Render, *syntax.Consume:
+	case *syntax.Render:
 		return in
+	case *syntax.Consume:
+		return in.with(&rel.Filter{In: in.rel, Cond: rel.Bool(false)})
 	case *syntax.BadOp:
 		return &table{rel: in.rel, open: true}
 	}
