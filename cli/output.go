@@ -26,11 +26,28 @@ var formats = []string{"table", "json", "ndjson", "csv", "tsv"}
 // of a Log Analytics query response; ndjson is one object a row with dynamics
 // as JSON.
 func (a *app) writeResult(format string, r *kql.Result) error {
+	if format == "json" {
+		return console.WriteQueryResponse(a.Stdout, r)
+	}
+	for i, t := range append([]*kql.Result{r}, r.More...) {
+		// Several tables stand below each other.
+		if i > 0 && format != "ndjson" {
+			fmt.Fprintln(a.Stdout)
+		}
+		if t.Name != "" && format == "table" {
+			fmt.Fprintln(a.Stdout, t.Name)
+		}
+		if err := a.writeOne(format, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) writeOne(format string, r *kql.Result) error {
 	switch format {
 	case "table":
 		return a.writeTable(r)
-	case "json":
-		return console.WriteQueryResponse(a.Stdout, r)
 	case "ndjson":
 		return writeLines(a.Stdout, r)
 	case "csv":

@@ -174,7 +174,7 @@ func (a *app) run(ctx context.Context, store *logstore.Store, text, name string,
 		return nil, err
 	}
 	r, err := run(p)
-	if err == nil && r.Truncated {
+	if err == nil && slices.ContainsFunc(append(r.More, r), func(t *kql.Result) bool { return t.Truncated }) {
 		a.say("the result was cut: narrow the query, or summarize")
 	}
 	return r, err

@@ -16,7 +16,8 @@ import (
 )
 
 // WriteQueryResponse writes a result as the Log Analytics query API v1 does:
-// one table PrimaryResult with typed columns; decimals, datetimes, timespans
+// a table PrimaryResult with typed columns, and behind it the further tables of
+// a query that gives several; decimals, datetimes, timespans
 // and guids as strings, a dynamic as a string that holds JSON, null as null.
 // A result that was cut carries a PartialError, as there.
 func WriteQueryResponse(w io.Writer, r *kql.Result) error {
@@ -28,32 +29,47 @@ func WriteQueryResponse(w io.Writer, r *kql.Result) error {
 		}
 		b.Write(text)
 	}
-	b.WriteString(`{"tables":[{"name":"PrimaryResult","columns":[`)
-	for i, c := range r.Columns {
+	b.WriteString(`{"tables":[`)
+	cut := false
+	for i, t := range append([]*kql.Result{r}, r.More...) {
+		name := "PrimaryResult"
 		if i > 0 {
 			b.WriteByte(',')
+			if name = t.Name; name == "" {
+				name = "Table_" + strconv.Itoa(i)
+			}
 		}
-		enc(struct {
-			Name string `json:"name"`
-			Type string `json:"type"`
-		}{c.Name, c.Type.String()})
-	}
-	b.WriteString(`],"rows":[`)
-	for i, row := range r.Rows {
-		if i > 0 {
-			b.WriteString(",\n")
-		}
-		b.WriteByte('[')
-		for j, cell := range row {
-			if j > 0 {
+		b.WriteString(`{"name":`)
+		enc(name)
+		b.WriteString(`,"columns":[`)
+		for i, c := range t.Columns {
+			if i > 0 {
 				b.WriteByte(',')
 			}
-			enc(jsonCell(r.Columns[j].Type, cell))
+			enc(struct {
+				Name string `json:"name"`
+				Type string `json:"type"`
+			}{c.Name, c.Type.String()})
 		}
-		b.WriteByte(']')
+		b.WriteString(`],"rows":[`)
+		for i, row := range t.Rows {
+			if i > 0 {
+				b.WriteString(",\n")
+			}
+			b.WriteByte('[')
+			for j, cell := range row {
+				if j > 0 {
+					b.WriteByte(',')
+				}
+				enc(jsonCell(t.Columns[j].Type, cell))
+			}
+			b.WriteByte(']')
+		}
+		b.WriteString(`]}`)
+		cut = cut || t.Truncated
 	}
-	b.WriteString(`]}]`)
-	if r.Truncated {
+	b.WriteString(`]`)
+	if cut {
 		b.WriteString(`,"error":{"code":"PartialError","message":"There were some errors when processing your query.","details":[{"code":"EngineError","message":"The result was cut at the limit of rows or bytes (E_QUERY_RESULT_SET_TOO_LARGE). Narrow the query, or summarize."}]}`)
 	}
 	b.WriteString("}\n")
@@ -118,6 +134,7 @@ func trimFraction(text string) string {
 func ReadQueryResponse(r io.Reader) (*kql.Result, error) {
 	var body struct {
 		Tables []struct {
+			Name    string
 			Columns []struct{ Name, Type string }
 			Rows    [][]json.RawMessage
 		}
@@ -129,15 +146,34 @@ func ReadQueryResponse(r io.Reader) (*kql.Result, error) {
 	if len(body.Tables) == 0 {
 		return nil, errors.New("read the answer to a query: it has no table")
 	}
-	out := &kql.Result{Truncated: body.Error != nil}
-	for _, c := range body.Tables[0].Columns {
+	var out *kql.Result
+	for i, t := range body.Tables {
+		r, err := readTable(t.Columns, t.Rows)
+		if err != nil {
+			return nil, err
+		}
+		r.Truncated = body.Error != nil
+		if i == 0 {
+			out = r
+			continue
+		}
+		r.Name = t.Name
+		out.More = append(out.More, r)
+	}
+	return out, nil
+}
+
+// readTable reads one table of an answer.
+func readTable(columns []struct{ Name, Type string }, rows [][]json.RawMessage) (*kql.Result, error) {
+	out := &kql.Result{}
+	for _, c := range columns {
 		t, ok := value.ParseType(c.Type)
 		if !ok {
 			return nil, fmt.Errorf("read the answer to a query: unknown type %q", c.Type)
 		}
 		out.Columns = append(out.Columns, rel.Column{Name: c.Name, Type: t})
 	}
-	for _, cells := range body.Tables[0].Rows {
+	for _, cells := range rows {
 		if len(cells) != len(out.Columns) {
 			return nil, fmt.Errorf("read the answer to a query: a row has %d cells for %d columns", len(cells), len(out.Columns))
 		}

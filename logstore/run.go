@@ -76,7 +76,8 @@ func (e *MemoryError) Error() string {
 func (e *MemoryError) Unwrap() error { return e.Cause }
 
 // Run runs a compiled query over what is committed now and gives its rows, cut
-// at the limits. Cancelling ctx interrupts the engine. The error is ctx's own,
+// at the limits. The further tables of a query that gives several count for the
+// same limits. Cancelling ctx interrupts the engine. The error is ctx's own,
 // a *TimeoutError, a *MemoryError, ErrClosed, or what the engine or a function
 // of the query said.
 //
@@ -86,6 +87,42 @@ func (e *MemoryError) Unwrap() error { return e.Cause }
 // (TestKeptStatementsGoStale). What a hundred rules would pay for planning is
 // saved before it comes to a query at all, by the programs' prefilters.
 func (s *Store) Run(ctx context.Context, p *kql.Program, bind kql.Bind, limits Limits) (*kql.Result, error) {
+	leave, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	limits.fill(&s.options)
+	var result *kql.Result
+	err = s.pool.with(ctx, limits, func(ctx context.Context, c *conn) error {
+		for i, p := range append([]*kql.Program{p}, p.More...) {
+			args, err := arguments(p, bind)
+			if err != nil {
+				return err
+			}
+			r := &kql.Result{Name: p.Name, Columns: p.Columns}
+			if i == 0 {
+				result = r
+			} else {
+				result.More = append(result.More, r)
+			}
+			bytes, err := c.fill(ctx, p, args, limits, r)
+			if err != nil {
+				return err
+			}
+			limits.MaxRows -= len(r.Rows)
+			limits.MaxBytes -= bytes
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, s.damage(err)
+	}
+	return result, nil
+}
+
+// arguments gives the values of a program's parameters.
+func arguments(p *kql.Program, bind kql.Bind) (map[string]any, error) {
 	args := make(map[string]any, len(p.Params)+len(p.Args))
 	for name, v := range p.Args {
 		args[name] = v
@@ -97,52 +134,39 @@ func (s *Store) Run(ctx context.Context, p *kql.Program, bind kql.Bind, limits L
 		}
 		args[name] = v
 	}
-	leave, err := s.enter()
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	limits.fill(&s.options)
-	result := &kql.Result{Columns: p.Columns}
-	err = s.pool.with(ctx, limits, func(ctx context.Context, c *conn) error {
-		return c.fill(ctx, p, args, limits, result)
-	})
-	if err != nil {
-		return nil, s.damage(err)
-	}
-	return result, nil
+	return args, nil
 }
 
-// fill runs the program's SQL and adds its rows to the result.
-func (c *conn) fill(ctx context.Context, p *kql.Program, args map[string]any, limits Limits, result *kql.Result) error {
+// fill runs the program's SQL and adds its rows to the result. It says how many
+// bytes they take.
+func (c *conn) fill(ctx context.Context, p *kql.Program, args map[string]any, limits Limits, result *kql.Result) (bytes int64, err error) {
 	st, err := c.prepare(p.SQL)
 	if err != nil {
-		return fmt.Errorf("plan the query: %w", err)
+		return bytes, fmt.Errorf("plan the query: %w", err)
 	}
 	defer st.close()
 	if !st.selects() {
-		return errors.New("run a query: its SQL is no SELECT")
+		return bytes, errors.New("run a query: its SQL is no SELECT")
 	}
 	rows, err := st.query(ctx, args)
 	if err != nil {
-		return fmt.Errorf("run the query: %w", err)
+		return bytes, fmt.Errorf("run the query: %w", err)
 	}
 	defer rows.close()
 	width := len(p.Columns)
 	if p.Lineage {
 		width += 2
 	}
-	var bytes int64
 	for {
 		ch, err := rows.next()
 		if err != nil {
-			return fmt.Errorf("run the query: %w", err)
+			return bytes, fmt.Errorf("run the query: %w", err)
 		}
 		if ch == nil {
-			return nil
+			return bytes, nil
 		}
 		if len(ch.columns) != width {
-			return fmt.Errorf("run the query: the engine gives %d columns, the program has %d", len(ch.columns), width)
+			return bytes, fmt.Errorf("run the query: the engine gives %d columns, the program has %d", len(ch.columns), width)
 		}
 		n := min(ch.size, limits.MaxRows-len(result.Rows))
 		// Bytes are counted before rows are copied out of the engine, so that a
@@ -154,7 +178,7 @@ func (c *conn) fill(ctx context.Context, p *kql.Program, args map[string]any, li
 			}
 		}
 		if result.Rows, err = ch.appendRows(result.Rows, n); err != nil {
-			return fmt.Errorf("run the query: %w", err)
+			return bytes, fmt.Errorf("run the query: %w", err)
 		}
 		if n < ch.size {
 			result.Truncated = true
@@ -170,7 +194,7 @@ func (c *conn) fill(ctx context.Context, p *kql.Program, args map[string]any, li
 			}
 		}
 		if result.Truncated {
-			return nil
+			return bytes, nil
 		}
 	}
 }

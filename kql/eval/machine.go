@@ -25,11 +25,11 @@ const (
 // A Machine is the operator scan: steps that rows are held against, in the JSON that the compiler writes.
 // Values stand in it as text, as a row's cells do.
 type Machine struct {
-	Cells   []string         `json:"cells"` // the types of a row's cells
-	Out     []MachineColumn  `json:"out"`   // the columns that the steps assign
-	State   []MachineState   `json:"state"` // what is kept of a matched row
-	Steps   []MachineStep    `json:"steps"`
-	Lineage bool             `json:"lineage,omitempty"`
+	Cells   []string        `json:"cells"` // the types of a row's cells
+	Out     []MachineColumn `json:"out"`   // the columns that the steps assign
+	State   []MachineState  `json:"state"` // what is kept of a matched row
+	Steps   []MachineStep   `json:"steps"`
+	Lineage bool            `json:"lineage,omitempty"`
 	defs    []func(*frame) any
 	kinds   []value.Type
 	library map[string]*Function

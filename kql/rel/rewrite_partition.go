@@ -14,8 +14,8 @@ const Outer = "outer"
 
 // A Partitioned table is worked on by the values of a column: mv-apply and partition.
 type Partitioned struct {
-	Down Rel    // the rows as the operators see them
-	Rows Rel    // the same rows with the hidden column Key
+	Down Rel // the rows as the operators see them
+	Rows Rel // the same rows with the hidden column Key
 	Key  string
 	T    value.Type
 	Name func(what string) string // gives names of further hidden columns
