@@ -301,6 +301,9 @@ func (b *binder) statement(s syntax.Stmt, sc *scope) *table {
 					if bind.table != nil {
 						return bind.table
 					}
+					if bind.fn != nil {
+						return b.mustTable(bind, e, nameOf(e))
+					}
 					if bind.scalar != nil {
 						return &table{rel: &rel.Values{Cols: []rel.Column{{Name: "print_0", Type: bind.scalar.Type()}}, Rows: [][]rel.Expr{{bind.scalar}}}}
 					}

@@ -162,12 +162,13 @@ func (b *binder) scalarParam(p *syntax.Parameter, arg *syntax.NamedExpr, name st
 		b.errorf(WrongArguments, at, "", "%s needs a value for %s", name, p.Name.Name)
 		e = unknown()
 	}
-	if t, ok := value.ParseType(p.Type); ok {
-		var node syntax.Node = at
-		if arg != nil {
-			node = arg
+	if t, ok := value.ParseType(p.Type); ok && e.Type() != t && e.Type() != value.Unknown {
+		// Kusto takes an argument of any type and converts it.
+		if e.Type().Numeric() && t.Numeric() {
+			e = b.cast(e, t)
+		} else {
+			e = b.convert(convertName(t), e)
 		}
-		e = b.assign(e, t, node, "the parameter "+p.Name.Name)
 	}
 	sc.names[p.Name.Name] = &binding{scalar: e, at: p.Span()}
 }

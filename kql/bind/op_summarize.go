@@ -29,7 +29,7 @@ func countCall() rel.Expr { return call("count", value.Long) }
 
 func (b *binder) summarize(o *syntax.Summarize, in *table, sc *scope) *table {
 	n := newNames(nil)
-	keys := b.groupKeys(o.By, in, sc, n)
+	keys, base := b.groupKeys(o.By, in, sc, n)
 	aggs := &aggregates{keys: keys}
 	out := rel.Refs(itemCols(keys))
 	simple := true
@@ -42,7 +42,7 @@ func (b *binder) summarize(o *syntax.Summarize, in *table, sc *scope) *table {
 			out = append(out, x)
 		}
 	}
-	agg := &rel.Aggregate{In: in.rel, Keys: keys, Aggs: aggs.items}
+	agg := &rel.Aggregate{In: base, Keys: keys, Aggs: aggs.items}
 	if simple && len(out) == len(keys)+len(aggs.items) {
 		// Every item is one aggregate: they take their names at once.
 		final := make([]rel.Item, len(aggs.items))
@@ -70,9 +70,11 @@ func itemCols(items []rel.Item) []rel.Column {
 	return cols
 }
 
-func (b *binder) groupKeys(by []*syntax.NamedExpr, in *table, sc *scope, n *names) []rel.Item {
-	e := &env{sc: sc, cols: in.cols(), open: in.open}
-	var keys []rel.Item
+// groupKeys binds what stands after by, and gives the table that the keys are computed over: window
+// functions in them are columns of it.
+func (b *binder) groupKeys(by []*syntax.NamedExpr, in *table, sc *scope, n *names) (keys []rel.Item, base rel.Rel) {
+	e := &env{sc: sc, cols: in.cols(), open: in.open, windows: true}
+	base = in.rel
 	for _, it := range by {
 		if cols, ok := b.pattern(it.Value, in); ok {
 			for _, c := range cols {
@@ -86,10 +88,11 @@ func (b *binder) groupKeys(by []*syntax.NamedExpr, in *table, sc *scope, n *name
 				b.errorf(WrongType, it, "convert it, for example with tostring()", "rows cannot be grouped by a value of type dynamic")
 				x.Expr = unknown()
 			}
+			base, x.Expr = b.liftWindows(base, x.Expr)
 			keys = append(keys, x)
 		}
 	}
-	return keys
+	return keys, base
 }
 
 // aggregateItem binds one item of summarize. arg_max(x, *), take_any(*) and percentiles give several
@@ -399,7 +402,7 @@ func (b *binder) makeSeries(o *syntax.MakeSeries, in *table, sc *scope) *table {
 	}
 	e := &env{sc: sc, cols: in.cols(), open: in.open}
 	n := newNames(nil)
-	keys := b.groupKeys(o.By, in, sc, n)
+	keys, base := b.groupKeys(o.By, in, sc, n)
 	on := b.items(o.On, e, n, true)
 	step := b.expr(o.Step, &env{sc: sc})
 	if len(on) == 0 || isUnknown(on[0].Expr) || isUnknown(step) {
@@ -436,7 +439,7 @@ func (b *binder) makeSeries(o *syntax.MakeSeries, in *table, sc *scope) *table {
 		}
 		return v
 	}
-	s := &rel.MakeSeries{In: in.rel, Keys: keys, Axis: axis, From: bound(o.From), To: bound(o.To), Step: step, Inclusive: o.InRange}
+	s := &rel.MakeSeries{In: base, Keys: keys, Axis: axis, From: bound(o.From), To: bound(o.To), Step: step, Inclusive: o.InRange}
 	for _, a := range o.Aggs {
 		aggs := &aggregates{}
 		items := b.aggregateItem(a.Value, in, sc, aggs, n)

@@ -537,9 +537,18 @@ func (g *gen) expand(n *rel.Expand) string {
 	cols := n.In.Columns()
 	x := &exprs{g: g, ids: idents(cols)}
 	inner := []string{"*"}
-	var lists []string
+	var lists, computed []string
 	for i, it := range n.Items {
 		e := x.value(it.Expr)
+		switch it.Expr.(type) {
+		case *rel.Col, *rel.Const:
+		default:
+			// A value of its own below: it is named several times here, and of one that it can compute
+			// at once the engine mistakes the type.
+			name := "\"$v" + strconv.Itoa(i) + "\""
+			computed = append(computed, e+" AS "+name)
+			e = name
+		}
 		entries := "kql_entries"
 		if n.Array {
 			entries = "kql_entry_pairs"
@@ -556,6 +565,9 @@ func (g *gen) expand(n *rel.Expand) string {
 		}
 		lists = append(lists, list)
 		inner = append(inner, "unnest("+list+") AS \"$e"+strconv.Itoa(i)+"\"")
+	}
+	if len(computed) > 0 {
+		in = "(SELECT *, " + strings.Join(computed, ", ") + " FROM " + in + ")"
 	}
 	if n.Index != "" {
 		lens := make([]string, len(lists))

@@ -85,7 +85,8 @@ func checkParse(t *testing.T, src string) {
 
 // optional are the fields that may be nil; no other may, in whatever tree.
 var optional = map[string]bool{
-	"Set.Value": true, "Parameter.Default": true, "Wildcard.Scope": true, "TypeOf.Schema": true, "Pipeline.Source": true,
+	"Where.Name": true,
+	"Set.Value":  true, "Parameter.Default": true, "Wildcard.Scope": true, "TypeOf.Schema": true, "Pipeline.Source": true,
 	"TopNestedLevel.N": true, "TopNestedLevel.Others": true, "TopHitters.By": true, "Count.As": true, "MvExpand.Limit": true,
 	"MvApply.Limit": true, "PatternPart.Text": true, "PatternPart.Column": true, "SeriesAgg.Default": true, "MakeSeries.From": true,
 	"MakeSeries.To": true, "Evaluate.Schema": true, "Partition.Scope": true, "Facet.With": true,

@@ -473,6 +473,7 @@ type (
 	Where struct {
 		op
 		Params Params
+		Name   *Ident // of `where name = true …`, which Kusto takes and gives no meaning; nil if none
 		Cond   Expr
 	}
 
