@@ -173,6 +173,7 @@ type binder struct {
 	looks  int // times that the data were asked for columns
 	attempt
 	stages []stage
+	look   *look // what Look watches for, else nil
 
 	root            *scope    // of the stored functions
 	inside          []frame   // the stored functions whose bodies are being bound
@@ -368,6 +369,7 @@ func (b *binder) letValue(e syntax.Expr, sc *scope) *binding {
 				b.unknownType(p, p.Type)
 			}
 		}
+		b.lookInto(e, sc)
 		return &binding{fn: e, scope: sc}
 	case *syntax.Name:
 		if f := sc.find(e.Name); f != nil {
@@ -525,6 +527,7 @@ func (b *binder) pipeline(p *syntax.Pipeline, in *table, sc *scope) *table {
 	b.stages = nil
 	for _, op := range p.Ops {
 		before := t
+		b.see(op, t, sc)
 		t = b.operator(op, t, sc)
 		b.stages = append(b.stages, stage{op, before.cols(), t.cols()})
 		if _, ok := b.places[t.rel]; !ok {

@@ -105,6 +105,7 @@ func sole(e rel.Expr) rel.Expr {
 }
 
 func (b *binder) joinKeys(on []syntax.Expr, l, r *table, sc *scope, at syntax.Node) []rel.JoinKey {
+	b.seeRight(at, r)
 	var keys []rel.JoinKey
 	var visit func(e syntax.Expr)
 	visit = func(e syntax.Expr) {

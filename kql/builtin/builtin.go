@@ -88,15 +88,9 @@ func (f *Function) Signature() string {
 		}
 		b.WriteString(p.Name)
 		if len(p.Types) > 0 {
-			b.WriteByte(':')
-			for j, t := range p.Types {
-				if j > 0 {
-					b.WriteByte('/')
-				}
-				b.WriteString(t.String())
-			}
+			b.WriteString(":" + typesText(p.Types))
 		}
-		if p.Optional {
+		if p.Optional && !p.Repeated {
 			b.WriteByte('?')
 		}
 		if p.Repeated {
@@ -106,6 +100,25 @@ func (f *Function) Signature() string {
 	b.WriteString(") → ")
 	b.WriteString(f.resultText())
 	return b.String()
+}
+
+// typesText gives the types that a parameter takes as the table writes them.
+func typesText(types []value.Type) string {
+	rest := slices.Clone(types)
+	var names []string
+	for _, kind := range []struct {
+		name  string
+		types []value.Type
+	}{{"number", []value.Type{value.Int, value.Long, value.Real, value.Decimal}}, {"integer", []value.Type{value.Int, value.Long}}} {
+		if !slices.ContainsFunc(kind.types, func(t value.Type) bool { return !slices.Contains(rest, t) }) {
+			names = append(names, kind.name)
+			rest = slices.DeleteFunc(rest, func(t value.Type) bool { return slices.Contains(kind.types, t) })
+		}
+	}
+	for _, t := range rest {
+		names = append(names, t.String())
+	}
+	return strings.Join(names, "/")
 }
 
 // resultText gives the rule of the result's type as people say it.
