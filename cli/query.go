@@ -28,7 +28,8 @@ func (a *app) queryCommand() *cobra.Command {
 		Use:   "query [KQL]",
 		Short: "Ask the records with KQL",
 		Long: `Runs a query: over the daemon's store where one runs over --data, over the store
-itself where none does, or over files alone with --from, keeping nothing.`,
+itself where none does, or over files alone with --from, keeping nothing. A query
+that reads no table needs none of them.`,
 		Example: `  glassward query "SigninLogs | where ResultType != 0 | take 10"
   glassward query --from 'signins-*.json.gz' --file failed.kql -o csv
   glassward query --timespan P1D "AuditLogs | summarize count() by OperationName"`,
@@ -72,7 +73,19 @@ itself where none does, or over files alone with --from, keeping nothing.`,
 				return usagef("--timespan works through a daemon; here write | where TimeGenerated > ago(1d)")
 			}
 			if _, err := os.Stat(data); err != nil {
-				return hint(err, "glassward ingest fills a data folder; --from asks files without one")
+				p, wrong := a.compile(text, name, nil, nil)
+				if wrong != nil {
+					return wrong
+				}
+				if p == nil || len(p.Tables) > 0 || slices.ContainsFunc(p.More, func(q *kql.Program) bool { return len(q.Tables) > 0 }) {
+					return hint(err, "glassward ingest fills a data folder; --from asks files without one")
+				}
+				// Nothing is asked of any store.
+				r, err := a.queryFiles(cmd.Context(), nil, text, name, limit)
+				if err != nil {
+					return err
+				}
+				return a.writeResult(format, r)
 			}
 			store, _, err := openStore(cmd.Context(), data, tenant)
 			if err != nil {
