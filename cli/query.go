@@ -157,14 +157,14 @@ func (a *app) queryFiles(ctx context.Context, from []string, text, name string, 
 }
 
 // compile compiles a query or prints what is wrong with it. explore asks the data for columns that only they
-// know; without it such columns are left to a later compilation, and the program may be nil.
+// know; without it such columns and all warnings are left to a later compilation, and the program may be nil.
 func (a *app) compile(text, name string, lists map[string]*kql.Watchlist, explore func(*kql.Program) (*kql.Result, error)) (*kql.Program, error) {
 	if lists == nil {
 		lists = map[string]*kql.Watchlist{"EmergencyAccounts": rule.EmergencyAccounts(), "ResultTypes": rule.ResultTypes()}
 	}
 	p, list := kql.Compile(text, kql.Options{Catalog: schema.Default().Catalog(), Watchlists: lists, File: name, Explore: explore})
 	if explore == nil {
-		list = slices.DeleteFunc(list, func(d diag.Diagnostic) bool { return d.Code == kql.DataColumns })
+		list = slices.DeleteFunc(list, func(d diag.Diagnostic) bool { return d.Code == kql.DataColumns || d.Severity != diag.Error })
 	}
 	if len(list) > 0 && (list.HasErrors() || !a.quiet) {
 		if err := diag.Render(a.Stderr, name, text, list); err != nil {

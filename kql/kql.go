@@ -61,8 +61,8 @@ type Options struct {
 	Workspace func(name string) (Catalog, bool)
 	// Explore runs a small program now and gives its result: it is asked for the columns that only the
 	// data know, as of bag_unpack and pivot. It must run with the Bind that the query itself will run
-	// with, read-only and within limits. Without it a query must name such columns, or is refused with
-	// the code DataColumns.
+	// with, read-only and within limits. Without it the columns that the rest of the query names are taken
+	// to be there, and a query that names none of them is refused with the code DataColumns.
 	Explore func(p *Program) (*Result, error)
 }
 

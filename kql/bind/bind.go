@@ -46,7 +46,7 @@ const (
 	Recursion        diag.Code = "KQL0232"
 	DataColumns      diag.Code = "KQL0240" // the columns depend on the data, and nothing gives them
 	NotExplored      diag.Code = "KQL0241" // looking at the data for the columns failed
-	NoData           diag.Code = "KQL0242" // a column is taken as null, for want of data that have it
+	Guessed          diag.Code = "KQL0242" // a column is there because the query names it
 	AssertFailed     diag.Code = "KQL0221"
 )
 
@@ -109,27 +109,29 @@ func Bind(file *syntax.File, o Options) (*Result, diag.List) {
 // attempt is how a text is read: at first as it stands.
 type attempt struct {
 	timestamp   bool                            // tables have the column Timestamp
-	assumed     []string                        // columns that data without columns are taken to have
+	guessing    bool                            // data that give no columns have those in assumed
+	assumed     []string                        // what the query names
 	assumedType value.Type                      // and their type
 	fetched     map[*syntax.ExternalData]*fetch // by all attempts
 }
 
-// maxGuesses bounds how often a query is bound again for columns that nobody has.
-const maxGuesses = 4
+// maxGuesses bounds how often a query is bound again for columns that nothing gives.
+const maxGuesses = 6
 
-// guess binds a query again that names columns which the data do not have because they have none, as a window
-// without records. With no value in them they are taken as null: what is right on the days that have records
-// must not fail on the others.
+// guess binds a query again whose columns depend on data that are not at hand, or have none, as a window
+// without records. What the query names and nothing else has is taken to be what a bag or a pivot gives:
+// what is right on the days that have records must not fail on the others, and a rule need not ask at all.
 func guess(file *syntax.File, o Options, a attempt, missing []string) (*Result, *binder) {
+	a.guessing = true
 	for _, t := range []value.Type{value.Dynamic, value.String} {
 		a.assumed, a.assumedType = missing, t
 		for range maxGuesses {
 			r, b := bindFile(file, o, a)
-			if r != nil {
+			if r != nil && (len(a.assumed) > 0 || o.Explore != nil) {
 				return r, b
 			}
 			more := slices.DeleteFunc(b.missing, func(n string) bool { return slices.Contains(a.assumed, n) })
-			if len(more) == 0 {
+			if r != nil || len(more) == 0 {
 				break
 			}
 			a.assumed = append(slices.Clone(a.assumed), more...)
@@ -181,6 +183,7 @@ type binder struct {
 	missedTimestamp bool      // the column Timestamp was asked for and is not there
 	vacant          bool      // the data that were asked gave no columns
 	missing         []string  // columns that are named and not there
+	guessed         bool      // a plugin was given columns that are assumed
 	// settings are the values of set statements that functions ask for.
 	settings map[string]rel.Expr
 

@@ -270,7 +270,11 @@ func (p *plugin) explore(r rel.Rel, example string) ([][]any, bool) {
 	switch {
 	case p.in.open || p.diags.HasErrors():
 		return nil, false
+	case p.o.Explore == nil && p.guessing:
+		p.failed = false
+		return nil, true
 	case p.o.Explore == nil:
+		p.vacant = true
 		p.errorf(DataColumns, p.call, "name them: "+example, "the columns of %s depend on the data", p.f.Name)
 		return nil, false
 	}
@@ -292,15 +296,24 @@ func (p *plugin) explore(r rel.Rel, example string) ([][]any, bool) {
 	return rows, true
 }
 
-// assume adds the columns that the query names and data without columns cannot have, all null.
-func (p *plugin) assume(items []rel.Item) []rel.Item {
+// assume gives the names that the query has and nothing gives, for a plugin whose data give no column. Two
+// plugins one after the other could both have them, and no guess is made.
+func (p *plugin) assume(have []rel.Column, example string) []string {
+	var out []string
 	for _, name := range p.assumed {
-		if !slices.ContainsFunc(items, func(it rel.Item) bool { return it.Name == name }) {
-			items = append(items, rel.Item{Name: name, Expr: rel.Null(p.assumedType)})
-			p.diags.Warnf(NoData, p.call.Span(), "", "no record gives the column %s; it is taken as null", name)
+		if rel.Index(have, name) < 0 {
+			out = append(out, name)
+		} else if p.guessed {
+			p.failed = true
+			p.errorf(DataColumns, p.call, "name them: "+example, "the columns of %s depend on the data", p.f.Name)
+			return nil
 		}
 	}
-	return items
+	for _, name := range out {
+		p.guessed = true
+		p.diags.Warnf(Guessed, p.call.Span(), "to have others too, name them: "+example, "the column %s is taken to be one of those that %s gives", name, p.f.Name)
+	}
+	return out
 }
 
 // dataName gives the name of a column that the data name. Names that begin with $ are those of hidden columns,

@@ -85,9 +85,17 @@ func (p *plugin) bagUnpack() *table {
 		}
 	}
 	if len(found) == 0 {
-		items = p.assume(items)
+		for _, name := range p.assume(itemCols(items), unpackExample(bag)) {
+			if key, ok := strings.CutPrefix(name, prefix); ok && !slices.Contains(ignored, key) {
+				items = append(items, rel.Item{Name: name, Expr: p.property(bag, key, p.assumedType)})
+			}
+		}
 	}
 	return p.in.with(&rel.Project{In: p.in.rel, Items: items})
+}
+
+func unpackExample(bag rel.Column) string {
+	return "evaluate bag_unpack(" + identifier(bag.Name) + ") : (*, Name:string, …)"
 }
 
 func (p *plugin) property(bag rel.Column, key string, t value.Type) rel.Expr {
@@ -137,7 +145,7 @@ func (p *plugin) bagKeys(bag rel.Column) ([]bagKey, bool) {
 		return call("tostring", value.String, &rel.Path{X: &rel.Col{Name: entry, T: value.Dynamic}, Steps: []rel.Step{rel.Element(i)}})
 	}
 	r = &rel.Aggregate{In: r, Keys: []rel.Item{{Name: "name", Expr: part(0)}, {Name: "type", Expr: part(1)}}}
-	rows, ok := p.explore(r, "evaluate bag_unpack("+identifier(bag.Name)+") : (*, Name:string, …)")
+	rows, ok := p.explore(r, unpackExample(bag))
 	if !ok {
 		return nil, false
 	}

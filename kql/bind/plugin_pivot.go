@@ -67,6 +67,9 @@ func (p *plugin) pivot() *table {
 	} else if values, ok = p.pivotValues(by); !ok {
 		return nil
 	}
+	if len(values) == 0 && p.schema == nil {
+		values = p.assume(keys, pivotExample(by))
+	}
 	c := agg.(*rel.Call)
 	text := p.cast(&rel.Col{Name: by.Name, T: by.Type}, value.String)
 	n := newNames(keys)
@@ -83,11 +86,8 @@ func (p *plugin) pivot() *table {
 		}
 		a.Aggs = append(a.Aggs, rel.Item{Name: name, Expr: &rel.Call{Func: conditional(c.Func), Args: args, T: c.T}})
 	}
-	if p.schema == nil && len(values) > 0 {
-		return p.in.with(a)
-	}
 	if p.schema == nil {
-		return p.in.with(&rel.Project{In: a, Items: p.assume(rel.Refs(keys))})
+		return p.in.with(a)
 	}
 	var items []rel.Item
 	for _, k := range keys {
@@ -100,6 +100,10 @@ func (p *plugin) pivot() *table {
 		items = append(items, rel.Item{Name: k.Name, Expr: p.cast(&rel.Col{Name: at.Name, T: at.Type}, k.Type)})
 	}
 	return p.in.with(&rel.Project{In: a, Items: items})
+}
+
+func pivotExample(by rel.Column) string {
+	return "evaluate pivot(" + identifier(by.Name) + ", …) : (*, Value:long, …)"
 }
 
 // pivotAggregate binds the aggregate of the cells, nil if it is none.
@@ -129,7 +133,7 @@ func (p *plugin) pivotValues(by rel.Column) ([]string, bool) {
 	var r rel.Rel = &rel.Project{In: p.in.rel, Items: []rel.Item{{Name: v, Expr: p.cast(&rel.Col{Name: by.Name, T: by.Type}, value.String)}, {Name: n, Expr: call("row_id", value.Long)}}}
 	r = &rel.Aggregate{In: r, Keys: []rel.Item{{Name: v, Expr: &rel.Col{Name: v, T: value.String}}}, Aggs: []rel.Item{{Name: n, Expr: call("min", value.Long, &rel.Col{Name: n, T: value.Long})}}}
 	r = &rel.Project{In: r, Items: []rel.Item{{Name: "value", Expr: &rel.Col{Name: v, T: value.String}}, {Name: "first", Expr: &rel.Col{Name: n, T: value.Long}}}}
-	rows, ok := p.explore(r, "evaluate pivot("+identifier(by.Name)+", …) : (*, Value:long, …)")
+	rows, ok := p.explore(r, pivotExample(by))
 	if !ok {
 		return nil, false
 	}
