@@ -63,7 +63,7 @@ func Read(dir string) ([]Query, error) {
 // column a query took for granted.
 var (
 	noWatchlist = regexp.MustCompile(`there is no watchlist (.+)$`)
-	noColumn    = regexp.MustCompile(`there is no column (.+)$`)
+	noColumn    = regexp.MustCompile(`(?:there is|of the join has) no column (.+)$`)
 	savedAsOne  = regexp.MustCompile(`(?i)save (this )?as (a )?function`)
 	// portalParameter is a parameter as the portal's form for functions asks for it: type, name, default.
 	portalParameter = regexp.MustCompile(`(?m)^//\s*"(\w+)"\s+"(\w+)"\s+"([^"]*)"\s*$`)
