@@ -3,7 +3,7 @@ SHELL := /bin/bash
 GO    ?= go
 BIN   := bin/glassward
 
-.PHONY: run build test lint bench fuzz clean deps release try-release
+.PHONY: run build test lint bench fuzz docs clean deps release try-release
 
 run: build ## replay a day in which a break-glass account is used
 	./$(BIN) demo
@@ -39,6 +39,10 @@ bench: build
 	$(GO) run ./internal/bench -binary $(BIN)
 	$(GO) run ./internal/bench -binary $(BIN) -tenants 80
 	$(GO) run ./internal/bench -binary $(BIN) -backfill $(BACKFILL)
+
+# The documentation that is made from the code.
+docs:
+	$(GO) run ./internal/kqldocs > docs/kql-support.md
 
 # Each fuzz test for FUZZTIME.
 FUZZTIME ?= 30s

@@ -75,6 +75,8 @@ type Function struct {
 	Unsupported string
 	// Doc is one sentence.
 	Doc string
+	// Section is the part of the table that the name stands in, "" if its kind has no parts.
+	Section string
 }
 
 // Signature gives the function as the documentation shows it: strlen(text:string) → long.
@@ -206,9 +208,12 @@ func parse(text string) (*vocabulary, error) {
 	for i := range v.byName {
 		v.byName[i] = map[string]*Function{}
 	}
-	kind := Scalar
+	kind, section := Scalar, ""
 	for no, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
+		if name, ok := strings.CutPrefix(line, "# -- "); ok {
+			section = name
+		}
 		if line == "" || line[0] == '#' {
 			continue
 		}
@@ -217,14 +222,14 @@ func parse(text string) (*vocabulary, error) {
 			if k < 0 {
 				return nil, fmt.Errorf("functions.txt:%d: no kind %q", no+1, name)
 			}
-			kind = Kind(k)
+			kind, section = Kind(k), ""
 			continue
 		}
 		f, err := parseLine(line)
 		if err != nil {
 			return nil, fmt.Errorf("functions.txt:%d: %w", no+1, err)
 		}
-		f.Kind = kind
+		f.Kind, f.Section = kind, section
 		for _, n := range append([]string{f.Name}, f.Aliases...) {
 			if _, dup := v.byName[kind][n]; dup {
 				return nil, fmt.Errorf("functions.txt:%d: %s %s is there already", no+1, kind, n)

@@ -1,6 +1,8 @@
 package builtin_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -37,5 +39,16 @@ func TestLookup(t *testing.T) {
 	}
 	if _, ok := builtin.Lookup(builtin.Scalar, "ToString"); ok {
 		t.Error("names regard case")
+	}
+}
+
+// TestSupport holds that the documentation says what the table says.
+func TestSupport(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "..", "docs", "kql-support.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(b) != builtin.Support() {
+		t.Error("docs/kql-support.md is not what kql/builtin/functions.txt says: run make docs")
 	}
 }
