@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,22 +15,37 @@ import (
 
 func (a *app) kqlCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "kql", Short: "Check, format and explain queries"}
+	functions := ""
 	check := &cobra.Command{
 		Use:   "check FILE…",
 		Short: "Check .kql files, or the queries of rule files",
 		Long: `Compiles the query of each file against the Entra tables and prints every
 mistake with its place, what was found, what is needed, and the nearest name.
 A .yaml or .yml file is taken as an analytics rule, whose query is checked.
-Exit code 0 if all compile, 1 if not.`,
-		Args: args(cobra.MinimumNArgs(1)),
+With --functions the stored functions of a folder are checked first, and the
+files may use them. Exit code 0 if all compile, 1 if not.`,
+		Args: args(func(cmd *cobra.Command, given []string) error {
+			if functions != "" {
+				return nil
+			}
+			return cobra.MinimumNArgs(1)(cmd, given)
+		}),
 		RunE: func(_ *cobra.Command, files []string) error {
+			env := environment()
+			failed := false
+			if functions != "" {
+				ok, err := a.checkFunctions(functions, &env)
+				if err != nil {
+					return err
+				}
+				failed = !ok
+			}
 			files, err := filesOf(files)
 			if err != nil {
 				return err
 			}
-			failed := false
 			for _, f := range files {
-				ok, err := a.checkFile(f)
+				ok, err := a.checkFile(f, env)
 				if err != nil {
 					return err
 				}
@@ -42,6 +58,7 @@ Exit code 0 if all compile, 1 if not.`,
 			return nil
 		},
 	}
+	check.Flags().StringVar(&functions, "functions", "", "folder of stored functions (.kql)")
 	cmd.AddCommand(check, a.kqlFormatCommand(), a.kqlExplainCommand())
 	return cmd
 }
@@ -52,17 +69,39 @@ func environment() rule.Environment {
 	return rule.Environment{Catalog: schema.Default().Catalog(), Watchlists: map[string]*kql.Watchlist{"EmergencyAccounts": rule.EmergencyAccounts()}}
 }
 
-func (a *app) checkFile(file string) (bool, error) {
+// checkFunctions reads the stored functions of a folder into the environment and
+// prints what is wrong with them.
+func (a *app) checkFunctions(folder string, env *rule.Environment) (bool, error) {
+	set := &rule.Set{}
+	if err := set.LoadFunctions(os.DirFS(folder), *env); err != nil {
+		return false, err
+	}
+	env.Functions = set.Functions
+	ok := true
+	for _, p := range set.FunctionProblems {
+		ok = ok && !p.Failed()
+		if err := diag.Render(a.Stderr, filepath.Join(folder, p.File), p.Source, p.List); err != nil {
+			return false, err
+		}
+	}
+	return ok, nil
+}
+
+// anyExternal gives no rows for any address: which are allowed says the server
+// on which the query runs.
+func anyExternal(kql.ExternalData) ([][]any, error) { return nil, nil }
+
+func (a *app) checkFile(file string, env rule.Environment) (bool, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return false, err
 	}
 	var list diag.List
 	if strings.HasSuffix(file, ".yaml") || strings.HasSuffix(file, ".yml") {
-		_, p := rule.Lint(file, text, environment())
+		_, p := rule.Lint(file, text, env)
 		list = p.List
 	} else {
-		_, list = kql.Compile(string(text), kql.Options{Catalog: schema.Default().Catalog(), Watchlists: environment().Watchlists, File: file})
+		_, list = kql.Compile(string(text), kql.Options{Catalog: schema.Default().Catalog(), Watchlists: env.Watchlists, Functions: env.Functions, External: anyExternal, File: file})
 		// Where the query runs the data give its columns.
 		for i := range list {
 			if list[i].Code == kql.DataColumns {

@@ -24,6 +24,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"glassward"
+	"glassward/external"
 	"glassward/kql/diag"
 	"glassward/notify"
 	"glassward/schema"
@@ -42,6 +43,8 @@ type Config struct {
 	TLS       *TLS   `yaml:"tls" json:"tls,omitempty"`
 	// Rules is a folder of analytics-rule files of the user's own.
 	Rules string `yaml:"rules" json:"rules,omitempty" jsonschema:"description=Folder of analytics rules of your own (Sentinel YAML)"`
+	// Functions is a folder of stored KQL functions of the user's own.
+	Functions string `yaml:"functions" json:"functions,omitempty" jsonschema:"description=Folder of stored functions of your own (.kql files): queries and rules use them by name"`
 	// Tenants is the folder of tenant files.
 	Tenants string `yaml:"tenants" json:"tenants,omitempty" jsonschema:"default=tenants,description=Folder of tenant files"`
 	// Config holds the mail servers and the action groups.
@@ -72,7 +75,9 @@ type Disk struct {
 type Query struct {
 	Timeout Duration `yaml:"timeout" json:"timeout,omitempty" jsonschema:"description=Longest time of one query (3m)"`
 	Rows    int      `yaml:"rows" json:"rows,omitempty" jsonschema:"description=Most rows of one result (500000)"`
-	Memory  Bytes    `yaml:"memory" json:"memory,omitempty" jsonschema:"description=Memory of the event store (1GiB)"`
+	// External are the addresses that people's queries may read with externaldata.
+	External []string `yaml:"external" json:"external,omitempty" jsonschema:"description=Addresses (https) that queries may read with externaldata: one that ends in / allows all that begins with it. Empty allows nothing"`
+	Memory   Bytes    `yaml:"memory" json:"memory,omitempty" jsonschema:"description=Memory of the event store (1GiB)"`
 }
 
 // A Tenant is one file of the tenants folder: one customer's workspace.
@@ -205,6 +210,7 @@ func (c *Config) fill(base string) {
 	}
 	c.Data = under(c.Data, "data")
 	c.Rules = under(c.Rules, "")
+	c.Functions = under(c.Functions, "")
 	c.Tenants = under(c.Tenants, "tenants")
 	if c.TLS != nil {
 		c.TLS.Certificate = under(c.TLS.Certificate, "")
@@ -282,6 +288,16 @@ func (c *Config) check(text []byte) []Problem {
 	if c.Rules != "" {
 		if info, err := os.Stat(c.Rules); err != nil || !info.IsDir() {
 			at("$.rules", "rules: there is no folder %s", c.Rules)
+		}
+	}
+	if c.Functions != "" {
+		if info, err := os.Stat(c.Functions); err != nil || !info.IsDir() {
+			at("$.functions", "functions: there is no folder %s", c.Functions)
+		}
+	}
+	for i, entry := range c.Query.External {
+		if err := external.CheckAllowed(entry); err != nil {
+			at(fmt.Sprintf("$.query.external[%d]", i), "query.external: %v", err)
 		}
 	}
 	for _, table := range slices.Sorted(maps.Keys(c.Retention)) {

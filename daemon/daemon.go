@@ -25,6 +25,7 @@ import (
 	"glassward/backup"
 	"glassward/config"
 	"glassward/console"
+	"glassward/external"
 	"glassward/incident"
 	"glassward/internal/private"
 	"glassward/notify"
@@ -65,6 +66,7 @@ type Daemon struct {
 	desk  *incident.Desk
 
 	courier *notify.Courier
+	outside *external.Reader // what queries read from the web
 	links   console.Signer
 	base    atomic.Pointer[string] // what links begin with
 	console *console.Server
@@ -127,7 +129,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if o.NoAuth && !config.Loopback(o.Config.Listen) {
 		return nil, fmt.Errorf("without authentication only loopback may be listened on, and %s is not: use tokens, or listen on 127.0.0.1", o.Config.Listen)
 	}
-	d := &Daemon{o: o, log: o.Log, now: o.Now, started: o.Now(), config: o.Config, problems: o.Problems, workspaces: map[string]*workspace{}, shut: map[string]shut{}, former: map[string][]string{},
+	d := &Daemon{o: o, outside: external.NewReader(), log: o.Log, now: o.Now, started: o.Now(), config: o.Config, problems: o.Problems, workspaces: map[string]*workspace{}, shut: map[string]shut{}, former: map[string][]string{},
 		untold: newBacklog(),
 		turns:  newTurns(turnsAtOnce()),
 		deeds:  make(chan deed, deedsWaiting), audited: make(chan struct{}), ready: make(chan struct{}), running: make(chan struct{})}

@@ -120,6 +120,16 @@ func (d *Daemon) changed(file string) time.Time {
 }
 
 func (d *Daemon) tellRuleProblems(ctx context.Context) {
+	for _, p := range d.rules.FunctionProblems {
+		if !p.Failed() {
+			d.log.Warn("function file", "file", p.File, "problem", p.Error())
+			continue
+		}
+		d.tell(ctx, "", incident.Health{
+			Cause: "function-file", Subject: p.File, Title: fmt.Sprintf("Function file %s is broken: rules that use it do not judge", p.File),
+			Detail: p.Error(), Severity: glassward.High, Since: d.changed(filepath.Join(d.config.Functions, p.File)),
+		})
+	}
 	for _, p := range d.rules.Problems {
 		if !p.Failed() {
 			d.log.Warn("rule file", "file", p.File, "problem", p.Error())

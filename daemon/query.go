@@ -28,7 +28,7 @@ func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (
 		return nil, &console.QueryError{Code: "BadTimespan", Text: err.Error()}
 	}
 	g.d.mu.RLock()
-	c := g.d.config
+	c, functions := g.d.config, g.d.rules.Functions
 	g.d.mu.RUnlock()
 	window := kql.AllRecords
 	if bounded {
@@ -50,7 +50,11 @@ func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (
 		failed = err
 		return result, err
 	}
-	program, list := kql.Compile(q.Text, kql.Options{Catalog: schema.Default().Catalog(), Watchlists: w.watchlists(), Window: window, File: "query", Explore: explore})
+	fromOutside := func(want kql.ExternalData) ([][]any, error) {
+		return g.d.outside.Rows(ctx, c.Query.External, want)
+	}
+	program, list := kql.Compile(q.Text, kql.Options{Catalog: schema.Default().Catalog(), Watchlists: w.watchlists(), Window: window, File: "query", Explore: explore,
+		Functions: functions, External: fromOutside, Workspace: w.named})
 	if list.HasErrors() && failed == nil {
 		g.d.audit(deed{tenant: tenant, operation: "query", via: q.Who, detail: q.Text, result: "refused"})
 		return nil, refusal(q.Text, list)
@@ -75,6 +79,17 @@ func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (
 		return nil, fmt.Errorf("%w: %v", console.ErrBudget, err)
 	}
 	return result, err
+}
+
+// named gives the tables of workspace("name"). A query is asked of one workspace
+// and may read no other: it may name its own, by the tenant's id or name.
+func (w *workspace) named(name string) (kql.Catalog, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !strings.EqualFold(name, w.tenant.ID) && !strings.EqualFold(name, w.tenant.Name) {
+		return nil, false
+	}
+	return schema.Default().Catalog(), true
 }
 
 // watchlists gives the constants that queries and rules of the tenant know.

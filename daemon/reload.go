@@ -231,6 +231,9 @@ func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) map[strin
 		}
 	}
 	tenant = ""
+	for _, name := range oldRules.Functions.Changed(nextRules.Functions) {
+		say("the stored function %s, which rules may use, is gone or changed", name)
+	}
 	for _, g := range old.ActionGroups {
 		n, ok := next.Group(g.Name)
 		if !ok {

@@ -10,11 +10,22 @@ import (
 	"glassward/kql"
 	"glassward/notify"
 	"glassward/rule"
+	"glassward/schema"
 )
 
-// loadRules reads the shipped rules and the folder of the user's own.
+// loadRules reads the shipped rules, the folder of the user's own and that of
+// the stored functions.
 func (d *Daemon) loadRules(c *config.Config) (*rule.Set, error) {
-	return LoadRules(c.Rules)
+	set, err := LoadRules(c.Rules)
+	if err != nil || c.Functions == "" {
+		return set, err
+	}
+	// What a function may name is the same in every workspace.
+	env := rule.Environment{Catalog: schema.Default().Catalog(), Watchlists: watchlists(config.Tenant{})}
+	if err := set.LoadFunctions(os.DirFS(c.Functions), env); err != nil {
+		return nil, fmt.Errorf("read the functions folder: %w", err)
+	}
+	return set, nil
 }
 
 // LoadRules reads the shipped rules and, where folder is not empty, those in it.

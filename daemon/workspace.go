@@ -127,7 +127,7 @@ func (w *workspace) newEngine(ctx context.Context, t config.Tenant, set *rule.Se
 	slices.SortStableFunc(rules, func(a, b *rule.Rule) int { return cmp.Compare(b.Severity, a.Severity) })
 	return rule.NewEngine(ctx, rule.Options{
 		Tenant: t.ID, Rules: rules, Catalog: schema.Default().Catalog(),
-		Watchlists: watchlists(t),
+		Watchlists: watchlists(t), Functions: set.Functions,
 		Runner: rule.RunnerFunc(func(ctx context.Context, p *kql.Program, b kql.Bind) (*kql.Result, error) {
 			return w.store.Run(ctx, p, b, logstore.Limits{Class: logstore.Rules})
 		}),

@@ -126,3 +126,18 @@ func (f *Functions) Names() []string {
 	}
 	return slices.Sorted(maps.Keys(f.byName))
 }
+
+// Changed gives the names of the functions that next does not have, or has with another text.
+func (f *Functions) Changed(next *Functions) []string {
+	var out []string
+	for _, name := range f.Names() {
+		a := f.byName[name]
+		if next != nil {
+			if b, ok := next.byName[name]; ok && a.Source == b.Source {
+				continue
+			}
+		}
+		out = append(out, name)
+	}
+	return out
+}

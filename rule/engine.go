@@ -27,6 +27,8 @@ type Options struct {
 	// ResultTypes is added if it is not there.
 	Catalog    kql.Catalog
 	Watchlists map[string]*kql.Watchlist
+	// Functions are the stored functions; nil for none.
+	Functions *kql.Functions
 
 	Runner Runner
 	Memory Memory
@@ -146,7 +148,7 @@ func (j *judge) works() bool { return j.rule.Enabled && j.broken == nil }
 
 // compile decides how the rule runs.
 func (e *Engine) compile(j *judge) {
-	c := compileRule(j.rule, e.options.Catalog, e.options.Watchlists)
+	c := compileRule(j.rule, e.options.Catalog, e.options.Watchlists, e.options.Functions)
 	j.nrt, j.program, j.runsAs = c.nrt, c.program, c.runsAs
 	if !j.nrt {
 		j.grid = newGrid(c.frequency, c.period)
@@ -583,14 +585,20 @@ type compiled struct {
 	diags             diag.List // with places in the rule's file
 }
 
+// noExternal refuses externaldata: a rule's judgement would depend on what somebody else's server says,
+// and could not be repeated.
+func noExternal(kql.ExternalData) ([][]any, error) {
+	return nil, errors.New("a rule reads nothing from the web: keep the data as a watchlist, or in a stored function")
+}
+
 // nrtInstead is the schedule of an NRT rule whose query is not local.
 const nrtInstead = time.Minute
 
 // compileRule compiles the query for the way in which the rule will run.
-func compileRule(r *Rule, catalog kql.Catalog, watchlists map[string]*kql.Watchlist) compiled {
+func compileRule(r *Rule, catalog kql.Catalog, watchlists map[string]*kql.Watchlist, functions *kql.Functions) compiled {
 	c := compiled{nrt: r.Kind == NRT, frequency: r.Frequency, period: r.Period}
 	compile := func(w kql.Window) diag.List {
-		p, diags := kql.Compile(r.Query, kql.Options{Catalog: catalog, Watchlists: watchlists, Window: w, Lineage: true, File: r.File})
+		p, diags := kql.Compile(r.Query, kql.Options{Catalog: catalog, Watchlists: watchlists, Functions: functions, External: noExternal, Window: w, Lineage: true, File: r.File})
 		c.program = p
 		var out diag.List
 		for _, d := range diags {

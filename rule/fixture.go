@@ -239,7 +239,7 @@ func runCase(ctx context.Context, r *Rule, c *Case, env Environment, bench Bench
 	one := *r
 	one.Enabled = true
 	e, err := NewEngine(ctx, Options{
-		Rules: []*Rule{&one}, Catalog: env.Catalog, Watchlists: env.Watchlists,
+		Rules: []*Rule{&one}, Catalog: env.Catalog, Watchlists: env.Watchlists, Functions: env.Functions,
 		Runner: l.Runner, Memory: &book, Desk: desk, Now: clock, Since: since,
 	})
 	if err != nil {

@@ -15,6 +15,8 @@ type Environment struct {
 	Catalog kql.Catalog
 	// Watchlists are the tenant's; ResultTypes is added if it is not there.
 	Watchlists map[string]*kql.Watchlist
+	// Functions are the stored functions; nil for none.
+	Functions *kql.Functions
 }
 
 // Lint reads a rule file and judges it together with its query: everything that
@@ -38,7 +40,7 @@ func Lint(file string, source []byte, env Environment) (*Rule, *Problem) {
 
 // LintRule gives what Lint says beyond Parse.
 func LintRule(r *Rule, env Environment) diag.List {
-	c := compileRule(r, env.Catalog, withResultTypes(env.Watchlists))
+	c := compileRule(r, env.Catalog, withResultTypes(env.Watchlists), env.Functions)
 	list := c.diags
 	judgedByName(r, &list)
 	if r.Shipped {
@@ -118,7 +120,7 @@ func List(rules []*Rule, env Environment) []State {
 	lists := withResultTypes(env.Watchlists)
 	var out []State
 	for _, r := range rules {
-		c := compileRule(r, env.Catalog, lists)
+		c := compileRule(r, env.Catalog, lists, env.Functions)
 		s := State{ID: r.ID, Name: r.Name, Kind: r.Kind, RunsAs: c.runsAs, Origin: r.Origin(), Enabled: r.Enabled}
 		if c.diags.HasErrors() {
 			p := &Problem{File: r.File, Source: r.source, List: c.diags}

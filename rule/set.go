@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"glassward/kql"
 	"glassward/kql/diag"
 )
 
@@ -21,6 +22,10 @@ type Set struct {
 	// Problems are the files that were left out, and the warnings about those
 	// that were not. Failed tells them apart.
 	Problems []*Problem
+	// Functions are the stored functions that the rules use, FunctionProblems what is wrong in their
+	// files; see LoadFunctions.
+	Functions        *kql.Functions
+	FunctionProblems []*Problem
 }
 
 // Lookup finds a rule by its id, or by its name in any case.

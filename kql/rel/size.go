@@ -21,7 +21,11 @@ func (s *sizes) rel(r Rel) int {
 	for _, in := range r.Inputs() {
 		n = min(n+s.rel(in), s.limit+1)
 	}
+	_, constants := r.(*Values)
 	r.Exprs(func(e Expr) Expr {
+		if _, is := e.(*Const); is && constants {
+			return e // a table's literals are written once; how many there are the text or the file bounds
+		}
 		n = min(n+s.expr(e, s.limit-n), s.limit+1)
 		return e
 	})
