@@ -89,7 +89,10 @@ func (p *plugin) timeline(idAt, timeAt int, rest []*syntax.NamedExpr, more ...re
 		items = append(items, rel.Item{Name: dimension(i), Expr: &rel.Col{Name: d.Name, T: d.Type}})
 	}
 	items = append(items, more...)
-	l.table = p.in.with(&rel.Project{In: p.in.rel, Items: items})
+	// Rows without a time stand in no bin.
+	var r rel.Rel = &rel.Project{In: p.in.rel, Items: items}
+	r = &rel.Filter{In: r, Cond: call("isnotnull", value.Bool, &rel.Col{Name: "Time", T: l.t})}
+	l.table = p.in.with(r)
 	if p.failed {
 		return nil
 	}
@@ -97,8 +100,8 @@ func (p *plugin) timeline(idAt, timeAt int, rest []*syntax.NamedExpr, more ...re
 }
 
 // points and distances read arguments as values on the timeline, or as lengths of it.
-func (l *timeline) points(p *plugin, at ...int)    { l.read(p, l.t, at) }
-func (l *timeline) distances(p *plugin, at ...int) { l.read(p, l.distance(), at) }
+func (l *timeline) points(p *plugin, at ...int)    { l.read(p, l.t, at, false) }
+func (l *timeline) distances(p *plugin, at ...int) { l.read(p, l.distance(), at, true) }
 
 // distance is the type of a length of the timeline.
 func (l *timeline) distance() value.Type {
@@ -108,7 +111,7 @@ func (l *timeline) distance() value.Type {
 	return l.t
 }
 
-func (l *timeline) read(p *plugin, t value.Type, at []int) {
+func (l *timeline) read(p *plugin, t value.Type, at []int, length bool) {
 	for _, i := range at {
 		x := p.value(i)
 		if x == nil || isUnknown(x) {
@@ -119,8 +122,24 @@ func (l *timeline) read(p *plugin, t value.Type, at []int) {
 			p.errorf(WrongType, p.args[i], "", "found a value of type %s for %s of %s, %s is needed", x.Type(), p.f.Params[i].Name, p.f.Name, t)
 			continue
 		}
-		l.values[p.f.Params[i].Name] = p.cast(x, t)
+		x = p.cast(x, t)
+		if c, ok := x.(*rel.Const); ok && length && !positive(c) {
+			p.wrong(p.args[i], "", "%s of %s must be greater than zero", p.f.Params[i].Name, p.f.Name)
+			continue
+		}
+		l.values[p.f.Params[i].Name] = x
 	}
+}
+
+// positive says whether a length is one: bins of no length would never end.
+func positive(c *rel.Const) bool {
+	switch v := c.Value.(type) {
+	case int64:
+		return v > 0
+	case float64:
+		return v > 0
+	}
+	return false
 }
 
 func dimension(i int) string { return "D" + string(rune('0'+i/10)) + string(rune('0'+i%10)) }

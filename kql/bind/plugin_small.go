@@ -64,7 +64,7 @@ func (p *plugin) schemaMerge() *table {
 
 // rollingPercentile: a value counts in its own bin and in those after it whose windows reach back to it.
 const rollingPercentile = `
-let A = materialize(T | where isnotnull(Time) | extend B = bin(Time, BinSize));
+let A = materialize(T | extend B = bin(Time, BinSize));
 let Last = toscalar(A | summarize max(B));
 A
 | mv-expand W = range(B, min_of(B + BinSize * (BinsPerWindow - 1), Last), BinSize) to typeof(⟨type⟩)
