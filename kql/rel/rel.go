@@ -7,6 +7,7 @@
 package rel
 
 import (
+	"fmt"
 	"strings"
 
 	"glassward/kql/value"
@@ -91,12 +92,29 @@ func mapItems(items []Item, f func(Expr) Expr) []Item {
 	return out
 }
 
+// describedRefs is how many columns that are passed through unchanged a line names; of more it gives the number.
+const describedRefs = 20
+
 func describeItems(b *strings.Builder, items []Item) {
-	for i, it := range items {
-		if i > 0 {
-			b.WriteString(", ")
+	isRef := func(it Item) bool { c, ok := it.Expr.(*Col); return ok && c.Name == it.Name }
+	refs := 0
+	for _, it := range items {
+		if isRef(it) {
+			refs++
 		}
-		if c, ok := it.Expr.(*Col); ok && c.Name == it.Name {
+	}
+	sep := ""
+	if refs > describedRefs {
+		fmt.Fprintf(b, "%d columns", refs)
+		sep = ", "
+	}
+	for _, it := range items {
+		if isRef(it) && refs > describedRefs {
+			continue
+		}
+		b.WriteString(sep)
+		sep = ", "
+		if isRef(it) {
 			b.WriteString(quoteName(it.Name))
 			continue
 		}
