@@ -58,3 +58,33 @@ func ExprSize(e Expr, limit int) int {
 	s := &sizes{limit: limit, done: map[Rel]int{}}
 	return min(s.expr(e, limit+1), limit+1)
 }
+
+// Depth gives how many operators stand one after the other at most, those of tables within expressions
+// included.
+func Depth(r Rel) int {
+	done := map[Rel]int{}
+	var visit func(Rel) int
+	visit = func(r Rel) int {
+		if d, ok := done[r]; ok {
+			return d
+		}
+		below := 0
+		for _, in := range r.Inputs() {
+			below = max(below, visit(in))
+		}
+		r.Exprs(func(e Expr) Expr {
+			WalkExpr(e, func(e Expr) {
+				switch e := e.(type) {
+				case *InTable:
+					below = max(below, visit(e.Rel))
+				case *Scalar:
+					below = max(below, visit(e.Rel))
+				}
+			})
+			return e
+		})
+		done[r] = below + 1
+		return below + 1
+	}
+	return visit(r)
+}
