@@ -602,12 +602,20 @@ func (x *exprs) aggregate(e rel.Expr) string {
 	case "arg_max", "arg_min":
 		// Rows whose extreme is null count last, so that a group without any keeps a row's values.
 		by := x.value(a[1])
+		extreme := name[len("arg_"):] + "(" + by + ")"
 		if name == "arg_min" && a[1].Type() == value.Real {
 			by = "CASE WHEN isnan(" + by + ") THEN '-inf'::DOUBLE ELSE " + by + " END"
 		}
-		s := name + "(struct_pack(v := " + v + "), " + by + ").v"
+		if !nullable(a[0]) {
+			s := name + "(" + v + ", " + by + ")"
+			if nullable(a[1]) {
+				s = "coalesce(" + s + ", first(" + v + "))"
+			}
+			return s
+		}
+		s := name + "_null(" + v + ", " + by + ")"
 		if nullable(a[1]) {
-			s = "coalesce(" + name + "(struct_pack(v := " + v + "), " + by + "), first(struct_pack(v := " + v + "))).v"
+			s = "CASE WHEN " + extreme + " IS NULL THEN first(" + v + ") ELSE " + s + " END"
 		}
 		return s
 	case "stdev":
