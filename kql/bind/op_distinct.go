@@ -6,7 +6,7 @@ import (
 )
 
 func (b *binder) distinct(o *syntax.Distinct, in *table, sc *scope) *table {
-	e := &env{sc: sc, cols: in.cols(), open: in.open}
+	e := &env{sc: sc, cols: in.cols(), open: in.open, windows: true}
 	n := newNames(nil)
 	var keys []rel.Item
 	for _, it := range o.Items {
@@ -21,7 +21,7 @@ func (b *binder) distinct(o *syntax.Distinct, in *table, sc *scope) *table {
 		}
 		keys = append(keys, b.items(it, e, n, true)...)
 	}
-	return in.with(&rel.Aggregate{In: in.rel, Keys: keys})
+	return in.with(&rel.Aggregate{In: b.liftItems(in.rel, keys), Keys: keys})
 }
 
 func (b *binder) count(o *syntax.Count, in *table) *table {

@@ -72,6 +72,14 @@ func (b *binder) liftWindows(in rel.Rel, e rel.Expr) (rel.Rel, rel.Expr) {
 	return in, e
 }
 
+// liftItems lifts the window functions of items, in their place.
+func (b *binder) liftItems(in rel.Rel, items []rel.Item) rel.Rel {
+	for i := range items {
+		in, items[i].Expr = b.liftWindows(in, items[i].Expr)
+	}
+	return in
+}
+
 func isRank(c *rel.Call) bool { return c.Func == "row_rank_dense" || c.Func == "row_rank_min" }
 
 // restart gives the condition at which a window function begins anew, or nil.

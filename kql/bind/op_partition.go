@@ -76,6 +76,10 @@ func (b *binder) topHitters(o *syntax.TopHitters, in *table, sc *scope) *table {
 		agg = rel.Item{Name: "approximate_sum_" + nameOf(o.By.Value.Value), Expr: call("sum", x.Type(), x)}
 	}
 	sum := &rel.Aggregate{In: in.rel, Keys: keys, Aggs: []rel.Item{agg}}
-	by := &rel.Col{Name: agg.Name, T: agg.Expr.Type()}
-	return in.with(&rel.Limit{In: sum, N: n, Keys: []rel.SortKey{{Expr: by, Desc: true}}})
+	by, key := &rel.Col{Name: agg.Name, T: agg.Expr.Type()}, &rel.Col{Name: keys[0].Name, T: keys[0].Expr.Type()}
+	order := []rel.SortKey{{Expr: by, Desc: true}}
+	if key.T != value.Dynamic {
+		order = append(order, rel.SortKey{Expr: key, Desc: true})
+	}
+	return in.with(&rel.Limit{In: sum, N: n, Keys: order})
 }

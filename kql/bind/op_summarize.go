@@ -42,7 +42,7 @@ func (b *binder) summarize(o *syntax.Summarize, in *table, sc *scope) *table {
 			out = append(out, x)
 		}
 	}
-	agg := &rel.Aggregate{In: base, Keys: keys, Aggs: aggs.items}
+	agg := &rel.Aggregate{In: b.liftItems(base, aggs.items), Keys: keys, Aggs: aggs.items}
 	if simple && len(out) == len(keys)+len(aggs.items) {
 		// Every item is one aggregate: they take their names at once.
 		final := make([]rel.Item, len(aggs.items))
@@ -101,7 +101,7 @@ func (b *binder) aggregateItem(it *syntax.NamedExpr, in *table, sc *scope, aggs 
 	if it.Value == nil {
 		return nil
 	}
-	inner := &env{sc: sc, cols: in.cols(), open: in.open, inAgg: true}
+	inner := &env{sc: sc, cols: in.cols(), open: in.open, inAgg: true, windows: true}
 	if c, ok := it.Value.(*syntax.Call); ok {
 		if fn, ok := c.Func.(*syntax.Name); ok && sc.find(fn.Name) == nil {
 			if f, ok := builtin.Lookup(builtin.Aggregate, fn.Name); ok && f.Unsupported == "" {
@@ -161,7 +161,7 @@ func (b *binder) collect(aggs *aggregates, x rel.Expr) rel.Expr {
 
 // aggregate binds a call of an aggregate that gives one value.
 func (b *binder) aggregate(f *builtin.Function, e *syntax.Call, en *env) rel.Expr {
-	x := b.aggregateCall(f, e, &env{sc: en.sc, cols: en.cols, open: en.open, inAgg: true})
+	x := b.aggregateCall(f, e, &env{sc: en.sc, cols: en.cols, open: en.open, inAgg: true, windows: true})
 	if isUnknown(x) {
 		return x
 	}
@@ -449,6 +449,7 @@ func (b *binder) makeSeries(o *syntax.MakeSeries, in *table, sc *scope) *table {
 			}
 			continue
 		}
+		s.In = b.liftItems(s.In, aggs.items)
 		def := rel.Expr(rel.Long(0))
 		if a.Default != nil {
 			def = b.expr(a.Default, &env{sc: sc})

@@ -22,7 +22,7 @@ type nestedLevel struct {
 // the values chosen before; with others the rest of them makes one more row.
 func (b *binder) topNested(o *syntax.TopNested, in *table, sc *scope) *table {
 	n := newNames(nil)
-	e := &env{sc: sc, cols: in.cols(), open: in.open}
+	e := &env{sc: sc, cols: in.cols(), open: in.open, windows: true}
 	var levels []*nestedLevel
 	bad := false
 	for i, l := range o.Levels {
@@ -70,11 +70,16 @@ func (b *binder) topNested(o *syntax.TopNested, in *table, sc *scope) *table {
 	if bad || len(levels) == 0 {
 		return openTable()
 	}
-	keyed := rel.Refs(in.cols())
+	base := in.rel
+	for _, v := range levels {
+		base, v.keyExpr = b.liftWindows(base, v.keyExpr)
+		base = b.liftItems(base, v.collected.items)
+	}
+	keyed := rel.Refs(base.Columns())
 	for _, v := range levels {
 		keyed = append(keyed, rel.Item{Name: v.key.Name, Expr: v.keyExpr})
 	}
-	rows := rel.Rel(&rel.Project{In: in.rel, Items: keyed})
+	rows := rel.Rel(&rel.Project{In: base, Items: keyed})
 	var results []rel.Rel
 	var above []rel.Column // the columns of the levels before
 	for i, v := range levels {

@@ -400,16 +400,24 @@ func (g *gen) aggregate(n *rel.Aggregate) string {
 		if len(sel) == 0 {
 			return "SELECT 1 AS \"$one\" WHERE EXISTS (SELECT 1 FROM " + in + ")"
 		}
-		return "SELECT DISTINCT " + strings.Join(sel, ", ") + "\nFROM " + in
+		if !rel.Constant(n.In) {
+			return "SELECT DISTINCT " + strings.Join(sel, ", ") + "\nFROM " + in
+		}
 	}
 	for _, a := range n.Aggs {
 		sel = append(sel, g.grow(x.aggregate(a.Expr)+" AS "+out[a.Name]))
+	}
+	order := ""
+	if len(by) > 0 && rel.Constant(n.In) {
+		// Groups of a table in the query's own text come in the order in which they begin, as in Kusto.
+		in = "(SELECT *, row_number() OVER () AS \"$at\" FROM " + in + ")"
+		order = "\nORDER BY min(\"$at\")"
 	}
 	s := "SELECT " + strings.Join(sel, ",\n  ") + "\nFROM " + in
 	if len(by) > 0 {
 		s += "\nGROUP BY " + strings.Join(by, ", ")
 	}
-	return s
+	return s + order
 }
 
 func (g *gen) orderBy(keys []rel.SortKey, cols []rel.Column, qualify string) string {
