@@ -31,6 +31,9 @@ func FuzzCompile(f *testing.F) {
 		"print read_csv('/etc/passwd')",
 		"['read_csv(x)'] | take 5; DROP TABLE x",
 		"range x from 1 to 10 step 1 | extend y = x * x / 3 % 2 | evaluate bag_unpack(y)",
+		"S | evaluate ipv4_lookup(S, u, u, return_unmatched=true) | evaluate rows_near(u == 'x', 1) | evaluate narrow()",
+		"S | evaluate new_activity_metrics(u, t, ago(7d), now(), 1d, S) | evaluate pivot(from_t) : (a:long)",
+		"S | evaluate sequence_detect(t, 1h, 1d, a = u == 'x', b = u == 'y', u) | evaluate rolling_percentile(t, 5, t, 1d, 3)",
 	} {
 		f.Add(s)
 	}
@@ -38,7 +41,19 @@ func FuzzCompile(f *testing.F) {
 		{Name: "u", Type: value.String}, {Name: "t", Type: value.DateTime}, {Name: "d", Type: value.Dynamic}, {Name: "TimeGenerated", Type: value.DateTime}, {Name: "_ItemId", Type: value.GUID},
 	}}}
 	f.Fuzz(func(t *testing.T, source string) {
-		for _, o := range []kql.Options{{Catalog: cat}, {Catalog: cat, Lineage: true, Window: kql.BySeq}} {
+		// Who writes the records names columns: what the data say goes into the SQL as well.
+		data := func(p *kql.Program) (*kql.Result, error) {
+			r := &kql.Result{Columns: p.Columns, Rows: [][]any{{source, any("long")}, {"\"" + source, any("string")}}}
+			if p.Columns[1].Type == value.Long {
+				r.Rows = [][]any{{source, int64(2)}, {"'" + source, int64(1)}}
+			}
+			return r, nil
+		}
+		for i, o := range []kql.Options{{Catalog: cat}, {Catalog: cat, Lineage: true, Window: kql.BySeq}, {Catalog: cat, Explore: data}, {Catalog: cat, Explore: data}} {
+			source := source
+			if i > 1 {
+				source = []string{"S | evaluate bag_unpack(d)", "S | evaluate pivot(u, count(), t)"}[i-2]
+			}
 			start := time.Now()
 			p, diags := kql.Compile(source, o)
 			if d := time.Since(start); d > 10*time.Second {

@@ -151,7 +151,7 @@ func literal(c *rel.Const, typed bool) string {
 func jsonPath(steps []rel.Step) string {
 	pointer := false
 	for _, s := range steps {
-		if s.Key != nil && (*s.Key == "" || strings.ContainsAny(*s.Key, "\"\x00")) {
+		if s.Key != nil && (*s.Key == "" || strings.ContainsAny(*s.Key, "\"\x00*")) {
 			pointer = true
 		}
 	}
