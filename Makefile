@@ -3,7 +3,7 @@ SHELL := /bin/bash
 GO    ?= go
 BIN   := bin/glassward
 
-.PHONY: run build test lint bench fuzz docs clean deps release try-release
+.PHONY: run build test lint bench fuzz kql-figures docs clean deps release try-release
 
 run: build ## replay a day in which a break-glass account is used
 	./$(BIN) demo
@@ -43,6 +43,12 @@ bench: build
 # The documentation that is made from the code.
 docs:
 	$(GO) run ./internal/kqldocs > docs/kql-support.md
+
+# How much of KQL stands: cases by feature, refusals, published rules and queries. The material is other
+# people's and lies beside the repository; MATERIAL names its folder.
+MATERIAL ?= ../shared/kql
+kql-figures: deps
+	@$(GO) run ./internal/kqlfigures -material $(MATERIAL)
 
 # Each fuzz test for FUZZTIME.
 FUZZTIME ?= 30s
