@@ -33,6 +33,8 @@ lint: deps
 BACKFILL ?= 1000000
 bench: build
 	$(GO) test -run '^$$' -bench 'Ingest|Needle|Commit' -benchtime 1x -timeout 30m ./logstore
+	$(GO) test -run '^$$' -bench 'Alert' -benchtime 1x -timeout 30m ./kql
+	$(GO) test -run '^$$' -bench 'Queries' -benchtime 1x -timeout 60m ./logstore
 	$(GO) test -run '^$$' -bench 'DecodeSignIn' ./ingest
 	$(GO) test -run '^$$' -bench 'Screen|Batch|Hit' ./rule
 	$(GO) test -run '^$$' -bench 'Commit' ./state

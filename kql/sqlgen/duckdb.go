@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"glassward/kql/rel"
 	"glassward/kql/value"
@@ -190,7 +191,7 @@ func idents(cols []rel.Column) map[string]string {
 	m := make(map[string]string, len(cols))
 	used := make(map[string]bool, len(cols))
 	for _, c := range cols {
-		n := strings.NewReplacer("\x00", "\uFFFD", "\n", "\uFFFD", "\r", "\uFFFD").Replace(strings.ToValidUTF8(c.Name, "\uFFFD"))
+		n := clean(c.Name)
 		base := n
 		for i := 2; used[strings.ToLower(n)]; i++ {
 			n = base + "__" + strconv.Itoa(i)
@@ -203,8 +204,18 @@ func idents(cols []rel.Column) map[string]string {
 
 // quote gives an identifier.
 func quote(name string) string {
-	name = strings.NewReplacer("\x00", "\uFFFD", "\n", "\uFFFD", "\r", "\uFFFD").Replace(strings.ToValidUTF8(name, "\uFFFD"))
-	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+	return `"` + strings.ReplaceAll(clean(name), `"`, `""`) + `"`
+}
+
+// clean gives a name without what cannot stand in SQL, or would break its lines.
+func clean(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch r {
+		case 0, '\n', '\r':
+			return utf8.RuneError
+		}
+		return r
+	}, name)
 }
 
 // text gives a string literal. A NUL cannot stand in SQL text.
