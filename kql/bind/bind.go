@@ -176,6 +176,7 @@ type binder struct {
 	attempt
 	stages []stage
 	look   *look // what Look watches for, else nil
+	loose  bool  // the operator that is being bound reads rows without an order
 
 	root            *scope    // of the stored functions
 	inside          []frame   // the stored functions whose bodies are being bound
@@ -203,8 +204,10 @@ const (
 // table is a bound tabular expression.
 type table struct {
 	rel  rel.Rel
-	open bool   // something in it could not be resolved: unknown columns are no further mistake
-	name string // for union withsource: a stored table's or an `as` name
+	open bool // something in it could not be resolved: unknown columns are no further mistake
+	// loose says that the rows have no order that functions of neighbouring rows could rely on.
+	loose bool
+	name  string // for union withsource: a stored table's or an `as` name
 }
 
 func (t *table) cols() []rel.Column { return t.rel.Columns() }
@@ -422,7 +425,7 @@ func (b *binder) storedTable(name string) (*table, bool) {
 	if !ok {
 		return nil, false
 	}
-	return &table{rel: b.scan(t), name: name}, true
+	return &table{rel: b.scan(t), name: name, loose: true}, true
 }
 
 func (b *binder) unknownTable(at syntax.Node, name string, sc *scope) {
@@ -525,17 +528,34 @@ func (b *binder) pipeline(p *syntax.Pipeline, in *table, sc *scope) *table {
 	if t == nil {
 		t = openTable()
 	}
-	above := b.stages
-	defer func() { b.stages = above }()
+	above, loose := b.stages, b.loose
+	defer func() { b.stages, b.loose = above, loose }()
 	b.stages = nil
 	for _, op := range p.Ops {
 		before := t
 		b.see(op, t, sc)
-		t = b.operator(op, t, sc)
+		_, given := op.(*syntax.Serialize)
+		b.loose = before.loose && !given
+		c := *b.operator(op, t, sc)
+		c.loose = loosens(op, before.loose)
+		t = &c
 		b.stages = append(b.stages, stage{op, before.cols(), t.cols()})
 		if _, ok := b.places[t.rel]; !ok {
 			b.places[t.rel], _ = b.place(op.Span())
 		}
 	}
 	return t
+}
+
+// loosens says whether the rows after an operator have no order, by whether those before it had none. Where Kusto's
+// rule is not plain, they are taken to have one.
+func loosens(op syntax.Operator, before bool) bool {
+	switch op.(type) {
+	case *syntax.Summarize, *syntax.Distinct, *syntax.Join, *syntax.Lookup, *syntax.Union:
+		return true
+	case *syntax.Where, *syntax.Extend, *syntax.Project, *syntax.ProjectAway, *syntax.ProjectKeep, *syntax.ProjectRename, *syntax.ProjectReorder,
+		*syntax.Take, *syntax.MvExpand, *syntax.ParseOp, *syntax.ParseKV, *syntax.As:
+		return before
+	}
+	return false
 }

@@ -781,6 +781,10 @@ func (b *binder) windowCall(f *builtin.Function, e *syntax.Call, en *env) rel.Ex
 		b.errorf(MisplacedCall, e, "use it in extend, project or where over a sorted table", "%s reads other rows and cannot stand here", f.Name)
 		return unknown()
 	}
+	if b.loose {
+		b.errorf(MisplacedCall, e, "put | sort by … or | serialize before it", "%s reads other rows, and the rows have no order here", f.Name)
+		return unknown()
+	}
 	if f.Unsupported != "" {
 		b.unsupported(e, f.Unsupported)
 		return unknown()
