@@ -66,7 +66,8 @@ files may use them. Exit code 0 if all compile, 1 if not.`,
 // environment is what rules and queries are compiled against where no tenant is
 // at hand: the watchlists are there and empty.
 func environment() rule.Environment {
-	return rule.Environment{Catalog: schema.Default().Catalog(), Watchlists: map[string]*kql.Watchlist{"EmergencyAccounts": rule.EmergencyAccounts()}}
+	// A database of addresses may be there where the query will run.
+	return rule.Environment{Catalog: schema.Default().Catalog(), Addresses: true, Watchlists: map[string]*kql.Watchlist{"EmergencyAccounts": rule.EmergencyAccounts()}}
 }
 
 // checkFunctions reads the stored functions of a folder into the environment and
@@ -101,7 +102,7 @@ func (a *app) checkFile(file string, env rule.Environment) (bool, error) {
 		_, p := rule.Lint(file, text, env)
 		list = p.List
 	} else {
-		_, list = kql.Compile(string(text), kql.Options{Catalog: schema.Default().Catalog(), Watchlists: env.Watchlists, Functions: env.Functions, External: anyExternal, File: file})
+		_, list = kql.Compile(string(text), kql.Options{Catalog: schema.Default().Catalog(), Watchlists: env.Watchlists, Functions: env.Functions, External: anyExternal, Addresses: true, File: file})
 		// Where the query runs the data give its columns.
 		for i := range list {
 			if list[i].Code == kql.DataColumns {

@@ -31,7 +31,7 @@ rule and explained as the rule runs.`,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			file := files[0]
 			var text string
-			o := kql.Options{Catalog: schema.Default().Catalog(), Watchlists: environment().Watchlists, Lineage: lineage, File: file}
+			o := kql.Options{Catalog: schema.Default().Catalog(), Watchlists: environment().Watchlists, Addresses: true, Lineage: lineage, File: file}
 			if _, ok := o.Watchlists["ResultTypes"]; !ok {
 				o.Watchlists["ResultTypes"] = rule.ResultTypes()
 			}

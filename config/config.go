@@ -45,6 +45,8 @@ type Config struct {
 	Rules string `yaml:"rules" json:"rules,omitempty" jsonschema:"description=Folder of analytics rules of your own (Sentinel YAML)"`
 	// Functions is a folder of stored KQL functions of the user's own.
 	Functions string `yaml:"functions" json:"functions,omitempty" jsonschema:"description=Folder of stored functions of your own (.kql files): queries and rules use them by name"`
+	// GeoDatabase is a file in MaxMind's format that tells where addresses lie.
+	GeoDatabase string `yaml:"geoDatabase" json:"geoDatabase,omitempty" jsonschema:"description=Database in MaxMind's format, such as GeoLite2-City, for geo_info_from_ip_address; read at start"`
 	// Tenants is the folder of tenant files.
 	Tenants string `yaml:"tenants" json:"tenants,omitempty" jsonschema:"default=tenants,description=Folder of tenant files"`
 	// Config holds the mail servers and the action groups.
@@ -211,6 +213,7 @@ func (c *Config) fill(base string) {
 	c.Data = under(c.Data, "data")
 	c.Rules = under(c.Rules, "")
 	c.Functions = under(c.Functions, "")
+	c.GeoDatabase = under(c.GeoDatabase, "")
 	c.Tenants = under(c.Tenants, "tenants")
 	if c.TLS != nil {
 		c.TLS.Certificate = under(c.TLS.Certificate, "")
@@ -288,6 +291,11 @@ func (c *Config) check(text []byte) []Problem {
 	if c.Rules != "" {
 		if info, err := os.Stat(c.Rules); err != nil || !info.IsDir() {
 			at("$.rules", "rules: there is no folder %s", c.Rules)
+		}
+	}
+	if c.GeoDatabase != "" {
+		if info, err := os.Stat(c.GeoDatabase); err != nil || info.IsDir() {
+			at("$.geoDatabase", "geoDatabase: there is no file %s", c.GeoDatabase)
 		}
 	}
 	if c.Functions != "" {

@@ -28,6 +28,7 @@ import (
 	"glassward/external"
 	"glassward/incident"
 	"glassward/internal/private"
+	"glassward/logstore"
 	"glassward/notify"
 	"glassward/rule"
 	"glassward/state"
@@ -72,6 +73,8 @@ type Daemon struct {
 	console *console.Server
 	listen  net.Listener
 	control net.Listener
+
+	places *logstore.Places // nil if there is no database of addresses
 
 	// mu guards what a reload replaces.
 	mu         sync.RWMutex
@@ -146,6 +149,11 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	}
 	if err := backup.Finish(o.Config.Data); err != nil {
 		return nil, err
+	}
+	if o.Config.GeoDatabase != "" {
+		if d.places, err = logstore.OpenPlaces(o.Config.GeoDatabase); err != nil {
+			return nil, fmt.Errorf("geoDatabase: %w", err)
+		}
 	}
 	if d.state, err = state.Open(ctx, o.Config.Data, state.Options{AcceptLoss: o.AcceptLoss, Now: o.Now, Damaged: d.stateDamaged}); err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (
 		return g.d.outside.Rows(ctx, c.Query.External, want)
 	}
 	program, list := kql.Compile(q.Text, kql.Options{Catalog: schema.Default().Catalog(), Watchlists: w.watchlists(), Window: window, File: "query", Explore: explore,
-		Functions: functions, External: fromOutside, Workspace: w.named})
+		Functions: functions, External: fromOutside, Workspace: w.named, Addresses: w.d.places != nil})
 	if list.HasErrors() && failed == nil {
 		g.d.audit(deed{tenant: tenant, operation: "query", via: q.Who, detail: q.Text, result: "refused"})
 		return nil, refusal(q.Text, list)

@@ -96,8 +96,8 @@ func (d *Daemon) openWorkspace(ctx context.Context, t config.Tenant, c *config.C
 	w.openLag(ctx)
 	store, err := logstore.Open(ctx, dir, logstore.Options{
 		Threads: threadsOf(c), Memory: memoryOf(c), Now: d.now, Log: w.log,
-		KeepRaw:   func(r *glassward.Record) bool { return (*w.watched.Load())(r) },
-		Retention: retention, Reserve: int64(c.Disk.Reserve), AcceptLoss: d.o.AcceptLoss,
+		KeepRaw: func(r *glassward.Record) bool { return (*w.watched.Load())(r) },
+		Places:  d.places, Retention: retention, Reserve: int64(c.Disk.Reserve), AcceptLoss: d.o.AcceptLoss,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
@@ -127,7 +127,7 @@ func (w *workspace) newEngine(ctx context.Context, t config.Tenant, set *rule.Se
 	slices.SortStableFunc(rules, func(a, b *rule.Rule) int { return cmp.Compare(b.Severity, a.Severity) })
 	return rule.NewEngine(ctx, rule.Options{
 		Tenant: t.ID, Rules: rules, Catalog: schema.Default().Catalog(),
-		Watchlists: watchlists(t), Functions: set.Functions,
+		Watchlists: watchlists(t), Functions: set.Functions, Addresses: w.d.places != nil,
 		Runner: rule.RunnerFunc(func(ctx context.Context, p *kql.Program, b kql.Bind) (*kql.Result, error) {
 			return w.store.Run(ctx, p, b, logstore.Limits{Class: logstore.Rules})
 		}),

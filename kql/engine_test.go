@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"math/big"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -32,7 +33,8 @@ func newEngine(t testing.TB) *engine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	for _, f := range eval.Functions() {
+	all := append(eval.Functions(), eval.AddressFunction(func(a netip.Addr) (eval.Place, bool) { return eval.Place{Country: "Nowhere"}, a.IsPrivate() }))
+	for _, f := range all {
 		if err := duckdb.RegisterScalarUDF(conn, f.Name, &goFunction{f}); err != nil {
 			t.Fatalf("%s: %v", f.Name, err)
 		}

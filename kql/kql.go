@@ -51,6 +51,9 @@ type Options struct {
 	// text is part of that string. {{StartTimeISO}} and {{EndTimeISO}}, which Sentinel's hunting queries
 	// use, need none: they are the window's bounds, and without a window 1970 and now.
 	Placeholders map[string]any
+	// Addresses says that the engine has a database of addresses: it knows eval.AddressFunction. Without
+	// it geo_info_from_ip_address is refused.
+	Addresses bool
 	// Functions are the stored functions that the query may use; nil for none.
 	Functions *Functions
 	// External gives the rows for externaldata, fetched before the query runs; cells as in Watchlist.

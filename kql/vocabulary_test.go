@@ -54,7 +54,7 @@ func TestEveryFunction(t *testing.T) {
 	})
 	cat := tables{"T": table}
 	run := func(query string) {
-		p, diags := kql.Compile(query, kql.Options{Catalog: cat})
+		p, diags := kql.Compile(query, kql.Options{Catalog: cat, Addresses: true})
 		if p == nil {
 			t.Errorf("%s: %v", query, diags.Err())
 			return

@@ -42,6 +42,11 @@ type Options struct {
 	// the default KeepRaw keep a record's bytes. Letters match in either case.
 	Watch []string
 
+	// Places tells where addresses lie, for geo_info_from_ip_address; without it
+	// the engine has no such function. Queries are to be compiled with
+	// kql.Options.Addresses then.
+	Places *Places
+
 	// Retention says by table how long records are kept after they were
 	// received; tables without an entry keep them for DefaultRetention.
 	Retention map[string]time.Duration
@@ -253,7 +258,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 
 // prepare makes functions and learns how the tables lie.
 func (s *Store) prepare(ctx context.Context, c *conn) error {
-	for _, f := range functions() {
+	for _, f := range functions(s.options.Places) {
 		if err := c.register(f); err != nil {
 			return err
 		}

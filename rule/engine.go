@@ -29,6 +29,8 @@ type Options struct {
 	Watchlists map[string]*kql.Watchlist
 	// Functions are the stored functions; nil for none.
 	Functions *kql.Functions
+	// Addresses says that the Runner's engine has a database of addresses.
+	Addresses bool
 
 	Runner Runner
 	Memory Memory
@@ -148,7 +150,7 @@ func (j *judge) works() bool { return j.rule.Enabled && j.broken == nil }
 
 // compile decides how the rule runs.
 func (e *Engine) compile(j *judge) {
-	c := compileRule(j.rule, e.options.Catalog, e.options.Watchlists, e.options.Functions)
+	c := compileRule(j.rule, Environment{Catalog: e.options.Catalog, Watchlists: e.options.Watchlists, Functions: e.options.Functions, Addresses: e.options.Addresses})
 	j.nrt, j.program, j.runsAs = c.nrt, c.program, c.runsAs
 	if !j.nrt {
 		j.grid = newGrid(c.frequency, c.period)
@@ -595,10 +597,10 @@ func noExternal(kql.ExternalData) ([][]any, error) {
 const nrtInstead = time.Minute
 
 // compileRule compiles the query for the way in which the rule will run.
-func compileRule(r *Rule, catalog kql.Catalog, watchlists map[string]*kql.Watchlist, functions *kql.Functions) compiled {
+func compileRule(r *Rule, env Environment) compiled {
 	c := compiled{nrt: r.Kind == NRT, frequency: r.Frequency, period: r.Period}
 	compile := func(w kql.Window) diag.List {
-		p, diags := kql.Compile(r.Query, kql.Options{Catalog: catalog, Watchlists: watchlists, Functions: functions, External: noExternal, Window: w, Lineage: true, File: r.File})
+		p, diags := kql.Compile(r.Query, kql.Options{Catalog: env.Catalog, Watchlists: env.Watchlists, Functions: env.Functions, External: noExternal, Addresses: env.Addresses, Window: w, Lineage: true, File: r.File})
 		c.program = p
 		var out diag.List
 		for _, d := range diags {

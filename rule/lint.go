@@ -17,6 +17,8 @@ type Environment struct {
 	Watchlists map[string]*kql.Watchlist
 	// Functions are the stored functions; nil for none.
 	Functions *kql.Functions
+	// Addresses says that there is a database of addresses.
+	Addresses bool
 }
 
 // Lint reads a rule file and judges it together with its query: everything that
@@ -40,7 +42,8 @@ func Lint(file string, source []byte, env Environment) (*Rule, *Problem) {
 
 // LintRule gives what Lint says beyond Parse.
 func LintRule(r *Rule, env Environment) diag.List {
-	c := compileRule(r, env.Catalog, withResultTypes(env.Watchlists), env.Functions)
+	env.Watchlists = withResultTypes(env.Watchlists)
+	c := compileRule(r, env)
 	list := c.diags
 	judgedByName(r, &list)
 	if r.Shipped {
@@ -117,10 +120,10 @@ func judgedByName(r *Rule, list *diag.List) {
 // List says what the rules are and how they would run, without an engine: ids,
 // names, kinds, how they run, where they are from, and why one does not compile.
 func List(rules []*Rule, env Environment) []State {
-	lists := withResultTypes(env.Watchlists)
+	env.Watchlists = withResultTypes(env.Watchlists)
 	var out []State
 	for _, r := range rules {
-		c := compileRule(r, env.Catalog, lists, env.Functions)
+		c := compileRule(r, env)
 		s := State{ID: r.ID, Name: r.Name, Kind: r.Kind, RunsAs: c.runsAs, Origin: r.Origin(), Enabled: r.Enabled}
 		if c.diags.HasErrors() {
 			p := &Problem{File: r.File, Source: r.source, List: c.diags}

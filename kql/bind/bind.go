@@ -61,6 +61,7 @@ type Options struct {
 	Catalog      Catalog
 	Watchlists   map[string]*rel.Values // with all their columns, SearchKey included
 	Placeholders map[string]any
+	Addresses    bool // the engine has a database of addresses
 	// Functions are the stored functions, by name.
 	Functions map[string]*Function
 	// External gives the rows of externaldata; without it queries have nothing from outside.

@@ -229,6 +229,11 @@ func (b *binder) scalarCall(f *builtin.Function, e *syntax.Call, en *env) rel.Ex
 	switch f.Name {
 	case "column_names_of":
 		return b.columnNames(e, en)
+	case "geo_info_from_ip_address":
+		if !b.o.Addresses {
+			b.errorf(Unsupported, e, "name the file of one in MaxMind's format, such as GeoLite2-City, as geoDatabase in glassward.yaml", "geo_info_from_ip_address needs a database of addresses, and there is none")
+			return unknown()
+		}
 	case "estimate_data_size":
 		return b.dataSize(e, en)
 	case "pack_all":

@@ -193,6 +193,8 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 		return "coalesce(kql_in_dynamic(" + x.value(a[0]) + ", " + x.value(a[1]) + ", " + x.value(a[2]) + "), false)"
 	case "toscalar":
 		return x.value(a[0])
+	case "geo_info_from_ip_address": // no function of eval.Functions: the engine makes it of its database
+		return "kql_geo_info_from_ip_address(" + x.value(a[0]) + ")"
 	case "assert":
 		return "CASE WHEN " + x.cond(a[0]) + " THEN true ELSE error(" + x.value(a[1]) + ") END"
 	case "row_id":
