@@ -107,6 +107,11 @@ func (b *binder) callUser(f *binding, name string, args []*syntax.NamedExpr, en 
 				continue
 			}
 		} else {
+			// A place that a name has taken is passed over.
+			for position < len(given) && given[position] != nil {
+				position++
+			}
+			i = position
 			position++
 		}
 		if i >= len(given) {
@@ -491,6 +496,10 @@ func (b *binder) finish(f *builtin.Function, e *syntax.Call, args []rel.Expr, en
 		return b.assert(args, e)
 	case "bin_auto":
 		return b.binAuto(args[0], e)
+	case "geo_point_to_geohash":
+		if len(args) == 2 {
+			args = append(args, rel.Long(5))
+		}
 	case "percentile_tdigest":
 		if len(args) == 3 {
 			c, ok := args[2].(*rel.Const)

@@ -127,7 +127,7 @@ func (b *binder) assert(args []rel.Expr, e *syntax.Call) rel.Expr {
 		if held {
 			return rel.Bool(true)
 		}
-		b.errorf(AssertFailed, e, "", "%s", strOf(text))
+		b.errorf(AssertFailed, e, "", "assert() has failed with message: '%s'", strOf(text))
 		return unknown()
 	}
 	return call("assert", value.Bool, args[0], args[1])

@@ -65,7 +65,13 @@ func analysisFunctions() []Function {
 			if !ok {
 				return nil
 			}
-			return dot(x, y)
+			sum := 0.0
+			for i := range x {
+				if p := x[i] * y[i]; !math.IsNaN(p) {
+					sum += p
+				}
+			}
+			return sum
 		}),
 		nfn("series_cosine_similarity", types(tDyn, tDyn, tReal, tReal), tReal, func(a []any) any {
 			x, y, ok := equalSeries(a[0], a[1])
@@ -329,7 +335,7 @@ func equalSeries(a, b any) (x, y []float64, ok bool) {
 	return x, y, ok && ok2 && len(x) == len(y) && len(x) > 0
 }
 
-// broadcast is equalSeries where one of the two may be a number.
+// broadcast gives two series, of which one may have been a number, as long as the shorter one.
 func broadcast(a, b any) (x, y []float64, ok bool) {
 	one := func(v any, n int) []float64 {
 		f, isNumber := dyn(v).(float64)
@@ -353,7 +359,8 @@ func broadcast(a, b any) (x, y []float64, ok bool) {
 	case ok2 && !ok:
 		x = one(a, len(y))
 	}
-	return x, y, len(x) == len(y) && len(x) > 0
+	n := min(len(x), len(y))
+	return x[:n], y[:n], n > 0
 }
 
 func dot(x, y []float64) float64 {

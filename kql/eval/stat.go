@@ -7,7 +7,7 @@ func statFunctions() []Function {
 		fn("beta_cdf", types(tReal, tReal, tReal), tReal, func(a []any) any { return betaCDF(real(a[0], 0), real(a[1], 0), real(a[2], 0)) }),
 		fn("beta_inv", types(tReal, tReal, tReal), tReal, func(a []any) any {
 			p, alpha, beta := real(a[0], 0), real(a[1], 0), real(a[2], 0)
-			if !(p >= 0 && p <= 1) || !(alpha > 0) || !(beta > 0) {
+			if !(p > 0 && p <= 1) || !(alpha > 0) || !(beta > 0) {
 				return math.NaN()
 			}
 			// The distribution grows with x: halving finds the place to the last bit.
@@ -30,18 +30,8 @@ func statFunctions() []Function {
 		}),
 		fn("beta_pdf", types(tReal, tReal, tReal), tReal, func(a []any) any {
 			x, alpha, beta := real(a[0], 0), real(a[1], 0), real(a[2], 0)
-			if !(x >= 0 && x <= 1) || !(alpha > 0) || !(beta > 0) {
+			if !(x > 0 && x < 1) || !(alpha > 0) || !(beta > 0) {
 				return math.NaN()
-			}
-			switch {
-			case x == 0 && alpha == 1:
-				return beta
-			case x == 1 && beta == 1:
-				return alpha
-			case x == 0 && alpha < 1, x == 1 && beta < 1:
-				return math.Inf(1)
-			case x == 0 || x == 1:
-				return 0.0
 			}
 			return math.Exp((alpha-1)*math.Log(x) + (beta-1)*math.Log1p(-x) - logBeta(alpha, beta))
 		}),

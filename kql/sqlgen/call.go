@@ -196,7 +196,7 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 	case "geo_info_from_ip_address": // no function of eval.Functions: the engine makes it of its database
 		return "kql_geo_info_from_ip_address(" + x.value(a[0]) + ")"
 	case "assert":
-		return "CASE WHEN " + x.cond(a[0]) + " THEN true ELSE error(" + x.value(a[1]) + ") END"
+		return "CASE WHEN " + x.cond(a[0]) + " THEN true ELSE error('assert() has failed with message: ' || " + x.value(a[1]) + ") END"
 	case "row_id":
 		return "row_number() OVER ()"
 	case "prev", "next", "row_number", "row_cumsum", "row_rank_dense", "row_rank_min", "row_changed", "row_run_start":
