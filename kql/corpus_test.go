@@ -74,7 +74,7 @@ func TestCorpus(t *testing.T) {
 		t.Fatal(err)
 	}
 	cat := schema.Default().Catalog()
-	standIns, err := corpus.StandIns(kql.Options{Catalog: cat})
+	standIns, err := corpus.StandIns(kql.Options{Catalog: cat, Addresses: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestCorpus(t *testing.T) {
 			bind := kql.Bind{Now: now, From: now - 30*value.Ticks(value.Day), To: now + 1}
 			explore := func(p *kql.Program) (*kql.Result, error) { return e.run(p, bind) }
 			for _, o := range []kql.Options{{Window: kql.AllRecords}, {Lineage: true, Window: kql.ByTime}} {
-				o.Catalog, o.Functions, o.Explore = cat, standIns, explore
+				o.Catalog, o.Functions, o.Explore, o.Addresses = cat, standIns, explore, true
 				p, diags, _ := corpus.Compile(q, o)
 				if p == nil {
 					good = false
