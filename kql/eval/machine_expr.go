@@ -349,6 +349,43 @@ func (m *Machine) operation(name string, kinds []value.Type, t value.Type) func(
 		if len(kinds) == 1 {
 			return strict(func(a []any) any { n := long(a[0], 0); return n - n%int64(value.Day) })
 		}
+	case "dayofweek":
+		return strict(func(a []any) any { return (long(a[0], 0)/int64(value.Day) + 1) % 7 * int64(value.Day) })
+	case "gettype":
+		if kinds[0] != tDyn {
+			return func([]any) any { return kinds[0].String() }
+		}
+	case "binary_and", "binary_or", "binary_xor":
+		return strict(func(a []any) any {
+			x, y := long(a[0], 0), long(a[1], 0)
+			switch name {
+			case "binary_and":
+				return x & y
+			case "binary_or":
+				return x | y
+			}
+			return x ^ y
+		})
+	case "binary_not":
+		return strict(func(a []any) any { return ^long(a[0], 0) })
+	case "isnan":
+		return strict(func(a []any) any { return math.IsNaN(real(a[0], 0)) })
+	case "isinf":
+		return strict(func(a []any) any { return math.IsInf(real(a[0], 0), 0) })
+	case "isfinite":
+		return strict(func(a []any) any { x := real(a[0], 0); return !math.IsNaN(x) && !math.IsInf(x, 0) })
+	case "bin_at":
+		return strict(func(a []any) any {
+			if t == tReal || t == value.Decimal {
+				x, s, at := real(a[0], 0), real(a[1], 1), real(a[2], 0)
+				return at + math.Floor((x-at)/s)*s
+			}
+			n, s, at := long(a[0], 0), long(a[1], 0), long(a[2], 0)
+			if s <= 0 {
+				return nil
+			}
+			return n - ((n-at)%s+s)%s
+		})
 	case "hourofday":
 		return strict(func(a []any) any { return long(a[0], 0) / int64(value.Hour) % 24 })
 	}
@@ -514,7 +551,9 @@ func (m *Machine) converted(v any, from, to value.Type) any {
 	}
 	if name != "" {
 		if f, ok := m.library["kql_"+name]; ok {
-			return called(f, []any{v})
+			if got := called(f, []any{v}); to != tGUID || got != "" {
+				return got
+			}
 		}
 		return nil
 	}
