@@ -12,7 +12,7 @@ func statFunctions() []Function {
 			}
 			// The distribution grows with x: halving finds the place to the last bit.
 			lo, hi := 0.0, 1.0
-			for range 1100 {
+			for range 200 {
 				mid := lo + (hi-lo)/2
 				if mid == lo || mid == hi {
 					break
@@ -91,7 +91,7 @@ func incompleteBeta(x, a, b float64) float64 {
 	}
 	c, d := 1.0, 1/keep(1-(a+b)*x/(a+1))
 	f := d
-	for m := 1.0; m < 10000; m++ {
+	for m := 1.0; m < 2000; m++ {
 		n := m * (b - m) * x / ((a + 2*m - 1) * (a + 2*m))
 		d = 1 / keep(1+n*d)
 		c = keep(1 + n/c)
