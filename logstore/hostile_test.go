@@ -37,7 +37,7 @@ const (
 	hostileBytes   = 8 << 20
 	mostResident   = 3 * hostileMemory
 	mostOverrun    = 5 * time.Second
-	mostCompile    = 5 * time.Second
+	mostCompile    = 20 * time.Second
 )
 
 // hostileRecords is how many sign-ins, and how many audit records, there are.
