@@ -3,7 +3,7 @@ SHELL := /bin/bash
 GO    ?= go
 BIN   := bin/glassward
 
-.PHONY: run build test lint bench fuzz kql-figures docs clean deps release try-release
+.PHONY: run build test lint bench fuzz oracle kql-figures docs clean deps release try-release
 
 run: build ## replay a day in which a break-glass account is used
 	./$(BIN) demo
@@ -59,6 +59,12 @@ fuzz: deps
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 	  done; done
+
+# Microsoft's own parser and type checker of KQL judges ours, with many thousand
+# queries: what is refused, and the names, order and types of result columns.
+# Node runs it; npm fetches it. `make test` asks a sample.
+oracle: deps
+	$(GO) run ./internal/oracle $(ORACLE)
 
 # The programs of a release with their bills of materials (CycloneDX), what is
 # needed to install them, and the checksums of it all. packaging/cross.sh installs

@@ -305,7 +305,11 @@ func (b *binder) statement(s syntax.Stmt, sc *scope) *table {
 		// A last statement that is a scalar gives one row of it.
 		if len(s.Body.Ops) == 0 {
 			if e, ok := s.Body.Source.(syntax.Expr); ok {
-				if bind := b.letValue(e, sc); bind != nil {
+				bind := b.letValue(e, sc)
+				if bind != nil && bind.fn != nil && len(bind.fn.Params) == 0 {
+					bind = b.callUser(bind, nameOf(e), nil, &env{sc: bind.scope}, e)
+				}
+				if bind != nil {
 					if bind.table != nil {
 						return bind.table
 					}

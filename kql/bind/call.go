@@ -278,6 +278,9 @@ func (b *binder) boundCall(f *builtin.Function, e *syntax.Call, en *env) rel.Exp
 			continue
 		}
 		y, ok := b.coerce(x, p.Types)
+		if !ok && p.AsText {
+			y, ok = b.convert("tostring", x), true
+		}
 		if !ok {
 			b.wrongArgument(a, x, f, p)
 			bad = true
@@ -400,6 +403,14 @@ func (b *binder) finish(f *builtin.Function, e *syntax.Call, args []rel.Expr, en
 		return b.choose(name, args, all(len(args)), e)
 	case "bin", "floor", "bin_at":
 		return b.bin(name, args, e)
+	case "round", "ceiling":
+		t := args[0].Type()
+		for i := range args {
+			if i > 0 {
+				args[i] = b.cast(args[i], value.Long)
+			}
+		}
+		return b.cast(call(name, value.Real, append([]rel.Expr{b.cast(args[0], value.Real)}, args[1:]...)...), t)
 	case "abs":
 		if args[0].Type() == value.Int {
 			args[0] = b.cast(args[0], value.Long)
@@ -594,6 +605,9 @@ func (b *binder) choose(name string, args []rel.Expr, values []int, e *syntax.Ca
 			t = wider(t, at)
 		case t.Numeric() && at.Numeric() && t != value.Int && at != value.Int:
 			t = wider(t, at)
+		case (name == "iff" || name == "case") && t == value.Dynamic:
+			t = at // a dynamic value becomes what the others are
+		case (name == "iff" || name == "case") && at == value.Dynamic:
 		case t == value.Dynamic || at == value.Dynamic:
 			t = value.Dynamic
 		case isNull(args[i]):
@@ -621,24 +635,14 @@ func (b *binder) bin(name string, args []rel.Expr, e *syntax.Call) rel.Expr {
 			return unknown()
 		}
 		args = append(args, rel.Long(1))
-		if name == "floor" && t == value.Int {
-			t = value.Long
-		}
 	}
 	st := args[1].Type()
 	switch {
 	case t.Numeric() && st.Numeric():
-		w := wider(t, st)
-		if t == value.Int && st.Integer() {
-			if w = value.Long; t == value.Int && st != value.Real {
-				w = value.Long
-			}
-		}
+		// The result is at least long, also of ints.
+		w := wider(wider(t, st), value.Long)
 		for i := range args {
 			args[i] = b.cast(args[i], w)
-		}
-		if t == value.Int && w == value.Long {
-			return b.cast(call(name, w, args...), value.Int)
 		}
 		return call(name, w, args...)
 	case (t == value.DateTime || t == value.TimeSpan) && st == value.TimeSpan:

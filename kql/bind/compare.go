@@ -441,6 +441,9 @@ func (b *binder) inList(e *syntax.Membership, x rel.Expr, consts, others []rel.E
 			groups = append(groups, g)
 			continue
 		}
+		if fold {
+			c = b.convert("tostring", c)
+		}
 		lx, ly, ok := b.comparable(x, c)
 		if !ok {
 			b.errorf(WrongType, e, literalHint(c, x.Type()), "found %s in a list with %s, which cannot be compared", x.Type(), c.Type())

@@ -433,7 +433,13 @@ func (b *binder) unary(e *syntax.Unary, en *env) rel.Expr {
 	}
 	x := b.expr(e.X, en)
 	t := x.Type()
-	if t == value.Unknown || e.Op == syntax.Add {
+	if t == value.Unknown {
+		return x
+	}
+	if e.Op == syntax.Add {
+		if t == value.Int {
+			return b.cast(x, value.Long)
+		}
 		return x
 	}
 	if !t.Numeric() && t != value.TimeSpan {
@@ -604,6 +610,8 @@ func (b *binder) arithmetic(e *syntax.Binary, x, y rel.Expr) rel.Expr {
 		result, x = ts, b.cast(x, value.Real)
 	case xt == dt && yt == ts && e.Op == syntax.Mod:
 		result = ts
+	case xt == dt && yt == ts && e.Op == syntax.Div:
+		result = value.Real
 	}
 	if result == value.Unknown {
 		hint := ""

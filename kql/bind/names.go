@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -11,12 +12,13 @@ import (
 
 // names hands out the names of a result's columns.
 type names struct {
-	used    map[string]bool
-	unnamed int
+	used     map[string]bool
+	declared map[string]bool // that the query gave by name: none of them may come twice
+	unnamed  int
 }
 
 func newNames(cols []rel.Column) *names {
-	n := &names{used: map[string]bool{}}
+	n := &names{used: map[string]bool{}, declared: map[string]bool{}}
 	for _, c := range cols {
 		n.used[c.Name] = true
 	}
@@ -47,6 +49,14 @@ func (n *names) column() string {
 	}
 }
 
+// derived gives an unnamed result the name that follows from its expression, "" for none.
+func (n *names) derived(name string) string {
+	if name == "" {
+		return n.column()
+	}
+	return n.fresh(name)
+}
+
 // nameOf gives the name that Kusto derives for the result of an expression, or "".
 func nameOf(e syntax.Expr) string {
 	switch e := e.(type) {
@@ -55,53 +65,30 @@ func nameOf(e syntax.Expr) string {
 	case *syntax.Name:
 		return e.Name
 	case *syntax.Member:
-		if x := nameOf(e.X); x != "" {
-			return x + "_" + e.Name.Name
-		}
-		return e.Name.Name
+		return joined(nameOf(e.X), e.Name.Name)
 	case *syntax.Index:
-		x := nameOf(e.X)
 		switch i := e.Index.(type) {
 		case *syntax.Literal:
-			return x + "_" + i.Text
-		case *syntax.StringLit:
-			return x + "_" + i.Value
-		case *syntax.Unary:
-			if l, ok := i.X.(*syntax.Literal); ok && i.Op == syntax.Sub {
-				return x + "_-" + l.Text
+			if i.Kind == syntax.LongLit || i.Kind == syntax.IntLit {
+				return joined(nameOf(e.X), i.Text)
 			}
+		case *syntax.StringLit:
+			return joined(nameOf(e.X), i.Value)
 		}
-		return ""
+		return joined(nameOf(e.X), "")
 	case *syntax.Call:
 		fn, ok := e.Func.(*syntax.Name)
-		if !ok || len(e.Args) == 0 {
-			if ok {
-				if f, ok := builtin.Lookup(builtin.Aggregate, fn.Name); ok {
-					return f.Prefix
-				}
-			}
+		if !ok {
 			return ""
 		}
-		if f, ok := builtin.Lookup(builtin.Aggregate, fn.Name); ok && !isScalar(fn.Name, len(e.Args)) {
-			first := nameOf(e.Args[0].Value)
-			if f.FirstName && first != "" {
-				return first
-			}
-			name := f.Prefix + first
-			if f.Name == "percentile" && len(e.Args) == 2 || f.Name == "percentilew" && len(e.Args) == 3 {
-				name += percentileSuffix(e.Args[len(e.Args)-1].Value)
-			}
-			return name
+		f, ok := builtin.Lookup(builtin.Aggregate, fn.Name)
+		if !ok || isScalar(fn.Name, len(e.Args)) {
+			f, ok = builtin.Lookup(builtin.Scalar, fn.Name)
 		}
-		if f, ok := builtin.Lookup(builtin.Scalar, fn.Name); ok {
-			switch {
-			case f.FirstName:
-				return nameOf(e.Args[0].Value)
-			case strings.HasSuffix(f.Prefix, "_"):
-				return f.Prefix + nameOf(e.Args[0].Value)
-			}
-			return f.Prefix
+		if !ok {
+			return ""
 		}
+		return callName(f, e)
 	}
 	return ""
 }
@@ -111,6 +98,51 @@ func nameOf(e syntax.Expr) string {
 func isScalar(name string, args int) bool {
 	_, scalar := builtin.Lookup(builtin.Scalar, name)
 	return scalar && args > 1
+}
+
+// joined gives the name of a step into a value: both names, or that of the step alone.
+func joined(value, step string) string {
+	if value == "" {
+		return step
+	}
+	return value + "_" + step
+}
+
+func callName(f *builtin.Function, e *syntax.Call) string {
+	first := ""
+	if len(e.Args) > 0 {
+		first = nameOf(e.Args[0].Value)
+	}
+	switch {
+	case f.Name == "array_sort_asc", f.Name == "array_sort_desc":
+		return cmp.Or(first, "array0") + "_sorted"
+	case f.Prefix != "" && !strings.HasSuffix(f.Prefix, "_"):
+		return f.Prefix
+	case f.FirstName, f.OnlyName && len(e.Args) == 1:
+		return first
+	case f.Name == "percentile" && len(e.Args) == 2, f.Name == "percentilew" && len(e.Args) == 3:
+		return f.Prefix + first + percentileSuffix(e.Args[len(e.Args)-1].Value)
+	case f.Prefix != "":
+		return f.Prefix + first
+	}
+	return ""
+}
+
+// columnIfExistsName gives the name of a call of column_ifexists, which is that of the column if it
+// exists, and "" for every other expression.
+func columnIfExistsName(e syntax.Expr, cols []rel.Column) string {
+	call, ok := e.(*syntax.Call)
+	if !ok || len(call.Args) == 0 {
+		return ""
+	}
+	f, ok := call.Func.(*syntax.Name)
+	if !ok || f.Name != "column_ifexists" && f.Name != "columnifexists" {
+		return ""
+	}
+	if s, ok := call.Args[0].Value.(*syntax.StringLit); ok && rel.Index(cols, s.Value) >= 0 {
+		return s.Value
+	}
+	return ""
 }
 
 func percentileSuffix(e syntax.Expr) string {
@@ -127,9 +159,21 @@ func percentileSuffix(e syntax.Expr) string {
 	return string(out)
 }
 
+// givenName takes a name that the query gave. One that was derived before gets a number; one that was
+// given before is a mistake.
+func (b *binder) givenName(name string, n *names, at syntax.Node) string {
+	if n.declared[name] {
+		b.errorf(DuplicateColumn, at, "give one of them another name", "the column %s comes twice", name)
+		return n.fresh(name)
+	}
+	out := n.fresh(name)
+	n.declared[out] = true
+	return out
+}
+
 // items binds one item of project, extend and their kin: its value and its name. Several names take
 // the elements of a dynamic value. With own, names must not clash with those used; without, an item
-// takes the place of a column of its name if it was named, and a fresh name else.
+// takes the place of a column of its name.
 func (b *binder) items(it *syntax.NamedExpr, e *env, n *names, own bool) []rel.Item {
 	if it.Value == nil {
 		return nil
@@ -138,29 +182,36 @@ func (b *binder) items(it *syntax.NamedExpr, e *env, n *names, own bool) []rel.I
 		return out
 	}
 	x := b.expr(it.Value, e)
+	given := func(name string, x rel.Expr) rel.Item {
+		if own {
+			return rel.Item{Name: b.givenName(name, n, it), Expr: x}
+		}
+		if n.declared[name] {
+			b.errorf(DuplicateColumn, it, "give one of them another name", "the column %s comes twice", name)
+		}
+		n.declared[name], n.used[name] = true, true
+		return rel.Item{Name: name, Expr: x}
+	}
 	switch {
-	case it.Tuple && len(it.Names) > 1 || len(it.Names) > 1:
+	case len(it.Names) > 1:
 		var out []rel.Item
 		for i, name := range it.Names {
-			n.add(name.Name)
-			out = append(out, rel.Item{Name: name.Name, Expr: b.index(x, rel.Long(int64(i)), it.Value)})
+			out = append(out, given(name.Name, b.index(x, rel.Long(int64(i)), it.Value)))
 		}
 		return out
 	case len(it.Names) == 1:
-		n.add(it.Names[0].Name)
-		return []rel.Item{{Name: it.Names[0].Name, Expr: x}}
+		return []rel.Item{given(it.Names[0].Name, x)}
 	}
-	name := nameOf(it.Value)
-	_, plain := it.Value.(*syntax.Name)
-	switch {
-	case name == "":
-		name = n.column()
-	case plain && !own:
-		n.add(name)
-	case plain && n.used[name]:
-		name = n.fresh(name)
-	default:
-		name = n.fresh(name)
+	if c, ok := x.(*rel.Col); ok && c.Name == nameOf(it.Value) {
+		if own {
+			return []rel.Item{given(c.Name, x)}
+		}
+		return []rel.Item{{Name: c.Name, Expr: x}}
 	}
+	name := cmp.Or(nameOf(it.Value), columnIfExistsName(it.Value, e.cols))
+	if own || name == "" {
+		name = n.derived(name)
+	}
+	n.add(name)
 	return []rel.Item{{Name: name, Expr: x}}
 }

@@ -19,7 +19,7 @@ func (b *binder) distinct(o *syntax.Distinct, in *table, sc *scope) *table {
 			}
 			continue
 		}
-		keys = append(keys, b.items(it, e, n, true)...)
+		keys = append(keys, b.grouping(it, b.items(it, e, n, true))...)
 	}
 	return in.with(&rel.Aggregate{In: b.liftItems(in.rel, keys), Keys: keys})
 }

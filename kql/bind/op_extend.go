@@ -8,7 +8,8 @@ import (
 	"glassward/kql/value"
 )
 
-func (b *binder) extend(items []*syntax.NamedExpr, in *table, sc *scope) *table {
+// extend binds extend and serialize. What serialize adds takes the place of no column.
+func (b *binder) extend(items []*syntax.NamedExpr, in *table, sc *scope, add bool) *table {
 	if len(items) == 0 {
 		return in
 	}
@@ -16,7 +17,10 @@ func (b *binder) extend(items []*syntax.NamedExpr, in *table, sc *scope) *table 
 	out := rel.Refs(in.cols())
 	n := newNames(in.cols())
 	for _, it := range items {
-		for _, x := range b.items(it, e, n, false) {
+		for _, x := range b.items(it, e, n, add) {
+			if _, plain := x.Expr.(*rel.Col); plain && add && len(it.Names) == 0 {
+				continue
+			}
 			if i := slices.IndexFunc(out, func(o rel.Item) bool { return o.Name == x.Name }); i >= 0 {
 				out[i] = x
 			} else {

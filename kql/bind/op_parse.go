@@ -14,12 +14,8 @@ import (
 func (b *binder) parse(o *syntax.ParseOp, in *table, sc *scope) *table {
 	e := &env{sc: sc, cols: in.cols(), open: in.open}
 	x := b.expr(o.X, e)
-	if x.Type() == value.Dynamic {
-		x = b.cast(x, value.String)
-	}
-	if !isUnknown(x) && x.Type() != value.String {
-		b.errorf(WrongType, o.X, "convert it with tostring()", "found a value of type %s to parse, a string is needed", x.Type())
-		x = unknown()
+	if !isUnknown(x) {
+		x = b.convert("tostring", x)
 	}
 	kind := "simple"
 	if w := o.Params.Word("kind"); w != "" {
@@ -72,12 +68,8 @@ func (b *binder) parse(o *syntax.ParseOp, in *table, sc *scope) *table {
 
 func (b *binder) parseKV(o *syntax.ParseKV, in *table, sc *scope) *table {
 	x := b.expr(o.X, &env{sc: sc, cols: in.cols(), open: in.open})
-	if x.Type() == value.Dynamic {
-		x = b.cast(x, value.String)
-	}
-	if !isUnknown(x) && x.Type() != value.String {
-		b.errorf(WrongType, o.X, "convert it with tostring()", "found a value of type %s to parse, a string is needed", x.Type())
-		x = unknown()
+	if !isUnknown(x) {
+		x = b.convert("tostring", x)
 	}
 	cols := b.declared(o.Columns)
 	spec := &value.Object{}

@@ -23,13 +23,7 @@ func (b *binder) project(o *syntax.Project, in *table, sc *scope) *table {
 			}
 			continue
 		}
-		for _, x := range b.items(it, e, n, true) {
-			if i := slices.IndexFunc(out, func(o rel.Item) bool { return o.Name == x.Name }); i >= 0 {
-				b.errorf(DuplicateColumn, it, "give one of them another name", "the column %s comes twice", x.Name)
-				continue
-			}
-			out = append(out, x)
-		}
+		out = append(out, b.items(it, e, n, true)...)
 	}
 	return in.with(b.projection(in.rel, out))
 }

@@ -131,11 +131,7 @@ func (b *binder) print(o *syntax.Print, sc *scope) *table {
 		e := &env{sc: sc}
 		if f, _ := b.tupleCall(it.Value, sc); f == nil && len(it.Names) == 0 {
 			x := b.expr(it.Value, e)
-			name := nameOf(it.Value)
-			if _, ok := it.Value.(*syntax.Name); !ok || name == "" {
-				name = "print_" + strconv.Itoa(i)
-			}
-			name = n.fresh(name)
+			name := n.fresh("print_" + strconv.Itoa(i))
 			v.Cols = append(v.Cols, rel.Column{Name: name, Type: x.Type()})
 			v.Rows[0] = append(v.Rows[0], x)
 			continue

@@ -2,6 +2,7 @@ package bind
 
 import (
 	"slices"
+	"strconv"
 
 	"glassward/kql/builtin"
 	"glassward/kql/rel"
@@ -83,16 +84,23 @@ func (b *binder) groupKeys(by []*syntax.NamedExpr, in *table, sc *scope, n *name
 			}
 			continue
 		}
-		for _, x := range b.items(it, e, n, true) {
-			if x.Expr.Type() == value.Dynamic {
-				b.errorf(WrongType, it, "convert it, for example with tostring()", "rows cannot be grouped by a value of type dynamic")
-				x.Expr = unknown()
-			}
+		for _, x := range b.grouping(it, b.items(it, e, n, true)) {
 			base, x.Expr = b.liftWindows(base, x.Expr)
 			keys = append(keys, x)
 		}
 	}
 	return keys, base
+}
+
+// grouping holds that rows can be grouped by the items.
+func (b *binder) grouping(at syntax.Node, items []rel.Item) []rel.Item {
+	for i, x := range items {
+		if x.Expr.Type() == value.Dynamic {
+			b.errorf(WrongType, at, "convert it, for example with tostring()", "rows cannot be grouped by a value of type dynamic")
+			items[i].Expr = unknown()
+		}
+	}
+	return items
 }
 
 // aggregateItem binds one item of summarize. arg_max(x, *), take_any(*) and percentiles give several
@@ -109,7 +117,7 @@ func (b *binder) aggregateItem(it *syntax.NamedExpr, in *table, sc *scope, aggs 
 				case "arg_max", "arg_min":
 					return b.argExtreme(f, it, c, in, inner, aggs, n)
 				case "take_any", "any":
-					if len(c.Args) > 1 || len(c.Args) == 1 && isStar(c.Args[0].Value) {
+					if len(c.Args) > 0 {
 						return b.takeAny(f, it, c, in, inner, aggs, n)
 					}
 				case "percentiles", "percentilesw":
@@ -125,26 +133,14 @@ func (b *binder) aggregateItem(it *syntax.NamedExpr, in *table, sc *scope, aggs 
 	if len(it.Names) > 1 {
 		var out []rel.Item
 		for i, name := range it.Names {
-			n.add(name.Name)
-			out = append(out, rel.Item{Name: name.Name, Expr: b.index(x, rel.Long(int64(i)), it.Value)})
+			out = append(out, rel.Item{Name: b.givenName(name.Name, n, it), Expr: b.index(x, rel.Long(int64(i)), it.Value)})
 		}
 		return out
 	}
-	name := it.Name()
-	switch {
-	case name != "":
-		if n.used[name] {
-			name = n.fresh(name)
-		}
-		n.add(name)
-	default:
-		if name = nameOf(it.Value); name == "" {
-			name = n.column()
-		} else {
-			name = n.fresh(name)
-		}
+	if len(it.Names) == 1 {
+		return []rel.Item{{Name: b.givenName(it.Names[0].Name, n, it), Expr: x}}
 	}
-	return []rel.Item{{Name: name, Expr: x}}
+	return []rel.Item{{Name: n.derived(nameOf(it.Value)), Expr: x}}
 }
 
 func isStar(e syntax.Expr) bool {
@@ -211,6 +207,8 @@ func (b *binder) aggregateCall(f *builtin.Function, e *syntax.Call, en *env) rel
 	switch f.Name {
 	case "count":
 		args = nil
+	case "make_dictionary":
+		return call("make_bag", value.Dynamic, args...)
 	case "arg_max", "arg_min":
 		if len(args) == 1 {
 			name := map[string]string{"arg_max": "max", "arg_min": "min"}[f.Name]
@@ -221,6 +219,7 @@ func (b *binder) aggregateCall(f *builtin.Function, e *syntax.Call, en *env) rel
 			args[0] = b.cast(args[0], value.Real)
 		}
 	case "percentile", "percentiles_array", "percentilew", "percentilesw_array":
+		args[0] = b.ranked(args[0])
 		first := 1
 		if f.Name == "percentilew" || f.Name == "percentilesw_array" {
 			first = 2
@@ -238,6 +237,17 @@ func (b *binder) aggregateCall(f *builtin.Function, e *syntax.Call, en *env) rel
 		}
 	}
 	return call(f.Name, b.resultType(f, args), args...)
+}
+
+// ranked gives the values of a percentile the type of its result.
+func (b *binder) ranked(x rel.Expr) rel.Expr {
+	switch x.Type() {
+	case value.Int:
+		return b.cast(x, value.Long)
+	case value.Decimal:
+		return b.cast(x, value.Real)
+	}
+	return x
 }
 
 // usesColumns says whether an expression depends on the rows.
@@ -274,11 +284,16 @@ func (b *binder) argExtreme(f *builtin.Function, it *syntax.NamedExpr, c *syntax
 	if first.Name() != "" {
 		name = first.Name()
 	}
-	if name == "" {
+	// The older spelling puts the extreme's name before all others.
+	old, base := "", f.Prefix
+	if fn, ok := c.Func.(*syntax.Name); ok && fn.Name != f.Name {
+		old, base = f.Prefix+name+"_", ""
+		name = f.Prefix + name
+	} else if base += name + "_"; name == "" {
 		name = f.Prefix
 	}
 	outs := []output{{name, by, false}}
-	for _, a := range c.Args[1:] {
+	for i, a := range c.Args[1:] {
 		if cols, ok := b.pattern(a.Value, in); ok {
 			for _, col := range cols {
 				if aggs.isKey(col.Name) {
@@ -287,7 +302,7 @@ func (b *binder) argExtreme(f *builtin.Function, it *syntax.NamedExpr, c *syntax
 				if r, ok := by.(*rel.Col); ok && r.Name == col.Name {
 					continue
 				}
-				outs = append(outs, output{col.Name, &rel.Col{Name: col.Name, T: col.Type}, false})
+				outs = append(outs, output{old + col.Name, &rel.Col{Name: col.Name, T: col.Type}, false})
 			}
 			continue
 		}
@@ -300,7 +315,10 @@ func (b *binder) argExtreme(f *builtin.Function, it *syntax.NamedExpr, c *syntax
 		if a.Name() != "" {
 			nm = a.Name()
 		}
-		outs = append(outs, output{nm, x, false})
+		if nm == "" {
+			nm = base + "arg" + strconv.Itoa(i+1)
+		}
+		outs = append(outs, output{old + nm, x, false})
 	}
 	for i := range it.Names {
 		if i < len(outs) {
@@ -315,32 +333,26 @@ func (b *binder) argExtreme(f *builtin.Function, it *syntax.NamedExpr, c *syntax
 		} else {
 			x = call(f.Name, o.e.Type(), o.e, by)
 		}
-		nm := o.name
-		switch {
-		case nm == "":
-			nm = n.column()
-		default:
-			nm = n.fresh(nm)
-		}
-		items = append(items, rel.Item{Name: nm, Expr: b.collect(aggs, x)})
+		items = append(items, rel.Item{Name: n.derived(o.name), Expr: b.collect(aggs, x)})
 	}
 	return items
 }
 
 func (b *binder) takeAny(f *builtin.Function, it *syntax.NamedExpr, c *syntax.Call, in *table, en *env, aggs *aggregates, n *names) []rel.Item {
 	var items []rel.Item
+	rows := "take_any_row"
+	if len(c.Args) == 1 && !isStar(c.Args[0].Value) {
+		rows = "take_any"
+	}
 	add := func(name string, x rel.Expr) {
 		if i := len(items); i < len(it.Names) {
 			name = it.Names[i].Name
+		} else if f.Name == "any" {
+			name = f.Prefix + name
 		}
-		if name == "" {
-			name = n.column()
-		} else {
-			name = n.fresh(name)
-		}
-		items = append(items, rel.Item{Name: name, Expr: b.collect(aggs, call("take_any_row", x.Type(), x))})
+		items = append(items, rel.Item{Name: n.fresh(name), Expr: b.collect(aggs, call(rows, x.Type(), x))})
 	}
-	for _, a := range c.Args {
+	for i, a := range c.Args {
 		if cols, ok := b.pattern(a.Value, in); ok {
 			for _, col := range cols {
 				if !aggs.isKey(col.Name) {
@@ -350,7 +362,17 @@ func (b *binder) takeAny(f *builtin.Function, it *syntax.NamedExpr, c *syntax.Ca
 			continue
 		}
 		if x := b.expr(a.Value, en); !isUnknown(x) {
-			add(nameOf(a.Value), x)
+			name := nameOf(a.Value)
+			if a.Name() != "" {
+				name = a.Name()
+			}
+			if name == "" && (f.Name == "take_any" || len(c.Args) > 1) {
+				name = "arg" + strconv.Itoa(i)
+				if f.Name == "take_any" {
+					name = f.Prefix + name
+				}
+			}
+			add(name, x)
 		}
 	}
 	return items
@@ -369,6 +391,7 @@ func (b *binder) percentiles(f *builtin.Function, it *syntax.NamedExpr, c *synta
 		b.errorf(WrongType, c.Args[0], "", "found a value of type %s for percentiles, a number is needed", x.Type())
 		return nil
 	}
+	y = b.ranked(y)
 	var items []rel.Item
 	name, before := "percentile", []rel.Expr{y}
 	if f.Name == "percentilesw" {

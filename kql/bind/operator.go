@@ -28,9 +28,9 @@ func (b *binder) operator(o syntax.Operator, in *table, sc *scope) *table {
 	case *syntax.Where:
 		return b.where(o, in, sc)
 	case *syntax.Extend:
-		return b.extend(o.Items, in, sc)
+		return b.extend(o.Items, in, sc, false)
 	case *syntax.Serialize:
-		return b.extend(o.Items, in, sc)
+		return b.extend(o.Items, in, sc, true)
 	case *syntax.Project:
 		return b.project(o, in, sc)
 	case *syntax.ProjectAway:

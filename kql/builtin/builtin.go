@@ -41,7 +41,9 @@ func (k Kind) String() string {
 type Param struct {
 	Name string
 	// Types are the types that are taken as they are; none means any scalar.
-	Types    []value.Type
+	Types []value.Type
+	// AsText says that a value of any other type is taken as its text.
+	AsText   bool
 	Optional bool
 	Repeated bool // the last parameter may come any number of times
 }
@@ -69,6 +71,8 @@ type Function struct {
 	FirstName bool
 	// Columns are what a function gives that gives several columns, in their order.
 	Columns []Column
+	// OnlyName says the same of a call with one argument.
+	OnlyName bool
 	// Volatile says that two calls may give different values: rand, new_guid.
 	Volatile bool
 	// Unsupported says, if not empty, that the name is recognised and why it is refused.
@@ -273,6 +277,8 @@ func parseLine(line string) (*Function, error) {
 			f.Volatile = true
 		case w == "first":
 			f.FirstName = true
+		case w == "only":
+			f.OnlyName = true
 		case strings.HasPrefix(w, "as="):
 			f.Prefix = w[3:]
 		case strings.HasPrefix(w, "columns="):
@@ -309,6 +315,8 @@ func parseParam(s string) (Param, error) {
 		switch t {
 		case "number":
 			p.Types = append(p.Types, value.Int, value.Long, value.Real, value.Decimal)
+		case "text":
+			p.Types, p.AsText = append(p.Types, value.String), true
 		case "integer":
 			p.Types = append(p.Types, value.Int, value.Long)
 		default:

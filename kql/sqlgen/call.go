@@ -585,9 +585,6 @@ func (x *exprs) aggregate(e rel.Expr) string {
 		}
 		return s
 	case "dcount", "count_distinct":
-		if len(a) > 1 && name == "count_distinct" {
-			return "count(DISTINCT " + x.array(a) + ")" + filter
-		}
 		return "count(DISTINCT " + v + ")" + filter
 	case "make_list", "make_set", "make_list_with_nulls":
 		return x.collect(c, name, a, filter, nonNull(v))
