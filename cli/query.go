@@ -73,15 +73,7 @@ that reads no table needs none of them.`,
 				return usagef("--timespan works through a daemon; here write | where TimeGenerated > ago(1d)")
 			}
 			if _, err := os.Stat(data); err != nil {
-				p, wrong := a.compile(text, name, nil, nil)
-				if wrong != nil {
-					return wrong
-				}
-				if p == nil || len(p.Tables) > 0 || slices.ContainsFunc(p.More, func(q *kql.Program) bool { return len(q.Tables) > 0 }) {
-					return hint(err, "glassward ingest fills a data folder; --from asks files without one")
-				}
-				// Nothing is asked of any store.
-				r, err := a.queryFiles(cmd.Context(), nil, text, name, limit)
+				r, err := a.queryNothing(cmd.Context(), text, name, limit, hint(err, "glassward ingest fills a data folder; --from asks files without one"))
 				if err != nil {
 					return err
 				}
@@ -177,11 +169,36 @@ func (a *app) compile(text, name string, lists map[string]*kql.Watchlist, explor
 	return p, nil
 }
 
+// queryNothing runs a query that reads no table; one that does meets missing, the reason why there are no data.
+func (a *app) queryNothing(ctx context.Context, text, name string, limit time.Duration, missing error) (*kql.Result, error) {
+	store, err := logstore.OpenMemory(ctx, logstore.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	run := runIn(ctx, store, limit)
+	return a.ask(text, name, func(p *kql.Program) (*kql.Result, error) {
+		if len(p.Tables) > 0 || slices.ContainsFunc(p.More, func(q *kql.Program) bool { return len(q.Tables) > 0 }) {
+			return nil, missing
+		}
+		return run(p)
+	})
+}
+
 func (a *app) run(ctx context.Context, store *logstore.Store, text, name string, limit time.Duration) (*kql.Result, error) {
+	return a.ask(text, name, runIn(ctx, store, limit))
+}
+
+// runIn gives what runs programs over a store, all of them at the same now.
+func runIn(ctx context.Context, store *logstore.Store, limit time.Duration) func(*kql.Program) (*kql.Result, error) {
 	bind := kql.Bind{Now: value.FromTime(time.Now())}
-	run := func(p *kql.Program) (*kql.Result, error) {
+	return func(p *kql.Program) (*kql.Result, error) {
 		return store.Run(ctx, p, bind, logstore.Limits{Timeout: limit})
 	}
+}
+
+// ask compiles a query, which may ask run for columns that only the data know, and runs it.
+func (a *app) ask(text, name string, run func(*kql.Program) (*kql.Result, error)) (*kql.Result, error) {
 	p, err := a.compile(text, name, nil, run)
 	if err != nil {
 		return nil, err

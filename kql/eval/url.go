@@ -10,8 +10,8 @@ import (
 
 func urlFunctions() []Function {
 	return []Function{
-		fn("url_encode", types(tStr), tStr, func(a []any) any { return url.QueryEscape(str(a[0])) }),
-		fn("url_encode_component", types(tStr), tStr, func(a []any) any { return strings.ReplaceAll(url.QueryEscape(str(a[0])), "+", "%20") }),
+		fn("url_encode", types(tStr), tStr, func(a []any) any { return urlEscape(str(a[0])) }),
+		fn("url_encode_component", types(tStr), tStr, func(a []any) any { return strings.ReplaceAll(urlEscape(str(a[0])), "+", "%20") }),
 		fn("url_decode", types(tStr), tStr, func(a []any) any {
 			s, err := url.QueryUnescape(str(a[0]))
 			if err != nil {
@@ -28,6 +28,24 @@ func urlFunctions() []Function {
 		fn("parse_path", types(tStr), tDyn, func(a []any) any { return parsePath(str(a[0])) }),
 		fn("parse_xml", types(tStr), tDyn, func(a []any) any { return parseXML(str(a[0])) }),
 	}
+}
+
+// urlEscape writes what a URL does not take as %xx in small digits, and a space as +, as Kusto does.
+func urlEscape(s string) string {
+	const plain = "-_.!*()"
+	const digits = "0123456789abcdef"
+	b := make([]byte, 0, len(s)+len(s)/4)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte(plain, c) >= 0:
+			b = append(b, c)
+		case c == ' ':
+			b = append(b, '+')
+		default:
+			b = append(b, '%', digits[c>>4], digits[c&15])
+		}
+	}
+	return string(b)
 }
 
 func queryParams(q string) *value.Object {

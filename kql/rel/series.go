@@ -6,14 +6,14 @@ import (
 	"glassward/kql/value"
 )
 
-// Series counts from From to To by Step: the operator range. Rows are limited by MaxSeries.
+// Series counts from From to To by Step: the operator range. More rows than MaxSeries are an error.
 type Series struct {
 	Name           string
 	T              value.Type
 	From, To, Step Expr
 }
 
-// MaxSeries bounds the rows that range makes.
+// MaxSeries is the most rows that range makes.
 const MaxSeries = 10_000_000
 
 func (n *Series) Columns() []Column { return []Column{{n.Name, n.T}} }

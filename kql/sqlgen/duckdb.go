@@ -323,15 +323,17 @@ func (g *gen) series(n *rel.Series) string {
 	x := &exprs{g: g}
 	from, to, step := x.value(n.From), x.value(n.To), x.value(n.Step)
 	id := quote(n.Name)
-	last := strconv.Itoa(rel.MaxSeries - 1)
+	// One row too many is an error: a range that was cut in silence would be counted as if it were whole.
+	last := strconv.Itoa(rel.MaxSeries)
+	bound := " AS s(i)\nWHERE CASE WHEN i < " + last + " THEN true ELSE error('range makes more than " + last + " rows') END"
 	if n.T == value.Real {
-		return "SELECT " + from + " + i * " + step + " AS " + id + "\nFROM generate_series(0, least(coalesce(try_cast(floor((" + to + " - " + from + ") / " + step + ") AS BIGINT), -1), " + last + ")) AS s(i)"
+		return "SELECT " + from + " + i * " + step + " AS " + id + "\nFROM generate_series(0, least(coalesce(try_cast(floor((" + to + " - " + from + ") / " + step + ") AS BIGINT), -1), " + last + "))" + bound
 	}
 	e := from + " + i * " + step
 	if n.T == value.Int {
 		e = "(" + e + ")::INTEGER"
 	}
-	return "SELECT " + e + " AS " + id + "\nFROM generate_series(0, least(coalesce(CASE WHEN sign(" + step + ") * sign(" + to + " - " + from + ") < 0 THEN -1 ELSE (" + to + " - " + from + ") // nullif(" + step + ", 0) END, -1), " + last + ")) AS s(i)"
+	return "SELECT " + e + " AS " + id + "\nFROM generate_series(0, least(coalesce(CASE WHEN sign(" + step + ") * sign(" + to + " - " + from + ") < 0 THEN -1 ELSE (" + to + " - " + from + ") // nullif(" + step + ", 0) END, -1), " + last + "))" + bound
 }
 
 func (g *gen) filter(n *rel.Filter) string {
