@@ -25,6 +25,7 @@ func numberFunctions() []Function {
 			return roundDecimal(f, int(p))
 		}),
 		f1("sqrt", math.Sqrt), f1("exp2", math.Exp2), f1("exp10", func(x float64) float64 { return math.Pow(10, x) }),
+		f1("sin", math.Sin), f1("cos", math.Cos), f1("tan", math.Tan), // the engine's refuse what is not finite
 		f1("log", math.Log), f1("log2", math.Log2), f1("log10", math.Log10), f1("cot", func(x float64) float64 { return 1 / math.Tan(x) }),
 		f1("asin", math.Asin), f1("acos", math.Acos), f1("gamma", math.Gamma), f1("loggamma", func(x float64) float64 { v, _ := math.Lgamma(x); return v }),
 		f1("erf", math.Erf), f1("erfc", math.Erfc),

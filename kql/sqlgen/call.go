@@ -146,12 +146,13 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 			return x.value(a[0])
 		}
 	case "abs":
-		return "abs(" + x.value(a[0]) + ")"
+		// The smallest long has no positive counterpart; the engine would refuse the query.
+		return "try(abs(" + x.value(a[0]) + "))"
 	case "sign":
 		return "sign(" + x.value(a[0]) + ")::DOUBLE"
 	case "ceiling":
 		return "ceil(" + x.value(a[0]) + "::DOUBLE)"
-	case "exp", "sin", "cos", "tan", "atan", "degrees", "radians":
+	case "exp", "atan", "degrees", "radians":
 		return c.Func + "(" + x.value(a[0]) + "::DOUBLE)"
 	case "pi":
 		return "pi()"
@@ -519,6 +520,19 @@ func running(part string) string {
 	return "OVER (" + part + "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
 }
 
+// spread writes a deviation or a variance, for which the engine would refuse the query where a value is not
+// finite, or so large that its square is not: the result is NaN then.
+func spread(f, v, filter string) string {
+	fit := "abs(" + v + "::DOUBLE) < 1e150"
+	rest := " FILTER (WHERE NOT (" + fit + "))"
+	some := " FILTER (WHERE " + fit + ")"
+	if cond, ok := strings.CutPrefix(strings.TrimSuffix(filter, ")"), " FILTER (WHERE "); ok {
+		rest = " FILTER (WHERE (" + cond + ") AND NOT (" + fit + "))"
+		some = " FILTER (WHERE (" + cond + ") AND " + fit + ")"
+	}
+	return "CASE WHEN count(*)" + rest + " > 0 THEN 'nan'::DOUBLE ELSE coalesce(" + f + "(" + v + ")" + some + ", 0) END"
+}
+
 // aggregate writes a call of an aggregate.
 func (x *exprs) aggregate(e rel.Expr) string {
 	c, ok := e.(*rel.Call)
@@ -618,13 +632,13 @@ func (x *exprs) aggregate(e rel.Expr) string {
 		}
 		return s
 	case "stdev":
-		return "coalesce(stddev_samp(" + v + ")" + filter + ", 0)"
+		return spread("stddev_samp", v, filter)
 	case "stdevp":
-		return "coalesce(stddev_pop(" + v + ")" + filter + ", 0)"
+		return spread("stddev_pop", v, filter)
 	case "variance":
-		return "coalesce(var_samp(" + v + ")" + filter + ", 0)"
+		return spread("var_samp", v, filter)
 	case "variancep":
-		return "coalesce(var_pop(" + v + ")" + filter + ", 0)"
+		return spread("var_pop", v, filter)
 	case "percentile":
 		return x.percentile(v, a[1], a[0].Type())
 	case "percentiles_array":
