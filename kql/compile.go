@@ -16,9 +16,6 @@ import (
 // maxTree bounds the operators and expressions that a query stands for.
 const maxTree = 100_000
 
-// maxDepth bounds the operators that stand one after the other: the engine plans no more.
-const maxDepth = 900
-
 // maxSource bounds a query's text, in bytes.
 const maxSource = 1 << 20
 
@@ -81,8 +78,8 @@ func compile(source string, o Options, watch func(r rel.Rewrite, tree rel.Rel)) 
 
 // program makes a bound tree a Program, nil if it grows too large.
 func program(bound *bind.Result, tree rel.Rel, whole diag.Span, o Options, watch func(r rel.Rewrite, tree rel.Rel), diags *diag.List) *Program {
-	if d := rel.Depth(tree); d > maxDepth {
-		diags.Errorf(bind.TooLarge, whole, "write what can stand together in one operator: where a and b, extend x = 1, y = 2", "the query has %d steps one after the other, at most %d can be compiled", d, maxDepth)
+	if d := rel.Depth(tree); d > bind.MaxSteps {
+		diags.Errorf(bind.TooLarge, whole, bind.StepsHint, "the query has %d steps one after the other, at most %d can be compiled", d, bind.MaxSteps)
 		return nil
 	}
 	if rel.Size(tree, maxTree) > maxTree {

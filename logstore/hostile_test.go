@@ -35,9 +35,9 @@ const (
 	hostileTimeout = 2 * time.Second
 	hostileRows    = 100_000
 	hostileBytes   = 8 << 20
-	mostResident   = 3 * hostileMemory
-	mostOverrun    = 5 * time.Second
-	mostCompile    = 20 * time.Second
+	mostResident   = 3 * hostileMemory * raceCosts
+	mostOverrun    = 5 * time.Second * raceCosts
+	mostCompile    = 5 * time.Second * raceCosts
 )
 
 // hostileRecords is how many sign-ins, and how many audit records, there are.

@@ -194,6 +194,12 @@ type binder struct {
 	firstName string          // and the first one's name
 }
 
+// MaxSteps bounds the operators that stand one after the other: the engine plans no more.
+const MaxSteps = 900
+
+// StepsHint says what to do about a query of more.
+const StepsHint = "write what can stand together in one operator: where a and b, extend x = 1, y = 2"
+
 // Bounds on what a text may expand to.
 const (
 	maxCalls    = 2000
@@ -518,6 +524,11 @@ func (b *binder) mustTable(bind *binding, at syntax.Node, what string) *table {
 	return openTable()
 }
 
+// tooManySteps refuses a pipeline before what is too much of it takes time.
+func (b *binder) tooManySteps(rest []syntax.Operator, n int) {
+	b.errorf(TooLarge, rest[0], StepsHint, "the query has %d steps one after the other, at most %d can be compiled", n, MaxSteps)
+}
+
 // pipeline binds a source and the operators after it; in is what a pipeline without source reads.
 func (b *binder) pipeline(p *syntax.Pipeline, in *table, sc *scope) *table {
 	t := in
@@ -536,7 +547,11 @@ func (b *binder) pipeline(p *syntax.Pipeline, in *table, sc *scope) *table {
 	above, loose := b.stages, b.loose
 	defer func() { b.stages, b.loose = above, loose }()
 	b.stages = nil
-	for _, op := range p.Ops {
+	for i, op := range p.Ops {
+		if i == MaxSteps {
+			b.tooManySteps(p.Ops[i:], len(p.Ops))
+			break
+		}
 		before := t
 		b.see(op, t, sc)
 		_, given := op.(*syntax.Serialize)
