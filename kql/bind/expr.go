@@ -509,6 +509,9 @@ func (b *binder) binary(e *syntax.Binary, en *env) rel.Expr {
 		}
 		return call(e.Op.String(), value.Bool, args...)
 	}
+	if isStar(e.X) && (e.Op == syntax.Equal || e.Op == syntax.NotEqual || e.Op.Precedence() == syntax.Has.Precedence()) && en.aggs == nil && len(en.cols) > 0 {
+		return b.anyColumn(e, en)
+	}
 	x, y := b.expr(e.X, en), b.expr(e.Y, en)
 	if isUnknown(x) || isUnknown(y) {
 		return unknown()

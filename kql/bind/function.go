@@ -1,7 +1,9 @@
 package bind
 
 import (
+	"cmp"
 	"math"
+	"strconv"
 
 	"glassward/kql/builtin"
 	"glassward/kql/rel"
@@ -27,15 +29,30 @@ func (b *binder) tupleCall(e syntax.Expr, sc *scope) (*builtin.Function, *syntax
 		return nil, nil
 	}
 	f, ok := builtin.Lookup(builtin.Scalar, n.Name)
-	if !ok || len(f.Columns) == 0 {
+	if !ok || len(f.Columns) == 0 && !(sorts(f) && len(sortedArrays(c)) > 1) {
 		return nil, nil
 	}
 	return f, c
 }
 
+// sorts says that a function sorts arrays: several together give as many columns.
+func sorts(f *builtin.Function) bool {
+	return f.Name == "array_sort_asc" || f.Name == "array_sort_desc"
+}
+
+// sortedArrays gives the arguments that are arrays; whether nulls come last may stand behind them.
+func sortedArrays(c *syntax.Call) []*syntax.NamedExpr {
+	if n := len(c.Args); n > 0 {
+		if l, ok := c.Args[n-1].Value.(*syntax.Literal); ok && l.Kind == syntax.BoolLit {
+			return c.Args[:n-1]
+		}
+	}
+	return c.Args
+}
+
 // tuple binds an item whose value is a call of a function that gives several columns. Named, it gives as
 // many as there are names; without a name all, called after the function and its first argument.
-func (b *binder) tuple(it *syntax.NamedExpr, e *env, n *names) ([]rel.Item, bool) {
+func (b *binder) tuple(it *syntax.NamedExpr, e *env, n *names, own bool) ([]rel.Item, bool) {
 	f, c := b.tupleCall(it.Value, e.sc)
 	if f == nil {
 		return nil, false
@@ -43,23 +60,29 @@ func (b *binder) tuple(it *syntax.NamedExpr, e *env, n *names) ([]rel.Item, bool
 	x := b.boundCall(f, c, e)
 	first := ""
 	if len(c.Args) > 0 {
-		if first = nameOf(c.Args[0].Value); first != "" {
-			first += "_"
+		first = nameOf(c.Args[0].Value)
+	}
+	var parts []rel.Item
+	for _, col := range f.Columns {
+		parts = append(parts, rel.Item{Name: f.Name + "_" + first + "_" + col.Name, Expr: b.part(x, col)})
+	}
+	if sorts(f) {
+		for i, a := range sortedArrays(c) {
+			name := cmp.Or(nameOf(a.Value), "array"+strconv.Itoa(i)) + "_sorted"
+			parts = append(parts, rel.Item{Name: name, Expr: b.index(x, rel.Long(int64(i)), a.Value)})
 		}
 	}
 	var out []rel.Item
-	for i, col := range f.Columns {
-		name := ""
+	for i, p := range parts {
 		switch {
 		case i < len(it.Names):
-			name = it.Names[i].Name
-			n.add(name)
+			p.Name = b.itemName(it.Names[i].Name, n, it, own)
 		case len(it.Names) > 0:
 			continue
 		default:
-			name = n.fresh(f.Name + "_" + first + col.Name)
+			p.Name = n.fresh(p.Name)
 		}
-		out = append(out, rel.Item{Name: name, Expr: b.part(x, col)})
+		out = append(out, p)
 	}
 	return out, true
 }

@@ -171,6 +171,19 @@ func (b *binder) givenName(name string, n *names, at syntax.Node) string {
 	return out
 }
 
+// itemName takes a name that the query gave to an item: with own as givenName does, without, it may be that
+// of a column whose place the item takes.
+func (b *binder) itemName(name string, n *names, at syntax.Node, own bool) string {
+	if own {
+		return b.givenName(name, n, at)
+	}
+	if n.declared[name] {
+		b.errorf(DuplicateColumn, at, "give one of them another name", "the column %s comes twice", name)
+	}
+	n.declared[name], n.used[name] = true, true
+	return name
+}
+
 // items binds one item of project, extend and their kin: its value and its name. Several names take
 // the elements of a dynamic value. With own, names must not clash with those used; without, an item
 // takes the place of a column of its name.
@@ -178,19 +191,12 @@ func (b *binder) items(it *syntax.NamedExpr, e *env, n *names, own bool) []rel.I
 	if it.Value == nil {
 		return nil
 	}
-	if out, ok := b.tuple(it, e, n); ok {
+	if out, ok := b.tuple(it, e, n, own); ok {
 		return out
 	}
 	x := b.expr(it.Value, e)
 	given := func(name string, x rel.Expr) rel.Item {
-		if own {
-			return rel.Item{Name: b.givenName(name, n, it), Expr: x}
-		}
-		if n.declared[name] {
-			b.errorf(DuplicateColumn, it, "give one of them another name", "the column %s comes twice", name)
-		}
-		n.declared[name], n.used[name] = true, true
-		return rel.Item{Name: name, Expr: x}
+		return rel.Item{Name: b.itemName(name, n, it, own), Expr: x}
 	}
 	switch {
 	case len(it.Names) > 1:

@@ -126,7 +126,7 @@ func (b *binder) aggregateItem(it *syntax.NamedExpr, in *table, sc *scope, aggs 
 			}
 		}
 	}
-	if out, ok := b.tuple(it, &env{sc: sc, cols: in.cols(), open: in.open, aggs: aggs}, n); ok {
+	if out, ok := b.tuple(it, &env{sc: sc, cols: in.cols(), open: in.open, aggs: aggs}, n, true); ok {
 		return out
 	}
 	x := b.expr(it.Value, &env{sc: sc, cols: in.cols(), open: in.open, aggs: aggs})

@@ -124,7 +124,8 @@ func (b *binder) unite(ts []*table, source string, inner bool, prefix string) *t
 		}
 	}
 	if source != "" {
-		names = slices.DeleteFunc(names, func(n string) bool { return n == source })
+		// A column that is split goes by other names and stays.
+		names = slices.DeleteFunc(names, func(n string) bool { return n == source && len(types[n]) == 1 })
 	}
 	// The names of columns that were split must not meet those of others.
 	taken, split := newNames(nil), map[string]string{}
@@ -235,7 +236,7 @@ func (b *binder) searchCond(e syntax.Expr, t *table, sc *scope, fold bool, near 
 			}
 		}
 		if _, star := e.X.(*syntax.Star); star {
-			return b.anyColumn(e, t, sc)
+			return b.anyColumn(e, &env{sc: sc, cols: t.cols(), open: t.open})
 		}
 	case *syntax.Call:
 		if n, ok := e.Func.(*syntax.Name); ok && n.Name == "not" && len(e.Args) == 1 {
@@ -250,13 +251,13 @@ func (b *binder) searchCond(e syntax.Expr, t *table, sc *scope, fold bool, near 
 }
 
 // anyColumn binds * has "x" and its kin: one of the columns, as a text, fulfils it.
-func (b *binder) anyColumn(e *syntax.Binary, t *table, sc *scope) rel.Expr {
-	y := b.expr(e.Y, &env{sc: sc})
+func (b *binder) anyColumn(e *syntax.Binary, en *env) rel.Expr {
+	y := b.expr(e.Y, &env{sc: en.sc})
 	if isUnknown(y) {
 		return y
 	}
 	var any []rel.Expr
-	for _, c := range t.cols() {
+	for _, c := range en.cols {
 		var x rel.Expr = &rel.Col{Name: c.Name, T: c.Type}
 		x = b.cast(x, value.String)
 		switch e.Op {
