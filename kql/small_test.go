@@ -375,13 +375,6 @@ func (e *engine) runTree(r rel.Rel, mask int64, now value.Ticks) (*result, error
 	return out, rows.Err()
 }
 
-// sorted gives rows in an order of their own.
-func sorted(rows []string) []string {
-	c := slices.Clone(rows)
-	slices.Sort(c)
-	return c
-}
-
 // differ says in a few lines how rows differ, "" if they are the same apart from their order. Where
 // collected is true the order within arrays does not count either.
 func differ(a, b []string, collected bool) string {
@@ -441,12 +434,11 @@ var (
 
 // A maker makes up records for a query out of what the query compares its columns with.
 type maker struct {
-	rand    *rand.Rand
-	alias   map[string]rel.Expr
-	wanted  map[string][]any          // column or column and path → constants
-	paths   map[string]map[string]int // dynamic column → paths within
-	now     value.Ticks
-	strings []string
+	rand   *rand.Rand
+	alias  map[string]rel.Expr
+	wanted map[string][]any          // column or column and path → constants
+	paths  map[string]map[string]int // dynamic column → paths within
+	now    value.Ticks
 }
 
 func newMaker(tree rel.Rel, seed uint64) *maker {

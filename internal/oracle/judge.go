@@ -20,7 +20,6 @@ type judge struct {
 	close   io.Closer
 	answers *bufio.Scanner
 	errors  tail
-	tables  map[string][][2]string
 }
 
 // verdict is what it says of a query.

@@ -23,7 +23,7 @@ func (p *plugin) bagUnpack() *table {
 		var list []any
 		if c, ok := x.(*rel.Const); ok && c.T == value.Dynamic && c.Value != nil {
 			v, _ := value.ParseJSON(c.Value.(string))
-			list, ok = v.([]any)
+			list, _ = v.([]any)
 			if s, isText := v.(string); isText {
 				list = []any{s}
 			}

@@ -213,7 +213,11 @@ func (m *Machine) operation(name string, kinds []value.Type, t value.Type) func(
 			return false
 		}
 	case "=~":
-		return func(a []any) any { return strings.ToLower(str(a[0])) == strings.ToLower(str(a[1])) }
+		return func(a []any) any {
+			// As the engine: by small letters, not by folding.
+			l, r := strings.ToLower(str(a[0])), strings.ToLower(str(a[1]))
+			return l == r
+		}
 	case "contains", "startswith", "endswith", "contains_cs", "startswith_cs", "endswith_cs":
 		base, cs := strings.CutSuffix(name, "_cs")
 		test := map[string]func(s, part string) bool{"contains": strings.Contains, "startswith": strings.HasPrefix, "endswith": strings.HasSuffix}[base]
