@@ -5,11 +5,12 @@ import (
 
 	"glassward/kql"
 	"glassward/kql/diag"
+	"glassward/kql/kqltest"
 )
 
 // TestDiagnostics holds what is said of wrong queries.
 func TestDiagnostics(t *testing.T) {
-	golden(t, "diagnostics/night.txt", func(_ *testing.T, text string) string {
+	kqltest.Golden(t, "testdata/diagnostics/night.txt", func(_ *testing.T, text string) string {
 		_, diags := kql.Compile(text, kql.Options{Catalog: entra(), Watchlists: emergency})
 		return diag.Text("q", text, diags)
 	})

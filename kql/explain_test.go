@@ -6,6 +6,7 @@ import (
 
 	"glassward/kql"
 	"glassward/kql/diag"
+	"glassward/kql/kqltest"
 	"glassward/kql/rel"
 	"glassward/kql/value"
 )
@@ -18,7 +19,7 @@ var emergency = map[string]*kql.Watchlist{"EmergencyAccounts": {
 
 // TestExplain holds what explain prints. A first line `// lineage` or `// time` or `// seq` gives the options.
 func TestExplain(t *testing.T) {
-	golden(t, "explain/explain.txt", func(t *testing.T, text string) string {
+	kqltest.Golden(t, "testdata/explain/explain.txt", func(t *testing.T, text string) string {
 		o := kql.Options{Catalog: entra(), Watchlists: emergency}
 		first, _, _ := strings.Cut(text, "\n")
 		if words, ok := strings.CutPrefix(first, "// with "); ok {

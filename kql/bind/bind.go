@@ -524,11 +524,6 @@ func (b *binder) mustTable(bind *binding, at syntax.Node, what string) *table {
 	return openTable()
 }
 
-// tooManySteps refuses a pipeline before what is too much of it takes time.
-func (b *binder) tooManySteps(rest []syntax.Operator, n int) {
-	b.errorf(TooLarge, rest[0], StepsHint, "the query has %d steps one after the other, at most %d can be compiled", n, MaxSteps)
-}
-
 // pipeline binds a source and the operators after it; in is what a pipeline without source reads.
 func (b *binder) pipeline(p *syntax.Pipeline, in *table, sc *scope) *table {
 	t := in
@@ -549,7 +544,8 @@ func (b *binder) pipeline(p *syntax.Pipeline, in *table, sc *scope) *table {
 	b.stages = nil
 	for i, op := range p.Ops {
 		if i == MaxSteps {
-			b.tooManySteps(p.Ops[i:], len(p.Ops))
+			// Said before what is too much takes time.
+			b.errorf(TooLarge, op, StepsHint, "the query has %d steps one after the other, at most %d can be compiled", len(p.Ops), MaxSteps)
 			break
 		}
 		before := t

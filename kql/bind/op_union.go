@@ -268,13 +268,7 @@ func (b *binder) anyColumn(e *syntax.Binary, en *env) rel.Expr {
 		}
 		any = append(any, x)
 	}
-	switch len(any) {
-	case 0:
-		return rel.Bool(false)
-	case 1:
-		return any[0]
-	}
-	return &rel.Call{Func: "or", Args: any, T: value.Bool}
+	return anyOf(any)
 }
 
 // searchTerm looks for a term in columns: "a" as a whole term, "a*" as the start of one, "*a" as the end
@@ -301,11 +295,16 @@ func searchTerm(term string, cols []rel.Column, fold bool) rel.Expr {
 		}
 		any = append(any, &rel.Call{Func: op, Args: []rel.Expr{x, rel.Str(term)}, T: value.Bool})
 	}
-	switch len(any) {
+	return anyOf(any)
+}
+
+// anyOf holds where one of the conditions does; of none, nowhere.
+func anyOf(conditions []rel.Expr) rel.Expr {
+	switch len(conditions) {
 	case 0:
 		return rel.Bool(false)
 	case 1:
-		return any[0]
+		return conditions[0]
 	}
-	return &rel.Call{Func: "or", Args: any, T: value.Bool}
+	return &rel.Call{Func: "or", Args: conditions, T: value.Bool}
 }

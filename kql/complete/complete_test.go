@@ -11,10 +11,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-
 	"glassward/kql"
 	"glassward/kql/complete"
+	"glassward/kql/kqltest"
 	"glassward/kql/rel"
 	"glassward/kql/value"
 )
@@ -47,37 +46,15 @@ func options() complete.Options {
 	}
 }
 
-// golden reads cases: `== name`, a text in which § is the place, `----`, and what f gives. COMPLETE_UPDATE=1 writes it.
+// golden holds cases to what f gives for a text in which § is the place.
 func golden(t *testing.T, file string, f func(text string, offset int) string) {
-	name := filepath.Join("testdata", file)
-	b, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, rest, _ := strings.Cut("\n"+string(b), "\n== ")
-	out := strings.TrimPrefix(head, "\n")
-	for c := range strings.SplitSeq(rest, "\n== ") {
-		title, body, _ := strings.Cut(c, "\n")
-		marked, want, _ := strings.Cut(strings.TrimRight(body, "\n")+"\n", "----\n")
-		text := strings.TrimSuffix(marked, "\n")
-		offset := strings.Index(text, "§")
+	kqltest.Golden(t, "testdata/"+file, func(t *testing.T, marked string) string {
+		offset := strings.Index(marked, "§")
 		if offset < 0 {
-			t.Fatalf("%s: no place", title)
+			t.Fatal("no place")
 		}
-		got := strings.TrimRight(f(strings.Replace(text, "§", "", 1), offset), "\n")
-		if want = strings.TrimRight(want, "\n"); got != want && os.Getenv("COMPLETE_UPDATE") == "" {
-			t.Errorf("%s\n%s", title, cmp.Diff(want, got))
-		}
-		if out != "" {
-			out += "\n"
-		}
-		out += "== " + title + "\n" + marked + "----\n" + got + "\n"
-	}
-	if os.Getenv("COMPLETE_UPDATE") != "" {
-		if err := os.WriteFile(name, []byte(out), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+		return f(strings.Replace(marked, "§", "", 1), offset)
+	})
 }
 
 // TestComplete shows the first items of each kind, and how many there are.

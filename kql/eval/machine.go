@@ -25,14 +25,14 @@ const (
 // A Machine is the operator scan: steps that rows are held against, in the JSON that the compiler writes.
 // Values stand in it as text, as a row's cells do.
 type Machine struct {
-	Cells   []string        `json:"cells"` // the types of a row's cells
-	Out     []MachineColumn `json:"out"`   // the columns that the steps assign
-	State   []MachineState  `json:"state"` // what is kept of a matched row
-	Steps   []MachineStep   `json:"steps"`
-	Lineage bool            `json:"lineage,omitempty"`
-	defs    []func(*frame) any
-	kinds   []value.Type
-	library map[string]*Function
+	Cells    []string        `json:"cells"` // the types of a row's cells
+	Out      []MachineColumn `json:"out"`   // the columns that the steps assign
+	State    []MachineState  `json:"state"` // what is kept of a matched row
+	Steps    []MachineStep   `json:"steps"`
+	Lineage  bool            `json:"lineage,omitempty"`
+	defs     []func(*frame) any
+	kinds    []value.Type
+	callable map[string]*Function
 }
 
 // MachineColumn is a column that steps assign, with its value where a step assigns none.
@@ -130,9 +130,9 @@ func index(functions []Function) map[string]*Function {
 // ReadMachine reads a program and says what of it cannot be run.
 func ReadMachine(text string) (*Machine, error) { return readMachine(text, index(Functions())) }
 
-func readMachine(text string, library map[string]*Function) (m *Machine, err error) {
+func readMachine(text string, callable map[string]*Function) (m *Machine, err error) {
 	defer refuse(&err)
-	m = &Machine{library: library}
+	m = &Machine{callable: callable}
 	if err := json.Unmarshal([]byte(text), m); err != nil {
 		return nil, fmt.Errorf("scan: %w", err)
 	}

@@ -229,7 +229,7 @@ func (m *Machine) operation(name string, kinds []value.Type, t value.Type) func(
 		}
 	case "has", "hasprefix", "hassuffix", "has_cs", "hasprefix_cs", "hassuffix_cs":
 		base, cs := strings.CutSuffix(name, "_cs")
-		f, ok := m.library["kql_"+base]
+		f, ok := m.callable["kql_"+base]
 		if !ok {
 			return nil
 		}
@@ -397,7 +397,7 @@ func (m *Machine) operation(name string, kinds []value.Type, t value.Type) func(
 }
 
 func (m *Machine) named(name string) func([]any) any {
-	f, ok := m.library["kql_"+name]
+	f, ok := m.callable["kql_"+name]
 	if !ok {
 		return nil
 	}
@@ -406,7 +406,7 @@ func (m *Machine) named(name string) func([]any) any {
 
 // library gives a function of this package, with its arguments made what it takes.
 func (m *Machine) function(name string, kinds []value.Type) func([]any) any {
-	f, ok := m.library["kql_"+name]
+	f, ok := m.callable["kql_"+name]
 	if !ok || name == "scan" {
 		return nil
 	}
@@ -554,7 +554,7 @@ func (m *Machine) converted(v any, from, to value.Type) any {
 		name = strings.Replace(name, "decimal", "real", 1)
 	}
 	if name != "" {
-		if f, ok := m.library["kql_"+name]; ok {
+		if f, ok := m.callable["kql_"+name]; ok {
 			if got := called(f, []any{v}); to != tGUID || got != "" {
 				return got
 			}

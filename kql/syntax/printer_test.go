@@ -120,7 +120,7 @@ func TestFormat(t *testing.T) {
 			continue
 		}
 		got := syntax.Format(f)
-		if os.Getenv("SYNTAX_UPDATE") != "" {
+		if os.Getenv("KQLTEST_UPDATE") != "" {
 			if err := os.WriteFile(name, []byte(src+"----\n"+got), 0o644); err != nil {
 				t.Fatal(err)
 			}

@@ -1,49 +1,9 @@
 package kql_test
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
-	"testing"
-
-	"github.com/google/go-cmp/cmp"
-
 	"glassward/kql/rel"
 	"glassward/kql/value"
 )
-
-// golden holds the cases of a text file to what f gives for them. A case is a line `== name`, a text, a line `----`
-// and what f gives for the text. KQLTEST_UPDATE=1 writes the last part anew, to be read before it is believed.
-func golden(t *testing.T, name string, f func(t *testing.T, text string) string) {
-	t.Helper()
-	name = filepath.Join("testdata", name)
-	b, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, rest, _ := strings.Cut("\n"+string(b), "\n== ")
-	out := strings.TrimPrefix(head, "\n")
-	for c := range strings.SplitSeq(rest, "\n== ") {
-		title, body, _ := strings.Cut(c, "\n")
-		text, want, _ := strings.Cut(strings.TrimRight(body, "\n")+"\n", "----\n")
-		want = strings.TrimRight(want, "\n")
-		t.Run(title, func(t *testing.T) {
-			got := strings.TrimRight(f(t, strings.TrimSuffix(text, "\n")), "\n")
-			if os.Getenv("KQLTEST_UPDATE") == "" && got != want {
-				t.Errorf("%s", cmp.Diff(want, got))
-			}
-			if out != "" {
-				out += "\n"
-			}
-			out += "== " + title + "\n" + text + "----\n" + got + "\n"
-		})
-	}
-	if os.Getenv("KQLTEST_UPDATE") != "" {
-		if err := os.WriteFile(name, []byte(out), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
 
 // entra gives three tables with a few columns of the real ones, for tests that print what they see.
 func entra() tables {
