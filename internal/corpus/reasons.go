@@ -16,6 +16,8 @@ var reasonsText string
 type Reason struct {
 	// Fault says that the query itself is wrong, and Microsoft refuses it too; else a feature is missing.
 	Fault bool
+	// Wants says that they need something of the one who runs them.
+	Wants bool
 	Why   string
 	// Used counts the queries that it has explained.
 	Used int
@@ -37,14 +39,14 @@ func ReadReasons() (Reasons, error) {
 		}
 		head, why, ok := strings.Cut(line, " -- ")
 		f := strings.SplitN(head, " ", 3)
-		if !ok || len(f) != 3 || f[0] != "fault" && f[0] != "missing" {
-			return nil, fmt.Errorf("reasons.txt:%d: want: fault|missing CODE MESSAGE -- WHY", i+1)
+		if !ok || len(f) != 3 || f[0] != "fault" && f[0] != "missing" && f[0] != "wants" {
+			return nil, fmt.Errorf("reasons.txt:%d: want: fault|missing|wants CODE MESSAGE -- WHY", i+1)
 		}
 		re, err := regexp.Compile("^(?:" + strings.TrimSpace(f[2]) + ")$")
 		if err != nil {
 			return nil, fmt.Errorf("reasons.txt:%d: %w", i+1, err)
 		}
-		list = append(list, &Reason{Fault: f[0] == "fault", Why: why, code: diag.Code(f[1]), message: re})
+		list = append(list, &Reason{Fault: f[0] == "fault", Wants: f[0] == "wants", Why: why, code: diag.Code(f[1]), message: re})
 	}
 	return list, nil
 }

@@ -12,7 +12,10 @@ import (
 // compare binds ==, !=, <, <=, > and >=.
 func (b *binder) compare(e *syntax.Binary, x, y rel.Expr) rel.Expr {
 	op := e.Op.String()
-	x, y, ok := b.comparable(x, y)
+	ok := op == "==" || op == "!=" || !boolAndText(x, y)
+	if ok {
+		x, y, ok = b.comparable(x, y)
+	}
 	if !ok {
 		hint := ""
 		switch {
@@ -30,7 +33,7 @@ func (b *binder) compare(e *syntax.Binary, x, y rel.Expr) rel.Expr {
 			hint = "read the text with todatetime()"
 		case x.Type() == value.String && y.Type() == value.TimeSpan, x.Type() == value.TimeSpan && y.Type() == value.String:
 			hint = "read the text with totimespan()"
-		case x.Type() == value.Bool && y.Type() == value.String, x.Type() == value.String && y.Type() == value.Bool:
+		case boolAndText(x, y):
 			hint = "read the text with tobool()"
 		}
 		b.errorf(WrongType, e, hint, "found %s %s %s, which cannot be compared", x.Type(), op, y.Type())
@@ -73,12 +76,20 @@ func (b *binder) comparable(x, y rel.Expr) (rel.Expr, rel.Expr, bool) {
 		return b.cast(x, value.Long), b.cast(y, value.Long), true
 	case yt == value.Bool && xt.Integer():
 		return b.cast(x, value.Long), b.cast(y, value.Long), true
+	case boolAndText(x, y):
+		// Published queries compare so, IsAdminOperation == "true", and the type checker takes them. A text
+		// that is no truth value equals neither.
+		return b.convert("tobool", x), b.convert("tobool", y), true
 	case xt == value.GUID && yt == value.String:
 		return b.guidText(x), lowered(y), true
 	case yt == value.GUID && xt == value.String:
 		return lowered(x), b.guidText(y), true
 	}
 	return x, y, false
+}
+
+func boolAndText(x, y rel.Expr) bool {
+	return x.Type() == value.Bool && y.Type() == value.String || x.Type() == value.String && y.Type() == value.Bool
 }
 
 // plain gives a constant of type dynamic that is a text, number or truth value as that.

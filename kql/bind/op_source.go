@@ -3,6 +3,7 @@ package bind
 import (
 	"strconv"
 
+	"glassward/kql/builtin"
 	"glassward/kql/rel"
 	"glassward/kql/syntax"
 	"glassward/kql/value"
@@ -190,7 +191,11 @@ func (b *binder) invoke(o *syntax.Invoke, in *table, sc *scope) *table {
 	}
 	f := sc.find(n.Name)
 	if f == nil || f.fn == nil {
-		b.errorf(UnknownFunction, n, "", "there is no function %s", n.Name)
+		if f, ok := builtin.Lookup(builtin.Table, n.Name); ok && f.Unsupported != "" {
+			b.unsupported(o.Call, f.Unsupported)
+		} else {
+			b.errorf(UnknownFunction, n, nameHint(n.Name, sc.all()), "there is no function %s", n.Name)
+		}
 		return openTable()
 	}
 	if len(f.fn.Params) == 0 || !f.fn.Params[0].Table {
