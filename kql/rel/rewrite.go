@@ -8,14 +8,17 @@ type Rewrite struct {
 }
 
 // Rewrites gives the steps in the order in which they are taken. What is asked for (the window, the
-// lineage) comes after the steps that look for conditions near the records, and before columns that
-// nobody reads are left out. Of the steps given here none changes a result; a tree without them is
+// lineage) comes after the steps that look for conditions near the records, and before those that leave
+// out what nobody reads. Of the steps given here none changes a result; a tree without them is
 // only slower.
 func Rewrites(asked ...Rewrite) []Rewrite {
 	steps := []Rewrite{
 		{"pushdown", "conditions that speak of a record alone move below the expansion of its values", Pushdown},
 		{"shadows", "texts within dynamic columns are read from the hidden columns that the store keeps of them", UseShadows},
 		{"prefilter", "records whose text cannot hold what is looked for are left out before their JSON is read", Prefilter},
+		{"elements", "elements of arrays whose text cannot hold what is looked for are left out before their JSON is read", PrefilterElements},
 	}
-	return append(append(steps, asked...), Rewrite{"prune", "columns that nothing reads are not read from the store", Prune})
+	return append(append(steps, asked...),
+		Rewrite{"prune", "columns that nothing reads are not read from the store", Prune},
+		Rewrite{"count", "lists and sets of which only the length is read are counted, not collected", CountElements})
 }

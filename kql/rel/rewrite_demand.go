@@ -134,7 +134,7 @@ func (d *demands) visit(r Rel, conds []Expr) {
 		}
 		f := everything
 		for _, c := range conds {
-			f = both(f, demandOf(c, n.Table))
+			f = both(f, demandOf(c))
 		}
 		d.scans[n] = append(d.scans[n], f...)
 	case *Filter:
@@ -268,8 +268,8 @@ func both(a, b anyOf) anyOf {
 	return out
 }
 
-// demandOf gives what a condition over a stored table's columns demands.
-func demandOf(e Expr, t *Table) anyOf {
+// demandOf gives what a condition over columns demands of them.
+func demandOf(e Expr) anyOf {
 	c, ok := e.(*Call)
 	if !ok {
 		return everything
@@ -278,13 +278,13 @@ func demandOf(e Expr, t *Table) anyOf {
 	case "and":
 		f := everything
 		for _, a := range c.Args {
-			f = both(f, demandOf(a, t))
+			f = both(f, demandOf(a))
 		}
 		return f
 	case "or":
 		var out anyOf
 		for _, a := range c.Args {
-			f := demandOf(a, t)
+			f := demandOf(a)
 			if f.all() || len(out)+len(f) > 4*maxTerms {
 				return everything
 			}
@@ -296,21 +296,21 @@ func demandOf(e Expr, t *Table) anyOf {
 		return out
 	case "==":
 		if cond, ok := chosen(c.Args[0], c.Args[1]); ok {
-			return demandOf(cond, t)
+			return demandOf(cond)
 		}
-		return comparison(c.Args[0], c.Args[1:], false, false, t)
+		return comparison(c.Args[0], c.Args[1:], false, false)
 	case "=~":
-		return comparison(c.Args[0], c.Args[1:], true, false, t)
+		return comparison(c.Args[0], c.Args[1:], true, false)
 	case "in":
-		return comparison(c.Args[0], c.Args[1:], false, false, t)
+		return comparison(c.Args[0], c.Args[1:], false, false)
 	case "in~":
-		return comparison(c.Args[0], c.Args[1:], true, false, t)
+		return comparison(c.Args[0], c.Args[1:], true, false)
 	case "contains", "has", "startswith", "endswith", "hasprefix", "hassuffix":
-		return comparison(c.Args[0], c.Args[1:], true, true, t)
+		return comparison(c.Args[0], c.Args[1:], true, true)
 	case "contains_cs", "has_cs", "startswith_cs", "endswith_cs", "hasprefix_cs", "hassuffix_cs":
-		return comparison(c.Args[0], c.Args[1:], false, true, t)
+		return comparison(c.Args[0], c.Args[1:], false, true)
 	case "tobool":
-		return demandOf(c.Args[0], t)
+		return demandOf(c.Args[0])
 	}
 	return everything
 }
@@ -375,7 +375,7 @@ func chosen(x, y Expr) (Expr, bool) {
 func same(a, b *Const) bool { return a.Value == b.Value }
 
 // comparison gives the demand that an expression's text equals, or contains, one of several constants.
-func comparison(x Expr, consts []Expr, fold, part bool, t *Table) anyOf {
+func comparison(x Expr, consts []Expr, fold, part bool) anyOf {
 	col, path, inside, folded := origin(x)
 	if col == nil || len(consts) == 0 {
 		return everything
@@ -552,6 +552,41 @@ func Prefilter(r Rel) Rel {
 			out = &Project{out, Refs(s.Cols)}
 		}
 		return out
+	})
+}
+
+// PrefilterElements puts what a filter demands of the JSON text of the elements that mv-expand made right
+// above it, as a search for the text: most elements are dropped before their JSON is read.
+func PrefilterElements(r Rel) Rel {
+	return Map(r, func(r Rel) Rel {
+		f, ok := r.(*Filter)
+		if !ok || f.mixes() != "" {
+			return r
+		}
+		x, ok := f.In.(*Expand)
+		if !ok {
+			return r
+		}
+		terms := everything
+		for _, c := range Conjuncts(f.Cond) {
+			terms = both(terms, demandOf(c))
+		}
+		var any []Expr
+		for _, t := range terms {
+			var all []Expr
+			for _, dm := range t {
+				for _, it := range x.Items {
+					if it.Name == dm.Column && it.T == value.Dynamic {
+						all = append(all, dm.condition(&Col{Name: it.Name, T: it.T}))
+					}
+				}
+			}
+			if len(all) == 0 {
+				return r
+			}
+			any = append(any, join(all, "and"))
+		}
+		return &Filter{&Filter{x, join(any, "or")}, f.Cond}
 	})
 }
 

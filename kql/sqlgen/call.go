@@ -1,6 +1,7 @@
 package sqlgen
 
 import (
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,6 +61,10 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 			return "regexp_matches(" + x.value(a[0]) + ", " + text(k.Value.(string)) + ")"
 		}
 		return "kql_matches(" + x.value(a[0]) + ", " + x.value(a[1]) + ")"
+	case "extract":
+		if re, group, ok := constantExtract(a); ok {
+			return "regexp_extract(" + x.value(a[2]) + ", " + text(re) + ", " + strconv.Itoa(group) + ")"
+		}
 	case "text_contains":
 		return "contains(" + x.value(a[0]) + ", " + x.value(a[1]) + ")"
 	case "text_contains_fold":
@@ -257,6 +262,19 @@ func (x *exprs) coalesce(c *rel.Call) string {
 		return "coalesce(" + strings.Join(parts, ", ") + ", '')"
 	}
 	return "coalesce(" + x.list(c.Args) + ")"
+}
+
+// constantExtract gives the expression and group of extract if they are known and are ones that the
+// engine's own function takes: it knows ten groups, and fails on a group that the expression does not have.
+func constantExtract(a []rel.Expr) (re string, group int, ok bool) {
+	r, isConst := a[0].(*rel.Const)
+	g, isGroup := a[1].(*rel.Const)
+	if !isConst || !isGroup || g.Value == nil {
+		return "", 0, false
+	}
+	re, n := r.Value.(string), g.Value.(int64)
+	p, err := syntax.Parse(re, syntax.Perl)
+	return re, int(n), err == nil && n >= 0 && n <= min(int64(p.MaxCap()), 9)
 }
 
 func (x *exprs) bag(a []rel.Expr) string {

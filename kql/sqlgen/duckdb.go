@@ -574,7 +574,9 @@ func (g *gen) expand(n *rel.Expand) string {
 		if n.Array {
 			entries = "kql_entry_pairs"
 		}
-		list := "CASE json_type(" + e + ") WHEN 'ARRAY' THEN json_extract(" + e + ", '$[*]') WHEN 'OBJECT' THEN json_extract(" + entries + "(" + e + "), '$[*]') ELSE [" + e + "::JSON] END"
+		all := "json_extract(" + e + ", '$[*]')"
+		// An array is mostly told by its first character; only what begins otherwise is read to tell its type.
+		list := "CASE WHEN starts_with(" + e + ", '[') THEN " + all + " WHEN json_type(" + e + ") = 'ARRAY' THEN " + all + " WHEN json_type(" + e + ") = 'OBJECT' THEN json_extract(" + entries + "(" + e + "), '$[*]') ELSE [" + e + "::JSON] END"
 		if n.Drop {
 			list = "CASE WHEN " + e + " IS NULL THEN [] ELSE " + list + " END"
 		}
