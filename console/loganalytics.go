@@ -89,8 +89,6 @@ func jsonCell(t value.Type, cell any) any {
 			return "Infinity"
 		case math.IsInf(v, -1):
 			return "-Infinity"
-		case t == value.Decimal:
-			return strconv.FormatFloat(v, 'f', -1, 64)
 		}
 		return v
 	case string:
@@ -202,7 +200,7 @@ func goCell(t value.Type, cell json.RawMessage) (any, error) {
 		return b, err
 	case value.Int, value.Long:
 		return strconv.ParseInt(string(cell), 10, 64)
-	case value.Real, value.Decimal:
+	case value.Real:
 		return strconv.ParseFloat(strings.Trim(string(cell), `"`), 64)
 	}
 	var text string

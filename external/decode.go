@@ -193,7 +193,11 @@ func fromText(s string, t value.Type) any {
 		if n, err := strconv.ParseInt(trimmed, 10, 64); err == nil {
 			return n
 		}
-	case value.Real, value.Decimal:
+	case value.Decimal:
+		if d, ok := value.ParseDec(trimmed); ok {
+			return d.String()
+		}
+	case value.Real:
 		if f, err := strconv.ParseFloat(trimmed, 64); err == nil {
 			return f
 		}

@@ -293,19 +293,30 @@ func cellConst(v any, t value.Type) *rel.Const {
 		switch t {
 		case value.Int, value.Long, value.DateTime, value.TimeSpan:
 			return &rel.Const{Value: x, T: t}
-		case value.Real, value.Decimal:
+		case value.Real:
 			return &rel.Const{Value: float64(x), T: t}
+		case value.Decimal:
+			return &rel.Const{Value: value.DecOf(x), T: t}
 		case value.String:
 			return rel.Str(value.JSON(x))
 		}
 	case float64:
-		if t == value.Real || t == value.Decimal {
+		switch t {
+		case value.Real:
 			return &rel.Const{Value: x, T: t}
+		case value.Decimal:
+			if d, ok := value.DecOfReal(x, value.ConstantDigits); ok {
+				return &rel.Const{Value: d, T: t}
+			}
 		}
 	case string:
 		switch t {
 		case value.String:
 			return rel.Str(x)
+		case value.Decimal:
+			if d, ok := value.ParseDec(x); ok {
+				return &rel.Const{Value: d, T: t}
+			}
 		case value.GUID:
 			if g, ok := value.ParseGUID(x); ok {
 				return &rel.Const{Value: g, T: t}

@@ -48,7 +48,7 @@ type goFunction struct{ f eval.Function }
 func engineType(t value.Type) duckdb.TypeInfo {
 	k := map[value.Type]duckdb.Type{
 		value.Bool: duckdb.TYPE_BOOLEAN, value.Int: duckdb.TYPE_INTEGER, value.Long: duckdb.TYPE_BIGINT, value.DateTime: duckdb.TYPE_BIGINT, value.TimeSpan: duckdb.TYPE_BIGINT,
-		value.Real: duckdb.TYPE_DOUBLE, value.Decimal: duckdb.TYPE_DOUBLE, value.String: duckdb.TYPE_VARCHAR, value.Dynamic: duckdb.TYPE_VARCHAR, value.GUID: duckdb.TYPE_UUID,
+		value.Real: duckdb.TYPE_DOUBLE, value.Decimal: duckdb.TYPE_VARCHAR, value.String: duckdb.TYPE_VARCHAR, value.Dynamic: duckdb.TYPE_VARCHAR, value.GUID: duckdb.TYPE_UUID,
 	}[t]
 	info, err := duckdb.NewTypeInfo(k)
 	if err != nil {
@@ -80,7 +80,7 @@ func (e *engine) create(t testing.TB, table *rel.Table, rows [][]any) {
 	t.Helper()
 	var cols []string
 	add := func(name string, ty value.Type) {
-		k := map[value.Type]string{value.Bool: "BOOLEAN", value.Int: "INTEGER", value.Long: "BIGINT", value.DateTime: "BIGINT", value.TimeSpan: "BIGINT", value.Real: "DOUBLE", value.Decimal: "DOUBLE", value.GUID: "UUID"}[ty]
+		k := map[value.Type]string{value.Bool: "BOOLEAN", value.Int: "INTEGER", value.Long: "BIGINT", value.DateTime: "BIGINT", value.TimeSpan: "BIGINT", value.Real: "DOUBLE", value.GUID: "UUID"}[ty]
 		if k == "" {
 			k = "VARCHAR"
 		}

@@ -159,7 +159,7 @@ func (b Bind) Value(name string) (int64, bool) {
 }
 
 // Result is what running a Program gives. Cells are nil, bool, int64, float64 or string: datetime and
-// timespan are int64 ticks, guid and dynamic are text.
+// timespan are int64 ticks, decimal, guid and dynamic are text.
 type Result struct {
 	// Name and More are those of the Program: More has the further tables of the text, in order.
 	Name    string

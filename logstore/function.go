@@ -45,7 +45,8 @@ var (
 )
 
 // physical gives the engine's type for one of Kusto's: datetime and timespan
-// are 64-bit ticks, dynamic is JSON text, decimal is a double.
+// are 64-bit ticks, dynamic is JSON text, decimal the text of
+// a value.Dec.
 func physical(t value.Type) duckdb.Type {
 	switch t {
 	case value.Bool:
@@ -54,7 +55,7 @@ func physical(t value.Type) duckdb.Type {
 		return duckdb.TypeInteger
 	case value.Long, value.DateTime, value.TimeSpan:
 		return duckdb.TypeBigInt
-	case value.Real, value.Decimal:
+	case value.Real:
 		return duckdb.TypeDouble
 	case value.GUID:
 		return duckdb.TypeUUID

@@ -410,6 +410,9 @@ func (b *binder) finish(f *builtin.Function, e *syntax.Call, args []rel.Expr, en
 				args[i] = b.cast(args[i], value.Long)
 			}
 		}
+		if t == value.Decimal {
+			return call(name, t, args...)
+		}
 		return b.cast(call(name, value.Real, append([]rel.Expr{b.cast(args[0], value.Real)}, args[1:]...)...), t)
 	case "abs":
 		if args[0].Type() == value.Int {
@@ -536,7 +539,23 @@ func (b *binder) finish(f *builtin.Function, e *syntax.Call, args []rel.Expr, en
 			}
 		}
 	}
+	if name != "sign" {
+		b.realsOf(f, args)
+	}
 	return call(name, b.resultType(f, args), args...)
+}
+
+// realsOf makes decimals reals for a function that computes with reals: one that takes numbers and does not give
+// its argument's type.
+func (b *binder) realsOf(f *builtin.Function, args []rel.Expr) {
+	if f.Result == "same" || f.Result == "unify" || f.Result == "sum" || f.Result == "avg" {
+		return
+	}
+	for i, a := range args {
+		if a.Type() == value.Decimal && slices.Contains(f.Param(i).Types, value.Real) {
+			args[i] = b.cast(a, value.Real)
+		}
+	}
 }
 
 func strOf(c *rel.Const) string {
@@ -690,6 +709,8 @@ func (b *binder) convert(name string, x rel.Expr) rel.Expr {
 					return &rel.Const{Value: g, T: t}
 				}
 				return rel.Null(t)
+			case value.Decimal:
+				return b.decimalOf(c)
 			case value.Dynamic:
 				return ParseJSONConst(s)
 			}
@@ -737,6 +758,9 @@ func (b *binder) rangeCall(args []rel.Expr, e *syntax.Call) rel.Expr {
 				return unknown()
 			}
 			w = wider(w, a.Type())
+		}
+		if w == value.Decimal { // an array has no decimals
+			w = value.Real
 		}
 		for i := range args {
 			args[i] = b.cast(args[i], w)

@@ -64,6 +64,12 @@ func (b *binder) comparable(x, y rel.Expr) (rel.Expr, rel.Expr, bool) {
 	case xt.Numeric() && yt.Numeric():
 		t := wider(xt, yt)
 		return b.cast(x, t), b.cast(y, t), true
+	case yt == value.Decimal && (xt == value.Dynamic || xt == value.String):
+		return b.decimalOf(x), y, true
+	case xt == value.Decimal && (yt == value.Dynamic || yt == value.String):
+		return x, b.decimalOf(y), true
+	case xt == value.Bool && yt == value.Decimal, xt == value.Decimal && yt == value.Bool:
+		return b.cast(x, value.Decimal), b.cast(y, value.Decimal), true
 	case xt == value.Dynamic:
 		return b.undynamic(x, yt), b.numberAsReal(y), true
 	case yt == value.Dynamic:
@@ -123,10 +129,21 @@ func (b *binder) textAsNumber(x rel.Expr) rel.Expr {
 	return call("toreal", value.Real, x)
 }
 
+// decimalOf reads a text or a dynamic value as a decimal; what is none is null, which equals nothing.
+func (b *binder) decimalOf(x rel.Expr) rel.Expr {
+	if c, ok := x.(*rel.Const); ok && c.T == value.String {
+		if d, ok := value.ParseDec(c.Value.(string)); ok {
+			return &rel.Const{Value: d, T: value.Decimal}
+		}
+		return rel.Null(value.Decimal)
+	}
+	return call("todecimal", value.Decimal, x)
+}
+
 // undynamic takes a value of a type out of a dynamic one, null if it holds none.
 func (b *binder) undynamic(x rel.Expr, t value.Type) rel.Expr {
 	switch t {
-	case value.Int, value.Long, value.Decimal:
+	case value.Int, value.Long:
 		t = value.Real
 	case value.String:
 		return call("dynamic_text", value.String, x)

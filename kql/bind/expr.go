@@ -319,7 +319,13 @@ func (b *binder) literal(e *syntax.Literal) rel.Expr {
 			return bad("it does not fit; use long()")
 		}
 		return &rel.Const{Value: n, T: t}
-	case syntax.RealLit, syntax.DecimalLit:
+	case syntax.DecimalLit:
+		d, ok := value.ParseDec(e.Text)
+		if !ok {
+			return bad("write it as 1.5 or 1e5; there are 34 digits, and no more than 6144 zeros behind the first")
+		}
+		return &rel.Const{Value: d, T: t}
+	case syntax.RealLit:
 		f, ok := parseReal(e.Text)
 		if !ok {
 			return bad("")
@@ -398,6 +404,8 @@ func (b *binder) dynamicValue(e syntax.Expr) (any, bool) {
 			return -v, true
 		case float64:
 			return -v, true
+		case value.Dec:
+			return v.Neg(), true
 		}
 		return nil, false
 	case *syntax.JSONArray:
@@ -454,6 +462,8 @@ func (b *binder) unary(e *syntax.Unary, en *env) rel.Expr {
 			return &rel.Const{Value: -v, T: t}
 		case float64:
 			return &rel.Const{Value: -v, T: t}
+		case value.Dec:
+			return &rel.Const{Value: v.Neg(), T: t}
 		}
 	}
 	if t == value.Int {
@@ -687,14 +697,23 @@ func (b *binder) cast(x rel.Expr, t value.Type) rel.Expr {
 				if v == int64(int32(v)) {
 					return &rel.Const{Value: v, T: t}
 				}
-			case value.Real, value.Decimal:
+			case value.Real:
 				if c.T.Integer() {
 					return &rel.Const{Value: float64(v), T: t}
 				}
+			case value.Decimal:
+				return &rel.Const{Value: value.DecOf(v), T: t}
 			}
 		case float64:
-			if t == value.Real || t == value.Decimal {
-				return &rel.Const{Value: v, T: t}
+			if t == value.Decimal {
+				if d, ok := value.DecOfReal(v, value.ConstantDigits); ok {
+					return &rel.Const{Value: d, T: t}
+				}
+				return rel.Null(t)
+			}
+		case value.Dec:
+			if t == value.Real {
+				return &rel.Const{Value: v.Real(), T: t}
 			}
 		case string:
 			if t == value.String && c.T == value.Dynamic {

@@ -212,7 +212,10 @@ func (b *binder) addKey(keys []rel.JoinKey, l, r rel.Expr, at syntax.Node) []rel
 	case lt == value.Dynamic || rt == value.Dynamic:
 		b.errorf(WrongType, at, "convert it before the join, for example with extend k = tostring(k)", "tables cannot be joined on a column of type dynamic")
 		return keys
-	case lt == rt, lt.Numeric() && rt.Numeric():
+	case lt == rt:
+	case lt.Numeric() && rt.Numeric():
+		w := wider(lt, rt)
+		l, r = b.cast(l, w), b.cast(r, w)
 	case lt == value.GUID && rt == value.String:
 		l, r = b.guidText(l), lowered(r)
 	case lt == value.String && rt == value.GUID:

@@ -67,8 +67,15 @@ func (b *binder) cell(x rel.Expr, c rel.Column, at syntax.Node) rel.Expr {
 	switch {
 	case t.Numeric() && c.Type.Numeric():
 		if k, ok := x.(*rel.Const); ok {
-			if f, isReal := k.Value.(float64); isReal && c.Type.Integer() {
+			f, isReal := k.Value.(float64)
+			switch {
+			case isReal && c.Type.Integer():
 				return &rel.Const{Value: int64(f), T: c.Type}
+			case isReal && c.Type == value.Decimal:
+				// Kusto reads 2.2 in a column of decimals as the real, and writes 2.2000000000000002.
+				if d, ok := value.DecOfReal(f, value.RealDigits); ok {
+					return &rel.Const{Value: d, T: c.Type}
+				}
 			}
 		}
 		return b.cast(x, c.Type)
@@ -80,7 +87,7 @@ func (b *binder) cell(x rel.Expr, c rel.Column, at syntax.Node) rel.Expr {
 					return ParseJSONConst(v)
 				}
 				return &rel.Const{Value: value.JSON(v), T: value.Dynamic}
-			case bool, float64:
+			case bool, float64, value.Dec:
 				return &rel.Const{Value: value.JSON(v), T: value.Dynamic}
 			case int64:
 				switch t {
@@ -101,7 +108,7 @@ func (b *binder) cell(x rel.Expr, c rel.Column, at syntax.Node) rel.Expr {
 				if n, err := strconv.ParseInt(k.Value.(string), 0, 64); err == nil {
 					return &rel.Const{Value: n, T: c.Type}
 				}
-			case value.Real, value.Decimal:
+			case value.Real:
 				if f, ok := parseReal(k.Value.(string)); ok {
 					return &rel.Const{Value: f, T: c.Type}
 				}
@@ -159,9 +166,6 @@ func (b *binder) rangeOp(o *syntax.Range, sc *scope) *table {
 	switch {
 	case t.Numeric() && to.Type().Numeric() && step.Type().Numeric():
 		t = wider(wider(t, to.Type()), step.Type())
-		if t == value.Decimal {
-			t = value.Real
-		}
 		from, to, step = b.cast(from, t), b.cast(to, t), b.cast(step, t)
 	case (t == value.DateTime || t == value.TimeSpan) && to.Type() == t && step.Type() == value.TimeSpan:
 	default:

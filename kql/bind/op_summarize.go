@@ -204,6 +204,7 @@ func (b *binder) aggregateCall(f *builtin.Function, e *syntax.Call, en *env) rel
 	if bad {
 		return unknown()
 	}
+	b.realsOf(f, args)
 	switch f.Name {
 	case "count":
 		args = nil
@@ -443,6 +444,9 @@ func (b *binder) makeSeries(o *syntax.MakeSeries, in *table, sc *scope) *table {
 	}
 	if t.Numeric() {
 		w := wider(t, step.Type())
+		if w == value.Decimal { // series are of reals
+			w = value.Real
+		}
 		axis.Expr, step, t = b.cast(axis.Expr, w), b.cast(step, w), w
 	}
 	bound := func(x syntax.Expr) rel.Expr {

@@ -159,8 +159,11 @@ func (l *timeline) rangeOf(p *plugin, at int, text string, open bool) string {
 	if open {
 		zero := &rel.Const{Value: int64(0), T: l.t}
 		l.values["Start"] = zero
-		if l.t == value.Real || l.t == value.Decimal {
+		switch l.t {
+		case value.Real:
 			l.values["Start"] = &rel.Const{Value: 0.0, T: l.t}
+		case value.Decimal:
+			l.values["Start"] = &rel.Const{Value: value.DecOf(0), T: l.t}
 		}
 		return strings.NewReplacer("⟨range⟩", "", "⟨earlier⟩", "", "⟨within⟩", "true").Replace(text)
 	}

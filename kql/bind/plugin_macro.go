@@ -138,6 +138,8 @@ func positive(c *rel.Const) bool {
 		return v > 0
 	case float64:
 		return v > 0
+	case value.Dec:
+		return v.Sign() > 0
 	}
 	return false
 }

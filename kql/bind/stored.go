@@ -128,8 +128,10 @@ func sample(t value.Type) rel.Expr {
 		return &rel.Param{Name: "now", T: t}
 	case value.TimeSpan:
 		return &rel.Const{Value: int64(value.Day), T: t}
-	case value.Real, value.Decimal:
+	case value.Real:
 		return &rel.Const{Value: 1.0, T: t}
+	case value.Decimal:
+		return &rel.Const{Value: value.DecOf(1), T: t}
 	case value.Dynamic:
 		return &rel.Const{Value: "[]", T: t}
 	case value.GUID:

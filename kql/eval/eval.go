@@ -1,8 +1,8 @@
 // Package eval holds the functions of KQL that SQL cannot say, in Go. The store registers them with the
 // engine as scalar functions; they are pure, never panic on any input, and bound what they give.
 //
-// A value is nil (null), bool, int64 (int, long, datetime and timespan in ticks), float64 (real,
-// decimal) or string (string, guid, dynamic as JSON text).
+// A value is nil (null), bool, int64 (int, long, datetime and timespan in ticks), float64 (real) or string
+// (string, guid, dynamic as JSON text, decimal as a value.Dec).
 package eval
 
 import (
@@ -51,7 +51,7 @@ func Functions() []Function {
 	for _, group := range [][]Function{
 		conversions(), termFunctions(), textFunctions(), regexFunctions(), patternFunctions(), arrayFunctions(), bagFunctions(), setFunctions(),
 		seriesFunctions(), timeFunctions(), numberFunctions(), addressFunctions(), codecFunctions(), urlFunctions(), agentFunctions(), pluginFunctions(),
-		statFunctions(), unitFunctions(), punycodeFunctions(), hashFunctions(), geoFunctions(), sketchFunctions(), schemaFunctions(), analysisFunctions(), reduceFunctions(),
+		statFunctions(), unitFunctions(), punycodeFunctions(), hashFunctions(), decimalFunctions(), geoFunctions(), sketchFunctions(), schemaFunctions(), analysisFunctions(), reduceFunctions(),
 	} {
 		out = append(out, group...)
 	}

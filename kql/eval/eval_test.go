@@ -32,7 +32,14 @@ func samples(t value.Type, text string, n int64, f float64) []any {
 		return []any{nil, true, false}
 	case value.Int, value.Long, value.DateTime, value.TimeSpan:
 		return []any{nil, n, int64(0), int64(-1), int64(math.MaxInt64), int64(math.MinInt64), int64(637134336000000000)}
-	case value.Real, value.Decimal:
+	case value.Decimal:
+		a, _ := value.ParseDec("-0.000123")
+		b, _ := value.DecOfReal(f, value.RealDigits)
+		if b == "" {
+			b = value.DecOf(n)
+		}
+		return []any{nil, string(b), string(value.DecOf(n)), string(value.DecOf(0)), string(a), ""}
+	case value.Real:
 		return []any{nil, f, math.NaN(), math.Inf(1), -1e300, 0.0}
 	case value.Dynamic:
 		if _, ok := value.ParseJSON(text); !ok {
@@ -101,7 +108,7 @@ func fits(v any, t value.Type) bool {
 			_, ok := value.ParseJSON(v)
 			return ok
 		}
-		return t == value.String || t == value.GUID
+		return t == value.String || t == value.GUID || t == value.Decimal
 	}
 	return false
 }

@@ -508,7 +508,7 @@ func cellValue(s string, t value.Type) any {
 			return nil
 		}
 		return n
-	case tReal, value.Decimal:
+	case tReal:
 		f, err := strconv.ParseFloat(s, 64)
 		if err != nil && !math.IsInf(f, 0) {
 			return nil

@@ -172,8 +172,11 @@ func (m *Machine) operation(name string, kinds []value.Type, t value.Type) func(
 		return strict(arithmetic(name, kinds, t))
 	case "negate":
 		return strict(func(a []any) any {
-			if n, ok := a[0].(int64); ok {
-				return -n
+			switch v := a[0].(type) {
+			case int64:
+				return -v
+			case string:
+				return string(dec(v).Neg())
 			}
 			return -real(a[0], 0)
 		})
@@ -301,14 +304,20 @@ func (m *Machine) operation(name string, kinds []value.Type, t value.Type) func(
 		}
 	case "abs":
 		return strict(func(a []any) any {
-			if n, ok := a[0].(int64); ok {
-				return max(n, -n)
+			switch v := a[0].(type) {
+			case int64:
+				return max(v, -v)
+			case string:
+				return string(dec(v).Abs())
 			}
 			return math.Abs(real(a[0], 0))
 		})
 	case "bin", "floor":
+		if t == value.Decimal {
+			return m.named("decimal_bin")
+		}
 		return strict(func(a []any) any {
-			if t == tReal || t == value.Decimal {
+			if t == tReal {
 				s := real(a[1], 1)
 				return math.Floor(real(a[0], 0)/s) * s
 			}
@@ -318,12 +327,22 @@ func (m *Machine) operation(name string, kinds []value.Type, t value.Type) func(
 			}
 			return n - (n%s+s)%s
 		})
+	case "round":
+		if t == value.Decimal {
+			return m.function("decimal_round", kinds)
+		}
 	case "ceiling":
+		if t == value.Decimal {
+			return m.named("decimal_ceiling")
+		}
 		return strict(func(a []any) any { return math.Ceil(real(a[0], 0)) })
 	case "exp", "sqrt", "log", "log10", "log2":
 		f := map[string]func(float64) float64{"exp": math.Exp, "sqrt": math.Sqrt, "log": math.Log, "log10": math.Log10, "log2": math.Log2}[name]
 		return strict(func(a []any) any { return f(real(a[0], 0)) })
 	case "sign":
+		if kinds[0] == value.Decimal {
+			return m.named("decimal_sign")
+		}
 		return strict(func(a []any) any {
 			switch v := real(a[0], 0); {
 			case v > 0:
@@ -379,8 +398,11 @@ func (m *Machine) operation(name string, kinds []value.Type, t value.Type) func(
 	case "isfinite":
 		return strict(func(a []any) any { x := real(a[0], 0); return !math.IsNaN(x) && !math.IsInf(x, 0) })
 	case "bin_at":
+		if t == value.Decimal {
+			return m.named("decimal_bin_at")
+		}
 		return strict(func(a []any) any {
-			if t == tReal || t == value.Decimal {
+			if t == tReal {
 				x, s, at := real(a[0], 0), real(a[1], 1), real(a[2], 0)
 				return at + math.Floor((x-at)/s)*s
 			}
@@ -464,6 +486,8 @@ func (m *Machine) given(v any, from, to value.Type) any {
 		return nil
 	case from == tDyn:
 		return m.converted(v, from, to)
+	case from == value.Decimal:
+		return m.converted(v, from, to)
 	case to == tReal:
 		return number(v)
 	case to == tLong || to == tInt:
@@ -506,8 +530,11 @@ func textOf(v any, t value.Type) string {
 	case float64:
 		return value.FormatReal(v)
 	case string:
-		if t == tDyn {
+		switch t {
+		case tDyn:
 			return value.Text(dyn(v))
+		case value.Decimal:
+			return dec(v).String()
 		}
 		return v
 	}
@@ -527,8 +554,11 @@ func jsonOf(v any, t value.Type) any {
 			return value.JSON(value.Span(v))
 		}
 	case string:
-		if t == tDyn {
+		switch t {
+		case tDyn:
 			return v
+		case value.Decimal:
+			return value.JSON(dec(v))
 		}
 	}
 	return value.JSON(v)
@@ -550,9 +580,6 @@ func (m *Machine) converted(v any, from, to value.Type) any {
 	case tStr:
 		name = "string_" + to.String()
 	}
-	if to == value.Decimal {
-		name = strings.Replace(name, "decimal", "real", 1)
-	}
 	if name != "" {
 		if f, ok := m.callable["kql_"+name]; ok {
 			if got := called(f, []any{v}); to != tGUID || got != "" {
@@ -561,7 +588,12 @@ func (m *Machine) converted(v any, from, to value.Type) any {
 		}
 		return nil
 	}
+	if from == value.Decimal {
+		return decimalTo(dec(v), to)
+	}
 	switch to {
+	case value.Decimal:
+		return decimalOf(v)
 	case tInt, tLong:
 		var n any
 		switch v := v.(type) {
@@ -576,7 +608,7 @@ func (m *Machine) converted(v any, from, to value.Type) any {
 			return nil
 		}
 		return n
-	case tReal, value.Decimal:
+	case tReal:
 		if from == tGUID {
 			return nil
 		}
@@ -631,7 +663,10 @@ func arithmetic(op string, kinds []value.Type, t value.Type) func([]any) any {
 	switch {
 	case t == tReal && l == tSpan && r == tSpan:
 		return func(a []any) any { return real(a[0], 0) / real(a[1], 0) }
-	case t == tReal || t == value.Decimal:
+	case t == value.Decimal:
+		f := map[string]func(a, b value.Dec) (value.Dec, bool){"+": value.Dec.Add, "-": value.Dec.Sub, "*": value.Dec.Mul, "/": value.Dec.Quo, "%": value.Dec.Mod}[op]
+		return func(a []any) any { return decimalOr(f(dec(a[0]), dec(a[1]))) }
+	case t == tReal:
 		return func(a []any) any {
 			x, y := real(a[0], 0), real(a[1], 0)
 			switch op {

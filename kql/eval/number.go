@@ -44,24 +44,6 @@ func numberFunctions() []Function {
 			return s
 		}),
 		nfn("format_bytes", types(tReal, tLong, tStr), tStr, func(a []any) any { return formatBytes(a[0], a[1], str(a[2])) }),
-		fn("parse_version", types(tStr), tReal, func(a []any) any {
-			parts := strings.Split(strings.TrimSpace(str(a[0])), ".")
-			if len(parts) == 0 || len(parts) > 4 {
-				return nil
-			}
-			v := 0.0
-			for i := 0; i < 4; i++ {
-				v *= 1e8
-				if i < len(parts) {
-					n, err := strconv.ParseUint(parts[i], 10, 27)
-					if err != nil {
-						return nil
-					}
-					v += float64(n)
-				}
-			}
-			return v
-		}),
 	}
 }
 

@@ -327,8 +327,10 @@ func converts(s, t string) bool {
 		return small(textLong(s)) != nil
 	case "long":
 		return textLong(s) != nil
-	case "real", "decimal":
+	case "real":
 		return textReal(s) != nil
+	case "decimal":
+		return textDecimal(s) != nil
 	case "bool":
 		return textBool(s) != nil
 	case "datetime":

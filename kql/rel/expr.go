@@ -33,7 +33,7 @@ type (
 	}
 
 	// Const is a value known when compiling: nil (a typed null), bool, int64 (int, long, datetime and
-	// timespan in ticks), float64 (real, decimal), string (string, guid, dynamic as JSON text).
+	// timespan in ticks), float64 (real), value.Dec (decimal), string (string, guid, dynamic as JSON text).
 	// A string is never null.
 	Const struct {
 		Value any
@@ -136,7 +136,7 @@ func (e *Const) String() string {
 	case value.Real:
 		return "real(" + value.FormatReal(e.Value.(float64)) + ")"
 	case value.Decimal:
-		return "decimal(" + value.FormatReal(e.Value.(float64)) + ")"
+		return "decimal(" + e.Value.(value.Dec).String() + ")"
 	case value.Int:
 		return fmt.Sprintf("int(%d)", e.Value)
 	}

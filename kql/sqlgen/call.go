@@ -14,6 +14,11 @@ import (
 // condition is true matters.
 func (x *exprs) call(c *rel.Call, truthy bool) string {
 	a := c.Args
+	if c.T == value.Decimal {
+		if s, ok := x.decimal(c); ok {
+			return s
+		}
+	}
 	switch c.Func {
 	case "and", "or":
 		parts := make([]string, len(a))
@@ -154,6 +159,9 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 		// The smallest long has no positive counterpart; the engine would refuse the query.
 		return "try(abs(" + x.value(a[0]) + "))"
 	case "sign":
+		if a[0].Type() == value.Decimal {
+			return "kql_decimal_sign(" + x.value(a[0]) + ")"
+		}
 		return "sign(" + x.value(a[0]) + ")::DOUBLE"
 	case "ceiling":
 		return "ceil(" + x.value(a[0]) + "::DOUBLE)"
@@ -380,8 +388,13 @@ func (x *exprs) convert(c *rel.Call) string {
 	e := c.Args[0]
 	from, t := e.Type(), c.T
 	s := x.value(e)
-	if from == value.Dynamic {
+	switch {
+	case from == value.Dynamic:
 		return dynamicTo(t) + "(" + s + ")" + cast(t)
+	case t == value.Decimal:
+		return x.toDecimal(e)
+	case from == value.Decimal:
+		return x.fromDecimal(s, t)
 	}
 	switch t {
 	case value.Int, value.Long:
@@ -394,7 +407,7 @@ func (x *exprs) convert(c *rel.Call) string {
 			return "try_cast(" + s + " AS " + sqlType(t) + ")"
 		case value.DateTime, value.TimeSpan:
 			return "try_cast(" + s + " AS " + sqlType(t) + ")"
-		case value.Real, value.Decimal:
+		case value.Real:
 			if t == value.Long {
 				if isConstant(e) {
 					return "kql_constant_long(" + s + ")"
@@ -404,7 +417,7 @@ func (x *exprs) convert(c *rel.Call) string {
 			return "try_cast(trunc(" + s + ") AS INTEGER)"
 		}
 		return "NULL::" + sqlType(t)
-	case value.Real, value.Decimal:
+	case value.Real:
 		switch from {
 		case value.String:
 			return "kql_string_real(" + s + ")"
@@ -419,7 +432,7 @@ func (x *exprs) convert(c *rel.Call) string {
 		switch from {
 		case value.String:
 			return "kql_string_bool(" + s + ")"
-		case value.Int, value.Long, value.Real, value.Decimal:
+		case value.Int, value.Long, value.Real:
 			return "(" + s + " <> 0)"
 		}
 		return "NULL::BOOLEAN"
@@ -429,7 +442,7 @@ func (x *exprs) convert(c *rel.Call) string {
 			return "kql_string_datetime(" + s + ")"
 		case value.Int, value.Long:
 			return "CASE WHEN " + s + " BETWEEN 0 AND " + strconv.FormatInt(int64(value.MaxTicks), 10) + " THEN " + s + "::BIGINT END"
-		case value.Real, value.Decimal:
+		case value.Real:
 			return "CASE WHEN " + s + " BETWEEN 0 AND 3155378975999999999 THEN trunc(" + s + ")::BIGINT END"
 		}
 		return "NULL::BIGINT"
@@ -439,7 +452,7 @@ func (x *exprs) convert(c *rel.Call) string {
 			return "kql_string_timespan(" + s + ")"
 		case value.Int, value.Long:
 			return s + "::BIGINT"
-		case value.Real, value.Decimal:
+		case value.Real:
 			return "try_cast(trunc(" + s + ") AS BIGINT)"
 		}
 		return "NULL::BIGINT"
@@ -455,7 +468,7 @@ func (x *exprs) convert(c *rel.Call) string {
 
 func (x *exprs) bin(c *rel.Call) string {
 	v, s := x.value(c.Args[0]), x.value(c.Args[1])
-	if c.T == value.Real || c.T == value.Decimal {
+	if c.T == value.Real {
 		return "(floor(" + v + " / " + s + ") * " + s + ")"
 	}
 	if k, ok := c.Args[1].(*rel.Const); ok {
@@ -522,8 +535,11 @@ func (x *exprs) window(c *rel.Call) string {
 		return "max(CASE WHEN " + x.value(args[0]) + " = 1 THEN " + x.value(args[1]) + " END) " + running(part)
 	case "row_cumsum":
 		v := x.value(args[0])
-		if c.T == value.Real || c.T == value.Decimal {
+		if c.T == value.Real {
 			return "coalesce(sum(" + v + ") " + running(part) + ", 0)"
+		}
+		if c.T == value.Decimal {
+			return "kql_decimal_sum(array_to_string(list(" + v + " || ',') " + running(part) + ", ''))"
 		}
 		return "coalesce(try_cast(sum(" + v + ") " + running(part) + " AS BIGINT), 0)"
 	}
@@ -589,14 +605,19 @@ func (x *exprs) aggregate(e rel.Expr) string {
 	case "countif":
 		return "count(*) FILTER (WHERE " + x.cond(a[0]) + ")"
 	case "sum":
-		if c.T == value.Real || c.T == value.Decimal {
+		switch c.T {
+		case value.Real:
 			return "coalesce(sum(" + v + ")" + filter + ", 0)"
+		case value.Decimal:
+			return "kql_decimal_sum(" + decimalList(v, filter) + ")"
 		}
 		return wrappedSum(v, filter)
 	case "avg":
 		switch c.T {
 		case value.DateTime, value.TimeSpan:
 			return "try_cast(trunc(avg(" + v + ")" + filter + ") AS BIGINT)"
+		case value.Decimal:
+			return "kql_decimal_avg(" + decimalList(v, filter) + ")"
 		}
 		if a[0].Type().Integer() {
 			// The sum is a long, which may run over.

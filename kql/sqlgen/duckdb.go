@@ -6,7 +6,8 @@
 // $seq_to. It never names a file, a network function or a setting.
 //
 // Values are held as package value describes: a string is never NULL, a datetime and a timespan are
-// ticks in a BIGINT, a dynamic value is JSON text or NULL. Functions that SQL cannot say are scalar
+// ticks in a BIGINT, a dynamic value is JSON text or NULL, a decimal the text of a value.Dec or NULL.
+// Functions that SQL cannot say are scalar
 // functions of package eval, whose names begin with kql_.
 package sqlgen
 
@@ -155,33 +156,42 @@ func (g *gen) body(r rel.Rel) (string, string) {
 }
 
 // result writes the statement that gives the rows: the root's own SELECT, with the hidden column of
-// lineage made into a list of texts and a flag.
+// lineage made into a list of texts and a flag, and decimals into the texts that people read.
 func (g *gen) result(r rel.Rel) string {
 	cols := r.Columns()
 	ids := idents(cols)
-	lineage := false
+	lineage, decimals := false, false
 	var out []string
 	for _, c := range cols {
 		if c.Name == rel.LineageColumn && c.Type == value.Unknown {
 			lineage = true
 		} else {
-			out = append(out, ids[c.Name])
+			id := ids[c.Name]
+			if c.Type == value.Decimal { // people get the number as they write it
+				id = "kql_decimal_text(" + id + ") AS " + id
+				decimals = true
+			}
+			out = append(out, id)
 		}
 	}
-	if !lineage {
+	if !lineage && !decimals {
 		_, body := g.body(r)
 		return g.grow(body)
 	}
-	order := ""
 	in := r
-	// An order at the top is stated once more, so that it holds for the statement itself.
-	if s, ok := r.(*rel.Sort); ok {
+	s, sorted := r.(*rel.Sort)
+	if sorted {
 		in = s.In
-		order = "\nORDER BY " + g.orderBy(s.Keys, s.In.Columns(), "")
 	}
-	name := g.from(in)
-	l := ids[rel.LineageColumn]
-	out = append(out, "list_slice("+l+", 1, 1000)::VARCHAR[] AS \"$lineage\"", "coalesce(len("+l+") > 1000, false) AS \"$lineage_overflow\"")
+	name, order := g.from(in), ""
+	if sorted {
+		// An order at the top is stated once more, so that it holds for the statement itself.
+		order = "\nORDER BY " + g.orderBy(s.Keys, s.In.Columns(), name)
+	}
+	if lineage {
+		l := ids[rel.LineageColumn]
+		out = append(out, "list_slice("+l+", 1, 1000)::VARCHAR[] AS \"$lineage\"", "coalesce(len("+l+") > 1000, false) AS \"$lineage_overflow\"")
+	}
 	return "SELECT " + strings.Join(out, ", ") + "\nFROM " + name + order
 }
 
@@ -243,7 +253,7 @@ func sqlType(t value.Type) string {
 		return "INTEGER"
 	case value.Long, value.DateTime, value.TimeSpan:
 		return "BIGINT"
-	case value.Real, value.Decimal:
+	case value.Real:
 		return "DOUBLE"
 	case value.GUID:
 		return "UUID"
@@ -328,6 +338,10 @@ func (g *gen) series(n *rel.Series) string {
 	bound := " AS s(i)\nWHERE CASE WHEN i < " + last + " THEN true ELSE error('range makes more than " + last + " rows') END"
 	if n.T == value.Real {
 		return "SELECT " + from + " + i * " + step + " AS " + id + "\nFROM generate_series(0, least(coalesce(try_cast(floor((" + to + " - " + from + ") / " + step + ") AS BIGINT), -1), " + last + "))" + bound
+	}
+	if n.T == value.Decimal {
+		return "SELECT kql_decimal_add(" + from + ", kql_decimal_multiply(" + step + ", kql_long_decimal(i::BIGINT))) AS " + id +
+			"\nFROM generate_series(0, least(coalesce(kql_decimal_steps(" + from + ", " + to + ", " + step + "), -1), " + last + "))" + bound
 	}
 	e := from + " + i * " + step
 	if n.T == value.Int {
@@ -440,7 +454,7 @@ func (g *gen) orderBy(keys []rel.SortKey, cols []rel.Column, qualify string) str
 		s := x.value(k.Expr)
 		if _, ok := k.Expr.(*rel.Const); ok {
 			s = "(" + s + " + 0)" // a bare number would be a column's place
-			if k.Expr.Type() == value.String {
+			if t := k.Expr.Type(); t == value.String || t == value.Decimal {
 				s = "NULL"
 			}
 		}
@@ -708,7 +722,11 @@ func (g *gen) makeSeries(n *rel.MakeSeries) string {
 	inner := append(slices.Clone(keys), place+" AS i")
 	innerBy := append(slices.Clone(by), strconv.Itoa(len(by)+1))
 	for i, a := range n.Aggs {
-		inner = append(inner, x.json(x.aggregate(a.Agg), a.Agg.Type())+" AS v"+strconv.Itoa(i))
+		agg, t := x.aggregate(a.Agg), a.Agg.Type()
+		if t == value.Decimal { // series are of reals
+			agg, t = x.fromDecimal(agg, value.Real), value.Real
+		}
+		inner = append(inner, x.json(agg, t)+" AS v"+strconv.Itoa(i))
 		bins = append(bins, "kql_series('[' || coalesce(array_to_string(list(i) FILTER (WHERE i IS NOT NULL), ','), '') || ']', '[' || coalesce(array_to_string(list(coalesce(v"+strconv.Itoa(i)+
 			", 'null')) FILTER (WHERE i IS NOT NULL), ','), '') || ']', any_value(n), coalesce("+x.json(x.value(a.Default), a.Default.Type())+", 'null')) AS "+out[a.Name])
 	}

@@ -138,6 +138,8 @@ func literal(c *rel.Const, typed bool) string {
 			s = "(" + s + ")"
 		}
 		return s + "::DOUBLE"
+	case value.Dec:
+		return text(string(v))
 	case string:
 		if c.T == value.GUID {
 			return text(v) + "::UUID"
@@ -342,12 +344,9 @@ func (x *exprs) arithmetic(c *rel.Call) string {
 	switch {
 	case c.T == value.Real && lt == value.TimeSpan: // timespan / timespan
 		return "(" + a + "::DOUBLE / " + b + ")"
-	case c.T == value.Real || c.T == value.Decimal:
+	case c.T == value.Real:
 		if c.Func == "%" {
 			return "((" + a + " % " + b + " + abs(" + b + ")) % abs(" + b + "))"
-		}
-		if c.T == value.Decimal && c.Func != "/" {
-			return "round(" + a + " " + c.Func + " " + b + ", 15)"
 		}
 		return "(" + a + " " + c.Func + " " + b + ")"
 	case c.T == value.DateTime:
@@ -403,8 +402,10 @@ func (x *exprs) json(s string, t value.Type) string {
 		return "to_json(" + s + ")::VARCHAR"
 	case value.Bool, value.Int, value.Long:
 		return "(" + s + ")::VARCHAR"
-	case value.Real, value.Decimal:
+	case value.Real:
 		return "kql_real_json(" + s + ")"
+	case value.Decimal:
+		return "'\"' || kql_decimal_text(" + s + ") || '\"'"
 	case value.DateTime:
 		return "'\"' || kql_datetime_text(" + s + ") || '\"'"
 	case value.TimeSpan:
@@ -484,8 +485,10 @@ func dynamicTo(t value.Type) string {
 		return "kql_dynamic_int"
 	case value.Long:
 		return "kql_dynamic_long"
-	case value.Real, value.Decimal:
+	case value.Real:
 		return "kql_dynamic_real"
+	case value.Decimal:
+		return "kql_dynamic_decimal"
 	case value.DateTime:
 		return "kql_dynamic_datetime"
 	case value.TimeSpan:
@@ -514,8 +517,10 @@ func (x *exprs) tostring(e rel.Expr) string {
 		return "CASE WHEN " + s + " THEN 'True' WHEN NOT " + s + " THEN 'False' ELSE '' END"
 	case value.Dynamic:
 		return "coalesce(kql_dynamic_string(" + s + "), '')"
-	case value.Real, value.Decimal:
+	case value.Real:
 		s = "kql_real_text(" + s + ")"
+	case value.Decimal:
+		s = "kql_decimal_text(" + s + ")"
 	case value.DateTime:
 		s = "kql_datetime_text(" + s + ")"
 	case value.TimeSpan:
@@ -573,6 +578,10 @@ func (x *exprs) as(e rel.Expr, t value.Type) string {
 		return x.asJSON(e)
 	case t == value.String:
 		return x.tostring(e)
+	case t == value.Decimal:
+		return x.toDecimal(e)
+	case e.Type() == value.Decimal:
+		return x.fromDecimal(x.value(e), t)
 	case t == value.Long || t == value.Int, t == value.Real:
 		if e.Type() == value.DateTime || e.Type() == value.TimeSpan || e.Type().Numeric() || e.Type() == value.Bool {
 			return x.value(e) + "::" + sqlType(t)

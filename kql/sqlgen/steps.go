@@ -224,6 +224,8 @@ func constExpr(c *rel.Const) *eval.MachineExpr {
 		return e
 	case string:
 		s = v
+	case value.Dec:
+		s = string(v)
 	case float64:
 		s = strconv.FormatFloat(v, 'g', -1, 64)
 		if math.IsInf(v, 0) || math.IsNaN(v) {

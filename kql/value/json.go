@@ -372,8 +372,8 @@ func (p *jsonParser) number() (any, bool) {
 	return f, err == nil || !math.IsNaN(f) && math.IsInf(f, 0)
 }
 
-// JSON returns the compact JSON text of a value as ParseJSON gives it. Also taken are Ticks and
-// Span, which become strings, and int.
+// JSON returns the compact JSON text of a value as ParseJSON gives it. Also taken are Ticks, Span and
+// Dec, which become strings, and int.
 func JSON(v any) string { return string(AppendJSON(nil, v)) }
 
 // AppendJSON appends what JSON returns.
@@ -394,6 +394,8 @@ func AppendJSON(b []byte, v any) []byte {
 	case Ticks:
 		return AppendQuoted(b, v.String())
 	case Span:
+		return AppendQuoted(b, v.String())
+	case Dec:
 		return AppendQuoted(b, v.String())
 	case []any:
 		b = append(b, '[')
