@@ -156,6 +156,11 @@ func stored(v any, t value.Type) any {
 		if v == nil {
 			return ""
 		}
+	case value.Decimal:
+		if s, ok := v.(string); ok {
+			d, _ := value.ParseDec(s)
+			return string(d)
+		}
 	case value.DateTime:
 		if s, ok := v.(string); ok {
 			d, _ := value.ParseDateTime(s)

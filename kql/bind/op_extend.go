@@ -35,7 +35,7 @@ func (b *binder) extend(items []*syntax.NamedExpr, in *table, sc *scope, add boo
 func (b *binder) projection(in rel.Rel, items []rel.Item) rel.Rel {
 	base := in
 	for i := range items {
-		if call, ok := items[i].Expr.(*rel.Call); ok && rel.IsWindow(call.Func) && !nestedWindow(call) && restart(call) == nil && !isRank(call) && call.Func != "row_window_session" {
+		if call, ok := items[i].Expr.(*rel.Call); ok && rel.IsWindow(call.Func) && !nestedWindow(call) && restart(call) == nil && !isRank(call) && call.Func != "row_window_session" && !sumsDecimals(call) {
 			continue
 		}
 		base, items[i].Expr = b.liftWindows(base, items[i].Expr)
@@ -65,6 +65,10 @@ func (b *binder) liftWindows(in rel.Rel, e rel.Expr) (rel.Rel, rel.Expr) {
 			in, x = b.session(in, c)
 			return x
 		}
+		if sumsDecimals(c) {
+			in, x = b.decimalSums(in, c)
+			return x
+		}
 		if r := restart(c); r != nil || isRank(c) {
 			in, x = b.restarted(in, c, r)
 			return x
@@ -82,6 +86,25 @@ func (b *binder) liftItems(in rel.Rel, items []rel.Item) rel.Rel {
 		in, items[i].Expr = b.liftWindows(in, items[i].Expr)
 	}
 	return in
+}
+
+// sumsDecimals says whether a window function is a running sum of decimals, which the engine has no word for.
+func sumsDecimals(c *rel.Call) bool { return c.Func == "row_cumsum" && c.T == value.Decimal }
+
+// decimalSums computes a running sum of decimals row by row, as scan does.
+func (b *binder) decimalSums(in rel.Rel, c *rel.Call) (rel.Rel, rel.Expr) {
+	add, sum := &rel.Col{Name: b.hiddenName("add"), T: c.T}, b.hiddenName("sum")
+	zero := &rel.Const{Value: value.DecOf(0), T: c.T}
+	items := append(rel.Refs(in.Columns()), rel.Item{Name: add.Name, Expr: call("coalesce", c.T, c.Args[0], zero)})
+	before := call(rel.StepValue, c.T, rel.Long(0), rel.Str(sum))
+	if cond := restart(c); cond != nil {
+		again := &rel.Col{Name: b.hiddenName("again"), T: value.Bool}
+		items = append(items, rel.Item{Name: again.Name, Expr: cond})
+		before = call("iff", c.T, again, zero, before)
+	}
+	step := rel.ScanStep{Name: "sum", Output: "all", Cond: rel.Bool(true), Set: []rel.Item{{Name: sum, Expr: call("+", c.T, before, add)}}}
+	out := []rel.StepColumn{{Name: sum, T: c.T, Default: zero}}
+	return &rel.Steps{In: &rel.Project{In: in, Items: items}, Out: out, Steps: []rel.ScanStep{step}}, &rel.Col{Name: sum, T: c.T}
 }
 
 func isRank(c *rel.Call) bool { return c.Func == "row_rank_dense" || c.Func == "row_rank_min" }

@@ -82,9 +82,11 @@ func (b *binder) lookup(o *syntax.Lookup, in *table, sc *scope) *table {
 	}
 	isKey := map[string]bool{}
 	for _, k := range keys {
-		if c, ok := k.R.(*rel.Col); ok {
-			isKey[c.Name] = true
-		}
+		rel.WalkExpr(k.R, func(e rel.Expr) { // the column, which may be converted
+			if c, ok := e.(*rel.Col); ok {
+				isKey[c.Name] = true
+			}
+		})
 	}
 	for _, c := range right.cols() {
 		if !isKey[c.Name] {
@@ -212,10 +214,9 @@ func (b *binder) addKey(keys []rel.JoinKey, l, r rel.Expr, at syntax.Node) []rel
 	case lt == value.Dynamic || rt == value.Dynamic:
 		b.errorf(WrongType, at, "convert it before the join, for example with extend k = tostring(k)", "tables cannot be joined on a column of type dynamic")
 		return keys
-	case lt == rt:
-	case lt.Numeric() && rt.Numeric():
-		w := wider(lt, rt)
-		l, r = b.cast(l, w), b.cast(r, w)
+	case lt == value.Decimal && rt.Numeric(), lt.Numeric() && rt == value.Decimal:
+		l, r = b.cast(l, value.Decimal), b.cast(r, value.Decimal)
+	case lt == rt, lt.Numeric() && rt.Numeric():
 	case lt == value.GUID && rt == value.String:
 		l, r = b.guidText(l), lowered(r)
 	case lt == value.String && rt == value.GUID:

@@ -538,9 +538,6 @@ func (x *exprs) window(c *rel.Call) string {
 		if c.T == value.Real {
 			return "coalesce(sum(" + v + ") " + running(part) + ", 0)"
 		}
-		if c.T == value.Decimal {
-			return "kql_decimal_sum(array_to_string(list(" + v + " || ',') " + running(part) + ", ''))"
-		}
 		return "coalesce(try_cast(sum(" + v + ") " + running(part) + " AS BIGINT), 0)"
 	}
 	x.g.fail("no SQL for the window function %s", c.Func)
