@@ -2,6 +2,7 @@ package bind
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -271,6 +272,14 @@ func (b *binder) boundCall(f *builtin.Function, e *syntax.Call, en *env) rel.Exp
 		if ty, ok := a.Value.(*syntax.TypeOf); ok && p.Name == "type" {
 			args = append(args, rel.Str(ty.Type))
 			continue
+		} else if ok && f.Name == "percentiles_array_tdigest" && i > 1 && i == len(e.Args)-1 {
+			continue // the values have their type in the digest
+		}
+		if isStar(a.Value) && f.Name == "pack_array" {
+			for _, c := range en.cols {
+				args = append(args, &rel.Col{Name: c.Name, T: c.Type})
+			}
+			continue
 		}
 		x := b.expr(a.Value, en)
 		if isUnknown(x) {
@@ -523,6 +532,11 @@ func (b *binder) finish(f *builtin.Function, e *syntax.Call, args []rel.Expr, en
 				return unknown()
 			}
 			return b.convert(convertName(t), call(name, value.Dynamic, args[0], b.cast(args[1], value.Real)))
+		}
+	case "tohex":
+		// A negative int has the digits of 32 bits.
+		if args[0].Type() == value.Int {
+			args[0] = call("binary_and", value.Long, b.cast(args[0], value.Long), rel.Long(math.MaxUint32))
 		}
 	case "rank_tdigest", "percentrank_tdigest":
 		args[1] = b.cast(args[1], value.Dynamic)

@@ -157,11 +157,37 @@ func (b *binder) collect(aggs *aggregates, x rel.Expr) rel.Expr {
 
 // aggregate binds a call of an aggregate that gives one value.
 func (b *binder) aggregate(f *builtin.Function, e *syntax.Call, en *env) rel.Expr {
+	if x := b.computedPercentiles(f, e, en); x != nil {
+		return x
+	}
 	x := b.aggregateCall(f, e, &env{sc: en.sc, cols: en.cols, open: en.open, inAgg: true, windows: true})
 	if isUnknown(x) {
 		return x
 	}
 	return b.collect(en.aggs, x)
+}
+
+// computedPercentiles binds an array of percentiles whose percentages are an array that is computed, such
+// as range(0, 100, 10): by a digest of the values. Anything else gives nil.
+func (b *binder) computedPercentiles(f *builtin.Function, e *syntax.Call, en *env) rel.Expr {
+	before := map[string]int{"percentiles_array": 1, "percentilesw_array": 2}[f.Name]
+	if before == 0 || len(e.Args) != before+1 {
+		return nil
+	}
+	var shares rel.Expr
+	b.quiet(func() { shares = b.expr(e.Args[before].Value, &env{sc: en.sc}) })
+	if _, ok := shares.(*rel.Const); ok || isUnknown(shares) || shares.Type() != value.Dynamic {
+		return nil
+	}
+	digest, ok := builtin.Lookup(builtin.Aggregate, "tdigest")
+	if !ok {
+		return nil
+	}
+	x := b.aggregateCall(digest, &syntax.Call{Base: e.Base, Func: e.Func, Args: e.Args[:before]}, &env{sc: en.sc, cols: en.cols, open: en.open, inAgg: true, windows: true})
+	if isUnknown(x) {
+		return x
+	}
+	return call("percentiles_array_tdigest", value.Dynamic, b.collect(en.aggs, x), shares)
 }
 
 func (b *binder) aggregateCall(f *builtin.Function, e *syntax.Call, en *env) rel.Expr {

@@ -25,6 +25,12 @@ func prefixOf(s string, v4 bool) (netip.Addr, int, bool) {
 		}
 		bits = n
 	}
+	if !v4 && addr.Is6() && strings.HasPrefix(text, "::") {
+		// An IPv4 address behind :: means that address, as one behind ::ffff: does.
+		if short, err := netip.ParseAddr(text[2:]); err == nil && short.Is4() && (!has || bits <= short.BitLen()) {
+			addr, bits = short, min(bits, short.BitLen())
+		}
+	}
 	if !v4 && addr.Is4() {
 		addr, bits = netip.AddrFrom16(addr.As16()), bits+96
 	}

@@ -27,7 +27,7 @@ func agentFunctions() []Function {
 				o.Set("OperatingSystem", system(cache, str(a[0])))
 			}
 			if want["device"] {
-				o.Set("Device", device(str(a[0])))
+				o.Set("Device", device(cache, str(a[0])))
 			}
 			return js(o)
 		}),
@@ -51,9 +51,13 @@ func version(family, v string, names ...string) *value.Object {
 
 func browser(cache *regexCache, s string) *value.Object {
 	for _, b := range [][2]string{
-		{"Edge", `Edge?/([\d.]+)`}, {"Edge", `EdgA/([\d.]+)`}, {"Opera", `OPR/([\d.]+)`}, {"Samsung Internet", `SamsungBrowser/([\d.]+)`},
-		{"Chrome Mobile iOS", `CriOS/([\d.]+)`}, {"Firefox", `Firefox/([\d.]+)`}, {"Chrome", `Chrome/([\d.]+)`}, {"Mobile Safari", `Version/([\d.]+).*Mobile.*Safari`},
+		{"AdobeAIR", `AdobeAIR/([\d.]+)`}, {"Electron", `Electron/([\d.]+)`}, {"SeaMonkey", `SeaMonkey/([\d.]+)`}, {"PaleMoon", `PaleMoon/([\d.]+)`}, {"Maxthon", `Maxthon/([\d.]+)`},
+		{"Googlebot", `Googlebot/([\d.]+)`}, {"bingbot", `bingbot/([\d.]+)`}, {"Thunderbird", `Thunderbird/([\d.]+)`}, {"Nokia OSS Browser", `Series60/([\d.]+)`},
+		{"Edge Mobile", `Edg(?:A|iOS)/([\d.]+)`}, {"Edge", `Edge?/([\d.]+)`}, {"Opera Mini", `Opera Mini/([\d.]+)`}, {"Opera", `OPR/([\d.]+)`}, {"Opera", `Opera/.* Version/([\d.]+)`}, {"Samsung Internet", `SamsungBrowser/([\d.]+)`},
+		{"Chrome Mobile iOS", `CriOS/([\d.]+)`}, {"Firefox iOS", `FxiOS/([\d.]+)`}, {"Firefox Mobile", `(?:Mobile|Tablet);.*Firefox/([\d.]+)`}, {"Firefox", `Firefox/([\d.]+)`},
+		{"Chrome Mobile WebView", `; wv\).+Chrome/([\d.]+)`}, {"Chrome Mobile", `Chrome/([\d.]+) Mobile`}, {"HeadlessChrome", `HeadlessChrome/([\d.]+)`}, {"Chrome", `Chrome/([\d.]+)`}, {"Mobile Safari", `Version/([\d.]+).*Mobile.*Safari`},
 		{"Safari", `Version/([\d.]+).*Safari`}, {"IE", `MSIE ([\d.]+)`}, {"IE", `Trident/.*rv:([\d.]+)`}, {"Python Requests", `python-requests/([\d.]+)`}, {"curl", `curl/([\d.]+)`},
+		{"Wget", `Wget/([\d.]+)`}, {"okhttp", `okhttp/([\d.]+)`}, {"PostmanRuntime", `PostmanRuntime/([\d.]+)`}, {"Apache-HttpClient", `Apache-HttpClient/([\d.]+)`},
 		{"axios", `axios/([\d.]+)`}, {"Go-http-client", `Go-http-client/([\d.]+)`}, {"PowerShell", `PowerShell/([\d.]+)`},
 	} {
 		if m := cache.get(b[1]).FindStringSubmatch(s); m != nil {
@@ -66,7 +70,7 @@ func browser(cache *regexCache, s string) *value.Object {
 func system(cache *regexCache, s string) *value.Object {
 	for _, b := range [][2]string{
 		{"Windows", `Windows NT ([\d.]+)`}, {"iOS", `(?:iPhone|iPad).* OS ([\d_]+)`}, {"Mac OS X", `Mac OS X ([\d_.]+)`}, {"Android", `Android ([\d.]+)`},
-		{"Chrome OS", `CrOS \w+ ([\d.]+)`}, {"Linux", `Linux()`},
+		{"Symbian OS", `Symbian[Oo][Ss][/ ]([\d.]+)`}, {"Chrome OS", `CrOS \w+ ([\d.]+)`}, {"Linux", `Linux()`},
 	} {
 		if m := cache.get(b[1]).FindStringSubmatch(s); m != nil {
 			v := m[1]
@@ -81,7 +85,7 @@ func system(cache *regexCache, s string) *value.Object {
 	return version("Other", "", "MajorVersion", "MinorVersion", "Patch", "PatchMinor")
 }
 
-func device(s string) *value.Object {
+func device(cache *regexCache, s string) *value.Object {
 	o := &value.Object{}
 	family, brand := "Other", ""
 	switch {
@@ -94,8 +98,12 @@ func device(s string) *value.Object {
 	case strings.Contains(s, "Android"):
 		family, brand = "Generic Smartphone", "Generic"
 	}
+	model := family
+	if m := cache.get(`Nokia *(N\d+)([A-Za-z_-][\w-]*)?`).FindStringSubmatch(s); m != nil {
+		family, brand, model = "Nokia "+m[1], "Nokia", m[1]+m[2]
+	}
 	o.Set("Family", family)
 	o.Set("Brand", brand)
-	o.Set("Model", family)
+	o.Set("Model", model)
 	return o
 }

@@ -221,15 +221,11 @@ func analysisFunctions() []Function {
 				return nil
 			}
 			periods, scores := []any{}, []any{}
-			acf := autocorrelation(x)
+			powers, likeness := spectrum(x)
 			for _, p := range ps {
 				f := real(p, 0)
 				periods = append(periods, f)
-				score := 0.0
-				if k := int(math.Round(f)); f >= 4 && f <= float64(len(x))/2 && isPeak(acf, k) {
-					score = math.Max(0, acf[k])
-				}
-				scores = append(scores, score)
+				scores = append(scores, validatePeriod(powers, likeness, f))
 			}
 			return js(bagOf("periods", periods, "scores", scores))
 		}),
@@ -692,67 +688,122 @@ func outliers(x []float64, ignore, lo, hi float64, test int) []float64 {
 	}
 	slices.Sort(s)
 	p, q := quantile(s, lo), quantile(s, hi)
+	scale := fenceScale(lo, hi)
 	for i, v := range x {
 		switch {
 		case math.IsNaN(v) || v == ignore:
 		case v > q && q > p:
-			out[i] = (v - q) / (q - p)
+			out[i] = (v - q) / (q - p) * scale
 		case v < p && q > p:
-			out[i] = (v - p) / (q - p)
+			out[i] = (v - p) / (q - p) * scale
 		}
 	}
 	return out
 }
 
-// autocorrelation gives for every lag to half of the series how alike it is to itself moved by the lag.
-func autocorrelation(x []float64) []float64 {
+// fenceScale makes scores by any range alike to those by the range from 25 to 75: where values are spread
+// normally, a value whose score by that range is 1.5 has it by this one too. For the range from 10 to 90 it
+// is the factor by which Kusto's scores come out, 2 % more than that of the normal distribution.
+func fenceScale(lo, hi float64) float64 {
+	switch {
+	case lo == 25 && hi == 75:
+		return 1
+	case lo == 10 && hi == 90:
+		return 2.772605605507915
+	}
+	normal := func(p float64) float64 { return math.Sqrt2 * math.Erfinv(2*p/100-1) }
+	mild := normal(75) + 1.5*(normal(75)-normal(25))
+	above := mild - normal(hi)
+	if above <= 0 {
+		return 1
+	}
+	return 1.5 * (normal(hi) - normal(lo)) / above
+}
+
+// spectrum gives the powers of a series' frequencies, in waves in the whole series, and for every lag how
+// alike the series is to itself moved around by the lag: from 0 where it is least alike to 1.
+func spectrum(x []float64) (powers, likeness []float64) {
 	n := len(x)
 	if n < 2 {
-		return nil
+		return nil, nil
 	}
-	// By the spectrum, padded so that the ends do not meet.
-	l := fitLine(x)
-	size := 1
-	for size < 2*n {
-		size *= 2
-	}
-	c := make([]complex128, size)
+	m := mean(x)
+	c := make([]complex128, n)
 	for i, v := range x {
-		c[i] = complex(v-l.fit[i], 0)
+		c[i] = complex(v-m, 0)
 	}
-	powerOfTwo(c, -1)
+	c = fourier(c, false)
+	powers = make([]float64, n/2+1)
 	for i, v := range c {
 		c[i] = v * cmplx.Conj(v)
-	}
-	powerOfTwo(c, 1)
-	out := make([]float64, n/2+2)
-	first := realPart(c[0])
-	for i := range out {
-		if i < n && first > 1e-9*float64(size) {
-			out[i] = realPart(c[i]) / first * float64(n) / float64(n-i)
+		if i < len(powers) {
+			powers[i] = realPart(c[i])
 		}
 	}
-	return out
+	c = fourier(c, true)
+	likeness = make([]float64, n)
+	least := math.Inf(1)
+	for i, v := range c {
+		likeness[i] = realPart(v)
+		least = math.Min(least, likeness[i])
+	}
+	width := likeness[0] - least
+	for i := range likeness {
+		if width > 1e-9*(1+m*m)*float64(n) && !math.IsInf(width, 0) {
+			likeness[i] = (likeness[i] - least) / width
+		} else {
+			likeness[i] = 0
+		}
+	}
+	return powers, likeness
+}
+
+// strong is the power above which a frequency is more than noise: far above the mean of all.
+func strong(powers []float64) float64 {
+	if len(powers) < 2 {
+		return math.Inf(1)
+	}
+	m, squares := mean(powers[1:]), 0.0
+	for _, p := range powers[1:] {
+		squares += (p - m) * (p - m)
+	}
+	return m + 2*math.Sqrt(squares/float64(len(powers)-1))
 }
 
 // realPart stands for the builtin real, whose name this package uses otherwise.
 func realPart(c complex128) float64 { return imag(c * 1i) }
 
-func isPeak(acf []float64, k int) bool {
-	return k > 0 && k+1 < len(acf) && acf[k] > 0 && acf[k] >= acf[k-1] && acf[k] >= acf[k+1]
+func isPeak(likeness []float64, k int) bool {
+	return k > 0 && k+1 < len(likeness) && likeness[k] > 0 && likeness[k] >= likeness[k-1] && likeness[k] >= likeness[k+1]
 }
 
 type period struct{ length, score float64 }
 
-// detectPeriods finds the lags at which the series is most like itself, best first. Whole multiples of a
-// better one are left out.
+// detectPeriods finds the periods of a series, best first. A strong frequency tells about where a period
+// lies, and the lag around it at which the series is most like itself tells where exactly.
 func detectPeriods(x []float64, lo, hi float64) []period {
-	acf := autocorrelation(x)
+	powers, likeness := spectrum(x)
+	least := strong(powers)
+	n := float64(len(x))
 	var found []period
-	for k := 4; 2*k < len(x); k++ {
-		if f := float64(k); f >= lo && f <= hi && isPeak(acf, k) {
-			found = append(found, period{f, math.Min(1, acf[k])})
+	for k := 2; k < len(powers); k++ {
+		if powers[k] <= least {
+			continue
 		}
+		f := float64(k)
+		from, to := int(math.Ceil((n/(f+1)+n/f)/2)), int((n/f+n/(f-1))/2)
+		best := 0
+		for l := max(from, 4); l <= min(to, len(x)/2); l++ {
+			if isPeak(likeness, l) && (best == 0 || likeness[l] > likeness[best]) {
+				best = l
+			}
+		}
+		p := period{float64(best), 0}
+		if best == 0 || p.length < lo || p.length > hi || slices.ContainsFunc(found, func(o period) bool { return o.length == p.length }) {
+			continue
+		}
+		p.score = likeness[best]
+		found = append(found, p)
 	}
 	slices.SortStableFunc(found, func(a, b period) int {
 		switch {
@@ -763,15 +814,22 @@ func detectPeriods(x []float64, lo, hi float64) []period {
 		}
 		return 0
 	})
-	var out []period
-	for _, p := range found {
-		if !slices.ContainsFunc(out, func(o period) bool {
-			return math.Abs(math.Remainder(p.length, o.length)) <= 1 || p.score < 0.5*out[0].score
-		}) {
-			out = append(out, p)
-		}
+	return found
+}
+
+// validatePeriod gives the score of a period, 0 where the series does not have it.
+func validatePeriod(powers, likeness []float64, p float64) float64 {
+	n := len(likeness)
+	k := int(math.Round(p))
+	if !(p >= 4 && p <= float64(n)/2) || !isPeak(likeness, k) {
+		return 0
 	}
-	return out
+	least := strong(powers)
+	waves := float64(n) / p
+	if powers[int(waves)] <= least && powers[min(int(waves)+1, len(powers)-1)] <= least {
+		return 0
+	}
+	return likeness[k]
 }
 
 func bestPeriod(x []float64, least float64) int64 {

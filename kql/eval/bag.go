@@ -67,6 +67,14 @@ func bagFunctions() []Function {
 			}
 			return js(out)
 		}),
+		fn("bag_take", types(tDyn, tLong), tDyn, func(a []any) any {
+			o, ok := bag(a[0])
+			if !ok {
+				return nil
+			}
+			n := min(max(long(a[1], 0), 0), int64(len(o.Members)))
+			return js(&value.Object{Members: o.Members[:n]})
+		}),
 		fn("bag_remove_keys", types(tDyn, tDyn), tDyn, func(a []any) any {
 			o, ok := bag(a[0])
 			if !ok {

@@ -2,16 +2,21 @@ package eval
 
 import (
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/csv"
 	"encoding/hex"
 	"fmt"
+	"hash/adler32"
+	"hash/crc32"
 	"io"
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -47,19 +52,16 @@ func codecFunctions() []Function {
 			return string(out)
 		})
 	}
-	pack := func(name string, open func(io.Writer) io.WriteCloser) Function {
-		return fn(name, types(tStr), tStr, func(a []any) any {
-			var b bytes.Buffer
-			w := open(&b)
-			if _, err := io.WriteString(w, str(a[0])); err != nil || w.Close() != nil {
-				return ""
-			}
-			return base64.StdEncoding.EncodeToString(b.Bytes())
-		})
-	}
 	return []Function{
-		pack("gzip_compress_to_base64_string", func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }),
-		pack("zlib_compress_to_base64_string", func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }),
+		fn("gzip_compress_to_base64_string", types(tStr), tStr, func(a []any) any {
+			b := append([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}, deflate([]byte(str(a[0])))...)
+			b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE([]byte(str(a[0]))))
+			return base64.StdEncoding.EncodeToString(binary.LittleEndian.AppendUint32(b, uint32(len(str(a[0])))))
+		}),
+		fn("zlib_compress_to_base64_string", types(tStr), tStr, func(a []any) any {
+			b := append([]byte{0x78, 0x01}, deflate([]byte(str(a[0])))...)
+			return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(b, adler32.Checksum([]byte(str(a[0])))))
+		}),
 		fn("base64_encode_fromarray", types(tDyn), tStr, func(a []any) any {
 			list, ok := array(a[0])
 			if !ok {
@@ -130,6 +132,26 @@ func codecFunctions() []Function {
 		}),
 		fn("parse_command_line", types(tStr, tStr), tDyn, func(a []any) any { return commandLine(str(a[0])) }),
 	}
+}
+
+// deflate compresses. What would not become shorter is kept as it is, in one block.
+func deflate(b []byte) []byte {
+	if len(b) == 0 {
+		return []byte{3, 0}
+	}
+	var out bytes.Buffer
+	w, err := flate.NewWriter(&out, flate.DefaultCompression)
+	if err != nil {
+		return nil
+	}
+	if _, err := w.Write(b); err != nil || w.Close() != nil {
+		return nil
+	}
+	const end = 5 // the empty block that the writer ends with
+	if n := len(b); n <= math.MaxUint16 && out.Len()-end+1 >= n {
+		return append([]byte{1, byte(n), byte(n >> 8), ^byte(n), ^byte(n >> 8)}, b...)
+	}
+	return out.Bytes()
 }
 
 // commandLine splits by the rules of Windows: backslashes before a quote count in pairs.

@@ -38,7 +38,7 @@ func numberFunctions() []Function {
 				return ""
 			}
 			s := strconv.FormatUint(uint64(long(a[0], 0)), 16)
-			for n := min(long(a[1], 0), 64); int64(len(s)) < n; {
+			for n := min(long(a[1], 0), 16); int64(len(s)) < n; {
 				s = "0" + s
 			}
 			return s

@@ -147,7 +147,7 @@ func regexFunctions() []Function {
 		}),
 		nfn("indexof_regex", types(tStr, tStr, tLong, tLong, tLong), tLong, func(a []any) any {
 			re := cache.get(str(a[1]))
-			if re == nil {
+			if re == nil || long(a[2], 0) < 0 {
 				return nil
 			}
 			return indexOf(str(a[0]), a[2], a[3], a[4], func(s string) (int, int) {

@@ -163,41 +163,35 @@ func replaceBounded(s, old, repl string) string {
 	return strings.ReplaceAll(s, old, repl)
 }
 
-// indexOf finds an occurrence by characters; find gives place and length in bytes.
+// indexOf finds an occurrence by characters; find gives place and length in bytes. The length bounds the
+// search for each occurrence anew, from where the one before ended.
 func indexOf(s string, start, length, occurrence any, find func(string) (int, int)) any {
 	r := []rune(s)
-	from := long(start, 0)
+	n := int64(len(r))
+	from, most, k := long(start, 0), long(length, -1), long(occurrence, 1)
 	if from < 0 {
-		from = max(int64(len(r))+from, 0)
+		from = max(n+from, 0)
 	}
-	if from > int64(len(r)) {
-		return int64(-1)
-	}
-	to := int64(len(r))
-	if n := long(length, -1); n >= 0 && n < to-from {
-		to = from + n
-	}
-	k := long(occurrence, 1)
-	if k < 1 {
+	if k < 1 || most < -1 {
 		return nil
 	}
-	part := string(r[from:to])
-	at := 0
-	for {
-		i, n := find(part[at:])
+	for from <= n {
+		to := n
+		if most >= 0 && most < n-from {
+			to = from + most
+		}
+		part := string(r[from:to])
+		i, size := find(part)
 		if i < 0 {
 			return int64(-1)
 		}
+		from += int64(utf8.RuneCountInString(part[:i]))
 		if k--; k == 0 {
-			return from + int64(utf8.RuneCountInString(part[:at+i]))
+			return from
 		}
-		if n == 0 {
-			n = 1
-		}
-		if at += i + n; at > len(part) {
-			return int64(-1)
-		}
+		from += max(int64(utf8.RuneCountInString(part[i:i+size])), 1)
 	}
+	return int64(-1)
 }
 
 // replaceEach replaces one text after the other, and never within what was put in before.

@@ -639,7 +639,11 @@ func (x *exprs) aggregate(e rel.Expr) string {
 	case "make_list", "make_set", "make_list_with_nulls":
 		return x.collect(c, name, a, filter, nonNull(v))
 	case "make_bag":
-		return "coalesce(kql_bag_merge('{}', '[' || array_to_string(list(" + v + ")" + nonNull(v) + ", ',') || ']'), '{}')"
+		bag := "coalesce(kql_bag_merge('{}', '[' || array_to_string(list(" + v + ")" + nonNull(v) + ", ',') || ']'), '{}')"
+		if len(a) > 1 {
+			bag = "kql_bag_take(" + bag + ", " + x.as(a[1], value.Long) + ")"
+		}
+		return bag
 	case "take_any", "any":
 		s := "any_value(" + v + ")" + filter
 		if c.T == value.String {
