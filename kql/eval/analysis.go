@@ -11,15 +11,6 @@ import (
 // analysisFunctions look at a whole series: regression, filters, spectrum, seasons, outliers. Those that
 // Kusto gives as several columns give a bag here, of which the compiler makes the columns.
 func analysisFunctions() []Function {
-	two := func(name string, f func(x, y []float64) float64) Function {
-		return fn(name, types(tDyn, tDyn), tReal, func(a []any) any {
-			x, y, ok := equalSeries(a[0], a[1])
-			if !ok {
-				return nil
-			}
-			return f(x, y)
-		})
-	}
 	line := func(a []any) any {
 		y, ok := numbers(a[0])
 		if !ok || len(y) == 0 {
@@ -74,7 +65,7 @@ func analysisFunctions() []Function {
 			return sum
 		}),
 		nfn("series_cosine_similarity", types(tDyn, tDyn, tReal, tReal), tReal, func(a []any) any {
-			x, y, ok := equalSeries(a[0], a[1])
+			x, y, ok := numberPairs(a[0], a[1])
 			if !ok {
 				return nil
 			}
@@ -87,7 +78,12 @@ func analysisFunctions() []Function {
 			}
 			return dot(x, y) / (m * n)
 		}),
-		two("series_pearson_correlation", func(x, y []float64) float64 {
+		fn("series_pearson_correlation", types(tDyn, tDyn), tReal, func(a []any) any {
+			x, ok := numbers(a[0])
+			y, ok2 := numbers(a[1])
+			if !ok || !ok2 || len(x) != len(y) || len(x) == 0 || slices.ContainsFunc(x, math.IsNaN) || slices.ContainsFunc(y, math.IsNaN) {
+				return nil
+			}
 			n := float64(len(x))
 			sx, sy := 0.0, 0.0
 			for i := range x {
@@ -325,10 +321,16 @@ func reals(x []float64) []any {
 	return out
 }
 
-func equalSeries(a, b any) (x, y []float64, ok bool) {
-	x, ok = numbers(a)
-	y, ok2 := numbers(b)
-	return x, y, ok && ok2 && len(x) == len(y) && len(x) > 0
+// numberPairs gives two series as long as the shorter one, without the places where one has no number.
+func numberPairs(a, b any) (x, y []float64, ok bool) {
+	p, ok := numbers(a)
+	q, ok2 := numbers(b)
+	for i := range min(len(p), len(q)) {
+		if !math.IsNaN(p[i]) && !math.IsNaN(q[i]) {
+			x, y = append(x, p[i]), append(y, q[i])
+		}
+	}
+	return x, y, ok && ok2 && len(p) > 0 && len(q) > 0
 }
 
 // broadcast gives two series, of which one may have been a number, as long as the shorter one.

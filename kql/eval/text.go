@@ -3,8 +3,6 @@ package eval
 import (
 	"strings"
 	"unicode/utf8"
-
-	"glassward/kql/value"
 )
 
 func textFunctions() []Function {
@@ -203,12 +201,15 @@ func replaceEach(s string, from, to []any) string {
 	pieces := []piece{{s, false}}
 	size := len(s)
 	for i, f := range from {
-		old, repl := value.Text(f), ""
-		if i < len(to) {
-			repl = value.Text(to[i])
-		}
-		if old == "" {
+		old, ok := f.(string)
+		if !ok || old == "" {
 			continue
+		}
+		repl := ""
+		if i < len(to) {
+			if repl, ok = to[i].(string); !ok {
+				repl = old // found, and kept as it is
+			}
 		}
 		var next []piece
 		for _, p := range pieces {

@@ -647,7 +647,8 @@ func (x *exprs) aggregate(e rel.Expr) string {
 	case "take_any", "any":
 		s := "any_value(" + v + ")" + filter
 		if c.T == value.String {
-			s = "coalesce(" + s + ", '')"
+			// A text that is not empty comes first.
+			s = "coalesce(any_value(nullif(" + v + ", ''))" + filter + ", '')"
 		}
 		return s
 	case "take_any_row":
