@@ -3,7 +3,7 @@ SHELL := /bin/bash
 GO    ?= go
 BIN   := bin/glassward
 
-.PHONY: run build test lint bench fuzz oracle kql-figures docs clean deps release try-release
+.PHONY: run build test lint bench cost fuzz oracle kql-figures docs clean deps release try-release
 
 run: build ## replay a day in which a break-glass account is used
 	./$(BIN) demo
@@ -41,6 +41,11 @@ bench: build
 	$(GO) run ./internal/bench -binary $(BIN)
 	$(GO) run ./internal/bench -binary $(BIN) -tenants 80
 	$(GO) run ./internal/bench -binary $(BIN) -backfill $(BACKFILL)
+
+# How the cost of queries grows with the tables, from 1 to 30 million records; some minutes and 4 GB of
+# the folder of temporary files.
+cost: deps
+	GLASSWARD_COST=$(CURDIR)/docs/query-cost.md $(GO) test -run '^$$' -bench 'Growth' -benchtime 1x -timeout 60m ./logstore
 
 # The documentation that is made from the code.
 docs:
