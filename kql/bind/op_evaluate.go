@@ -82,6 +82,12 @@ func (p *plugin) apply() *table {
 		return p.ipLookup("ipv4")
 	case "ipv6_lookup":
 		return p.ipLookup("ipv6")
+	case "autocluster":
+		return p.autocluster()
+	case "basket":
+		return p.basket()
+	case "diffpatterns":
+		return p.diffpatterns()
 	case "rolling_percentile":
 		return p.rollingPercentile()
 	case "rows_near":

@@ -51,7 +51,7 @@ func Functions() []Function {
 	for _, group := range [][]Function{
 		conversions(), termFunctions(), textFunctions(), regexFunctions(), patternFunctions(), arrayFunctions(), bagFunctions(), setFunctions(),
 		seriesFunctions(), timeFunctions(), numberFunctions(), addressFunctions(), codecFunctions(), urlFunctions(), agentFunctions(), pluginFunctions(),
-		statFunctions(), unitFunctions(), punycodeFunctions(), hashFunctions(), decimalFunctions(), geoFunctions(), sketchFunctions(), schemaFunctions(), analysisFunctions(), reduceFunctions(),
+		statFunctions(), unitFunctions(), punycodeFunctions(), hashFunctions(), decimalFunctions(), geoFunctions(), sketchFunctions(), schemaFunctions(), analysisFunctions(), reduceFunctions(), segmentFunctions(),
 	} {
 		out = append(out, group...)
 	}

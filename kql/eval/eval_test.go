@@ -81,7 +81,7 @@ func FuzzFunctions(f *testing.F) {
 					continue
 				}
 				got, err := fn.Call(args)
-				if err != nil && fn.Name != "kql_scan" { // which is given programs, and refuses what is none
+				if err != nil && fn.Name != "kql_scan" && !strings.HasSuffix(fn.Name, "_segments") { // which refuse what is no program or no table
 					t.Fatalf("%s%v: %v", fn.Name, args, err)
 				}
 				if !fits(got, fn.Result) {
