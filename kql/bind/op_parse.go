@@ -79,13 +79,20 @@ func (b *binder) parseKV(o *syntax.ParseKV, in *table, sc *scope) *table {
 		default:
 			b.errorf(WrongArguments, p, "use pair_delimiter, kv_delimiter, quote, escape, greedy or regex", "parse-kv has no parameter %s", p.Name)
 		}
+		word := p.Word()
 		if list, ok := p.Value.(*syntax.Paren); ok {
 			if s, ok := list.X.(*syntax.StringLit); ok {
-				spec.Set(p.Name, s.Value)
-				continue
+				word = s.Value
 			}
 		}
-		spec.Set(p.Name, p.Word())
+		if p.Name == "quote" || p.Name == "escape" {
+			// There may be several of each.
+			before, _ := spec.Get(p.Name)
+			list, _ := before.([]any)
+			spec.Set(p.Name, append(list, word))
+			continue
+		}
+		spec.Set(p.Name, word)
 	}
 	names := make([]any, len(cols))
 	for i, c := range cols {

@@ -127,18 +127,22 @@ func (b *binder) unite(ts []*table, source string, inner bool, prefix string) *t
 		// A column that is split goes by other names and stays.
 		names = slices.DeleteFunc(names, func(n string) bool { return n == source && len(types[n]) == 1 })
 	}
-	// The names of columns that were split must not meet those of others.
+	// A column that is split does not take the name of one that is not.
 	taken, split := newNames(nil), map[string]string{}
 	if source != "" {
 		taken.add(source)
 	}
-	for _, n := range names {
-		for _, ty := range types[n] {
-			name := n
-			if len(types[n]) > 1 {
-				name = n + "_" + ty.String()
+	for _, whole := range []bool{true, false} {
+		for _, n := range names {
+			for _, ty := range types[n] {
+				if whole == (len(types[n]) == 1) {
+					name := n
+					if !whole {
+						name = n + "_" + ty.String()
+					}
+					split[n+"\x00"+ty.String()] = taken.fresh(name)
+				}
 			}
-			split[n+"\x00"+ty.String()] = taken.fresh(name)
 		}
 	}
 	outs := make([]rel.Rel, len(ts))

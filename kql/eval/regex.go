@@ -2,8 +2,10 @@ package eval
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -350,7 +352,8 @@ func parseKV(cache *regexCache, s, spec string) any {
 		return nil
 	}
 	get := func(k string) string { v, _ := o.Get(k); return str(v) }
-	found := map[string]string{}
+	list := func(k string) []any { v, _ := o.Get(k); l, _ := v.([]any); return l }
+	names, found := list("columns"), map[string]string{}
 	if rx := get("regex"); rx != "" {
 		if re := cache.get(rx); re != nil && re.NumSubexp() >= 2 {
 			for _, m := range re.FindAllStringSubmatch(s, 1<<16) {
@@ -360,22 +363,26 @@ func parseKV(cache *regexCache, s, spec string) any {
 			}
 		}
 	} else {
-		pair, kv := get("pair_delimiter"), get("kv_delimiter")
-		if pair == "" {
-			pair = " "
+		r := kvReader{pair: get("pair_delimiter"), kv: get("kv_delimiter"), found: found}
+		for _, q := range list("quote") {
+			if c := []rune(str(q)); len(c) > 0 {
+				r.quotes = append(r.quotes, [2]string{string(c[0]), string(c[len(c)-1])})
+			}
 		}
-		if kv == "" {
-			kv = "="
+		for _, e := range list("escape") {
+			r.escapes = append(r.escapes, str(e))
 		}
-		quotes := get("quote")
-		if get("greedy") == "true" {
-			parseGreedy(s, pair, kv, found)
-		} else {
-			parsePairs(s, pair, kv, quotes, get("escape"), found)
+		switch {
+		case r.pair == "" && r.kv == "":
+			r.words(s, names)
+		case get("greedy") == "true":
+			r.delimiters()
+			r.greedy(s)
+		default:
+			r.delimiters()
+			r.pairs(s)
 		}
 	}
-	cols, _ := o.Get("columns")
-	names, _ := cols.([]any)
 	out := make([]any, len(names))
 	for i, n := range names {
 		if v, ok := found[str(n)]; ok {
@@ -385,73 +392,142 @@ func parseKV(cache *regexCache, s, spec string) any {
 	return js(out)
 }
 
-func parsePairs(s, pair, kv, quotes, escape string, found map[string]string) {
-	open, end := "", ""
-	if r := []rune(quotes); len(r) > 0 {
-		open, end = string(r[0]), string(r[len(r)-1])
+// kvReader takes pairs out of a text. Of several values of a key the first counts.
+type kvReader struct {
+	pair, kv string
+	quotes   [][2]string // what opens and what closes
+	escapes  []string
+	found    map[string]string
+}
+
+func (r *kvReader) delimiters() {
+	if r.pair == "" {
+		r.pair = " "
 	}
-	for s != "" {
-		s = strings.TrimLeft(s, " ")
-		i := strings.Index(s, kv)
-		if i < 0 {
-			return
-		}
-		if p := strings.Index(s, pair); p >= 0 && p < i {
-			s = s[p+len(pair):]
-			continue
-		}
-		key := strings.TrimSpace(s[:i])
-		s = s[i+len(kv):]
-		var v string
-		if open != "" && strings.HasPrefix(s, open) {
-			var b strings.Builder
-			s = s[len(open):]
-			for s != "" && !strings.HasPrefix(s, end) {
-				if escape != "" && strings.HasPrefix(s, escape) && len(s) > len(escape) {
-					s = s[len(escape):]
-				}
-				_, n := utf8.DecodeRuneInString(s)
-				b.WriteString(s[:n])
-				s = s[n:]
-			}
-			v = b.String()
-			s = strings.TrimPrefix(s, end)
-			if j := strings.Index(s, pair); j >= 0 {
-				s = s[j+len(pair):]
-			} else {
-				s = ""
-			}
-		} else if j := strings.Index(s, pair); j >= 0 {
-			v, s = s[:j], s[j+len(pair):]
-		} else {
-			v, s = s, ""
-		}
-		if len(key) > 1 && open != "" && strings.HasPrefix(key, open) && strings.HasSuffix(key, end) {
-			key = key[len(open) : len(key)-len(end)]
-		}
-		if _, dup := found[key]; !dup {
-			found[key] = v
-		}
+	if r.kv == "" {
+		r.kv = "="
 	}
 }
 
-// parseGreedy lets values hold the pair delimiter: a value ends before the next key.
-func parseGreedy(s, pair, kv string, found map[string]string) {
-	parts := strings.Split(s, kv)
-	key := strings.TrimSpace(parts[0])
-	if i := strings.LastIndex(parts[0], pair); i >= 0 {
-		key = strings.TrimSpace(parts[0][i+len(pair):])
+func (r *kvReader) add(key, v string) {
+	if _, dup := r.found[key]; !dup {
+		r.found[key] = v
+	}
+}
+
+// quoted reads a quoted text at the start of s; it gives the rest behind its end.
+func (r *kvReader) quoted(s string) (text, rest string, ok bool) {
+	for _, q := range r.quotes {
+		if !strings.HasPrefix(s, q[0]) {
+			continue
+		}
+		var b strings.Builder
+		for s = s[len(q[0]):]; s != ""; {
+			if strings.HasPrefix(s, q[1]) {
+				return b.String(), s[len(q[1]):], true
+			}
+			for _, e := range r.escapes {
+				if e != "" && len(s) > len(e) && strings.HasPrefix(s, e) {
+					s = s[len(e):]
+					break
+				}
+			}
+			_, n := utf8.DecodeRuneInString(s)
+			b.WriteString(s[:n])
+			s = s[n:]
+		}
+		return b.String(), "", true
+	}
+	return "", s, false
+}
+
+// pairs reads a text in which delimiters part the pairs, and keys from values.
+func (r *kvReader) pairs(s string) {
+	for s != "" {
+		s = strings.TrimLeftFunc(s, unicode.IsSpace)
+		key, rest, ok := r.quoted(s)
+		if ok {
+			rest, ok = strings.CutPrefix(strings.TrimLeftFunc(rest, unicode.IsSpace), r.kv)
+		}
+		if !ok {
+			i := strings.Index(s, r.kv)
+			if i < 0 {
+				return
+			}
+			if p := strings.Index(s, r.pair); p >= 0 && p < i {
+				s = s[p+len(r.pair):]
+				continue
+			}
+			key, rest = strings.TrimSpace(s[:i]), s[i+len(r.kv):]
+		}
+		// Blanks before a value belong to nothing, unless they part the pairs.
+		v, after := "", rest
+		for blank := rest; ; {
+			if v, after, ok = r.quoted(blank); ok || blank == "" || strings.HasPrefix(blank, r.pair) {
+				break
+			}
+			c, n := utf8.DecodeRuneInString(blank)
+			if !unicode.IsSpace(c) {
+				break
+			}
+			blank = blank[n:]
+		}
+		if ok {
+			_, s, _ = strings.Cut(after, r.pair)
+		} else {
+			v, s, _ = strings.Cut(rest, r.pair)
+			v = strings.TrimSpace(v)
+		}
+		r.add(key, v)
+	}
+}
+
+// greedy lets values hold the pair delimiter: a value ends before the next key.
+func (r *kvReader) greedy(s string) {
+	parts := strings.Split(s, r.kv)
+	key := parts[0]
+	if i := strings.LastIndex(key, r.pair); i >= 0 {
+		key = key[i+len(r.pair):]
 	}
 	for i := 1; i < len(parts); i++ {
 		v, next := parts[i], ""
 		if i < len(parts)-1 {
-			if j := strings.LastIndex(v, pair); j >= 0 {
-				v, next = v[:j], strings.TrimSpace(v[j+len(pair):])
+			if j := strings.LastIndex(v, r.pair); j >= 0 {
+				v, next = v[:j], v[j+len(r.pair):]
 			}
 		}
-		if _, dup := found[key]; !dup {
-			found[key] = v
+		v = strings.TrimSpace(v)
+		if text, rest, ok := r.quoted(v); ok && rest == "" {
+			v = text
 		}
+		r.add(strings.TrimSpace(key), v)
 		key = next
+	}
+}
+
+// words reads a text in which everything but letters and digits parts words: a value is the word, or
+// the quoted text, behind its key.
+func (r *kvReader) words(s string, keys []any) {
+	key, open := "", false
+	for s != "" {
+		word, rest, ok := r.quoted(s)
+		if !ok {
+			n := strings.IndexFunc(s, func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) })
+			if n < 0 {
+				n = len(s)
+			}
+			if n == 0 {
+				_, n = utf8.DecodeRuneInString(s)
+				s = s[n:]
+				continue
+			}
+			word, rest = s[:n], s[n:]
+		}
+		s = rest
+		if open {
+			r.add(key, word)
+		}
+		open = !open && slices.ContainsFunc(keys, func(k any) bool { return str(k) == word })
+		key = word
 	}
 }

@@ -458,17 +458,20 @@ func (g *gen) orderBy(keys []rel.SortKey, cols []rel.Column, qualify string) str
 				s = "NULL"
 			}
 		}
+		nulls := " NULLS LAST"
+		if k.NullsFirst {
+			nulls = " NULLS FIRST"
+		}
+		if _, isConst := k.Expr.(*rel.Const); k.Expr.Type() == value.Real && !isConst {
+			// What is no number stands beside the nulls, whichever the direction.
+			parts[i] = "isnan(" + s + ")" + map[bool]string{true: " DESC", false: " ASC"}[k.NullsFirst] + nulls + ", "
+		}
 		if k.Desc {
 			s += " DESC"
 		} else {
 			s += " ASC"
 		}
-		if k.NullsFirst {
-			s += " NULLS FIRST"
-		} else {
-			s += " NULLS LAST"
-		}
-		parts[i] = s
+		parts[i] += s + nulls
 	}
 	return strings.Join(parts, ", ")
 }
