@@ -142,7 +142,7 @@ func guess(file *syntax.File, o Options, a attempt, missing []string) (*Result, 
 }
 
 func bindFile(file *syntax.File, o Options, a attempt) (*Result, *binder) {
-	b := &binder{o: o, places: map[rel.Rel]diag.Span{}, attempt: a, settings: map[string]rel.Expr{}}
+	b := &binder{o: o, places: map[rel.Rel]diag.Span{}, attempt: a, settings: map[string]rel.Expr{}, patterns: map[string]*pattern{}}
 	sc := b.rootScope()
 	var tables []Table
 	for _, s := range file.Stmts {
@@ -186,6 +186,7 @@ type binder struct {
 	vacant          bool      // the data that were asked gave no columns
 	missing         []string  // columns that are named and not there
 	guessed         bool      // a plugin was given columns that are assumed
+	patterns        map[string]*pattern
 	// settings are the values of set statements that functions ask for.
 	settings map[string]rel.Expr
 
@@ -300,6 +301,8 @@ func (b *binder) statement(s syntax.Stmt, sc *scope) *table {
 		b.let(s, sc)
 	case *syntax.Set:
 		b.setting(s, sc)
+	case *syntax.Pattern:
+		b.declarePattern(s, sc)
 	case *syntax.QueryParams:
 		for _, p := range s.Params {
 			b.queryParam(p, sc)
@@ -404,8 +407,15 @@ func (b *binder) letValue(e syntax.Expr, sc *scope) *binding {
 		b.unknownTable(e, e.Name, sc)
 		return &binding{table: openTable()}
 	case *syntax.Member:
+		if r := b.patternPath(e, sc); r != nil {
+			return r
+		}
 		if t := b.elsewhere(e); t != nil {
 			return &binding{table: t}
+		}
+	case *syntax.Index:
+		if r := b.patternPath(e, sc); r != nil {
+			return r
 		}
 	case *syntax.Pipeline:
 		if len(e.Ops) == 0 {
@@ -484,7 +494,14 @@ func (b *binder) source(s syntax.Source, in *table, sc *scope) *table {
 		return b.datatable(s, sc)
 	case *syntax.ExternalData:
 		return b.externalData(s, sc)
+	case *syntax.Index:
+		if r := b.patternPath(s, sc); r != nil {
+			return b.mustTable(r, s, "the pattern")
+		}
 	case *syntax.Member:
+		if r := b.patternPath(s, sc); r != nil {
+			return b.mustTable(r, s, "the pattern")
+		}
 		if t := b.elsewhere(s); t != nil {
 			return t
 		}

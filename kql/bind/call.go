@@ -33,6 +33,9 @@ func (b *binder) anyCall(e *syntax.Call, en *env) *binding {
 		b.errorf(UnknownFunction, n, "leave out the parentheses", "%s is no function", n.Name)
 		return &binding{scalar: unknown()}
 	}
+	if p := b.patterns[n.Name]; p != nil {
+		return b.callPattern(p, e, nil, en, e)
+	}
 	if en.aggs != nil || en.inAgg {
 		if f, ok := builtin.Lookup(builtin.Aggregate, n.Name); ok && !isScalar(n.Name, len(e.Args)) {
 			if en.inAgg {

@@ -76,6 +76,8 @@ func (p *plugin) apply() *table {
 		return p.narrow()
 	case "preview":
 		return p.preview()
+	case "dcount_intersect":
+		return p.dcountIntersect()
 	case "schema_merge":
 		return p.schemaMerge()
 	case "ipv4_lookup":

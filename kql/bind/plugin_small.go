@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"strconv"
 	"strings"
 
 	"glassward/kql/rel"
@@ -30,6 +31,35 @@ func (p *plugin) preview() *table {
 		p.wrong(p.args[0], "", "the number of rows cannot be negative")
 	}
 	return p.in.with(&rel.Limit{In: p.in.rel, N: rel.Long(n)})
+}
+
+// dcountIntersect counts what is in the first of several sets, in the first two of them, and so on. A set is what
+// hll has kept of the values of a column.
+func (p *plugin) dcountIntersect() *table {
+	var sets []rel.Expr
+	for _, a := range p.rest {
+		x := p.expr(a.Value, &env{sc: p.sc, cols: p.in.cols(), open: p.in.open})
+		if isUnknown(x) {
+			return nil
+		}
+		if x.Type() != value.Dynamic {
+			p.failed = true
+			p.errorf(WrongType, a, "give what hll() gives", "found a value of type %s for a set of dcount_intersect, dynamic is needed", x.Type())
+			return nil
+		}
+		sets = append(sets, x)
+	}
+	if len(sets) < 2 || len(sets) > 16 {
+		p.wrong(p.call, "", "dcount_intersect takes between 2 and 16 sets, not %d", len(sets))
+		return nil
+	}
+	counts := p.hiddenName("counts")
+	r := &rel.Project{In: p.in.rel, Items: []rel.Item{{Name: counts, Expr: call("hll_intersect", value.Dynamic, sets...)}}}
+	items := make([]rel.Item, len(sets))
+	for i := range sets {
+		items[i] = rel.Item{Name: "s" + strconv.Itoa(i), Expr: p.cast(&rel.Path{X: &rel.Col{Name: counts, T: value.Dynamic}, Steps: []rel.Step{rel.Element(i)}}, value.Long)}
+	}
+	return p.in.with(&rel.Project{In: r, Items: items})
 }
 
 // schemaMerge makes one schema of several, as getschema gives them. With PreserveOrder a column must be at the

@@ -38,6 +38,10 @@ func sketchFunctions() []Function {
 			list, _ := array(a[0])
 			return mergeHLL(list)
 		}),
+		vfn("hll_intersect", types(tDyn), tDyn, func(a []any) any {
+			list, _ := array(a[0])
+			return intersectHLL(list)
+		}),
 		fn("dcount_hll", types(tDyn), tLong, func(a []any) any {
 			h, ok := readHLL(dyn(a[0]))
 			if !ok {
@@ -225,6 +229,64 @@ func readHLL(v any) (*hll, bool) {
 		return h, true
 	}
 	return nil, false
+}
+
+// maxDenseSets is how many sets of which not every value is kept can be intersected.
+const maxDenseSets = 6
+
+// intersectHLL counts what is in the first set, in the first two, and so on. Where the values are kept they are
+// compared, else the numbers are estimated from those of the sets together; nil where that is not possible.
+func intersectHLL(list []any) any {
+	hs, kept := make([]*hll, len(list)), true
+	for i, e := range list {
+		h, ok := readHLL(e)
+		if !ok {
+			return nil
+		}
+		hs[i], kept = h, kept && h.dense == nil
+	}
+	out := make([]any, len(hs))
+	if kept {
+		for i, h := range hs {
+			if i > 0 {
+				for k := range h.sparse {
+					if !hs[i-1].sparse[k] {
+						delete(h.sparse, k)
+					}
+				}
+			}
+			out[i] = h.count()
+		}
+		return js(out)
+	}
+	if len(hs) > maxDenseSets {
+		return nil
+	}
+	sizes := make([]float64, 1<<len(hs)) // of the sets together, by which of them
+	for some := 1; some < len(sizes); some++ {
+		var parts []any
+		for i := range hs {
+			if some>>i&1 == 1 {
+				parts = append(parts, list[i])
+			}
+		}
+		all, _ := readHLL(dyn(mergeHLL(parts)))
+		sizes[some] = float64(all.count())
+	}
+	least := math.Inf(1)
+	for i := range hs {
+		n := 0.0
+		for some := 1; some < 1<<(i+1); some++ {
+			if bits.OnesCount(uint(some))%2 == 1 {
+				n += sizes[some]
+			} else {
+				n -= sizes[some]
+			}
+		}
+		least = min(least, max(n, 0))
+		out[i] = int64(least)
+	}
+	return js(out)
 }
 
 // mergeHLL makes one of several; what is none is passed over. The least precision wins.

@@ -83,6 +83,8 @@ func (p *printer) stmt(s Stmt) *doc {
 		return cat(text("let "), p.ident(s.Name), text(" = "), p.value(s.Value))
 	case *QueryParams:
 		return cat(text("declare query_parameters"), p.parameters(s.Params, s.At.End))
+	case *Pattern:
+		return p.pattern(s)
 	case *Set:
 		d := cat(text("set "), p.ident(s.Name))
 		if s.Value != nil {
@@ -463,20 +465,47 @@ func (p *printer) function(f *FuncLit) *doc {
 	if f.View {
 		head = text("view ")
 	}
-	params := p.parameters(f.Params, f.Body.At.Start)
+	return cat(head, p.parameters(f.Params, f.Body.At.Start), text(" "), p.block(f.Body))
+}
+
+func (p *printer) block(b *Block) *doc {
 	var kids []*doc
-	for _, s := range f.Body.Stmts {
+	for _, s := range b.Stmts {
 		kids = append(kids, hard, p.comment(s.Span().Start), p.stmt(s), text(";"))
 	}
-	result := f.Body.Result
-	kids = append(kids, hard, p.comment(result.Span().Start))
-	if pl, ok := result.(*Pipeline); ok {
+	kids = append(kids, hard, p.comment(b.Result.Span().Start))
+	if pl, ok := b.Result.(*Pipeline); ok {
 		kids = append(kids, p.pipeline(pl, hard))
 	} else {
-		kids = append(kids, p.expr(result))
+		kids = append(kids, p.expr(b.Result))
 	}
-	kids = append(kids, p.comment(f.Body.At.End))
-	return cat(head, params, text(" {"), indent(kids...), hard, text("}"))
+	kids = append(kids, p.comment(b.At.End))
+	return cat(text("{"), indent(kids...), hard, text("}"))
+}
+
+func (p *printer) pattern(s *Pattern) *doc {
+	d := cat(text("declare pattern "), p.ident(s.Name))
+	if s.Params == nil && len(s.Arms) == 0 {
+		return d
+	}
+	d = cat(d, text(" = "), p.parameters(s.Params, s.At.Start))
+	if q := s.Path; q != nil {
+		d = cat(d, p.enclosed("[", "]", []*doc{cat(p.comment(q.At.Start), text(identText(q.Name)+":"+q.Type))}, q.At.End))
+	}
+	var kids []*doc
+	for _, a := range s.Arms {
+		args := make([]*doc, len(a.Args))
+		for i, x := range a.Args {
+			args[i] = p.expr(x)
+		}
+		kids = append(kids, hard, p.comment(a.At.Start), p.enclosed("(", ")", args, endOf(a.Args, a.At.Start)))
+		if a.Path != nil {
+			kids = append(kids, text(".["), p.expr(a.Path), text("]"))
+		}
+		kids = append(kids, text(" = "), p.block(a.Body), text(";"))
+	}
+	kids = append(kids, p.comment(s.At.End))
+	return cat(d, text(" {"), indent(kids...), hard, text("}"))
 }
 
 // endOf gives where a list of nodes ends, or end if it is empty.

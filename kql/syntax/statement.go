@@ -235,6 +235,9 @@ func (p *parser) set() Stmt {
 func (p *parser) declare() Stmt {
 	start, at := p.start(), p.tok().at
 	p.gotWord("declare")
+	if p.gotWord("pattern") {
+		return p.patternDeclaration(start)
+	}
 	if !p.gotWord("query_parameters") {
 		p.errorf(Unsupported, at, "", "declare %s is not supported", p.found())
 		return p.badStmt(start)
@@ -247,6 +250,65 @@ func (p *parser) declare() Stmt {
 	}
 	s.At = p.from(start)
 	return s
+}
+
+// patternDeclaration parses what follows declare pattern.
+func (p *parser) patternDeclaration(start int) Stmt {
+	s := &Pattern{Name: p.ident("a name after pattern")}
+	if !p.quiet && p.got(assign) {
+		if p.at(lparen) {
+			s.Params = p.parameters()
+		} else {
+			p.expect(lparen, "and the pattern's parameters")
+		}
+		if p.at(lbrack) {
+			p.bracketed(func() { s.Path = p.parameter() })
+		}
+		if p.at(lbrace) {
+			p.bracketed(func() { p.patternArms(s) })
+		} else if !p.quiet {
+			p.expect(lbrace, "before what the pattern stands for")
+		}
+	}
+	s.At = p.from(start)
+	return s
+}
+
+func (p *parser) patternArms(s *Pattern) {
+	for {
+		for p.at(semi) {
+			p.next()
+		}
+		if p.at(rbrace) || p.at(eof) || p.i >= p.limit {
+			return
+		}
+		p.quiet = false
+		s.Arms = append(s.Arms, p.patternArm())
+		if !p.at(semi) && !p.at(rbrace) {
+			p.fail(Unexpected, `write ("a").["b"] = { … };`, "unexpected %s", p.found())
+			for p.i < p.limit && !p.at(semi) {
+				p.i++
+			}
+		}
+	}
+}
+
+func (p *parser) patternArm() *PatternArm {
+	start := p.start()
+	a := &PatternArm{Body: &Block{}}
+	if p.at(lparen) {
+		p.bracketed(func() { p.list(nil, func() { a.Args = append(a.Args, p.expr()) }) })
+	} else {
+		p.expect(lparen, "and the texts of the pattern")
+	}
+	p.got(dot)
+	if p.at(lbrack) && !p.quiet {
+		p.bracketed(func() { a.Path = p.expr() })
+	}
+	p.expect(assign, "and { … }")
+	a.Body = p.functionBody()
+	a.At = p.from(start)
+	return a
 }
 
 func (p *parser) alias() Stmt {
@@ -282,20 +344,26 @@ func (p *parser) functionAhead() bool {
 // function parses a function literal.
 func (p *parser) function() Expr {
 	start := p.start()
-	f := &FuncLit{View: p.gotWord("view"), Body: &Block{}}
+	f := &FuncLit{View: p.gotWord("view")}
 	f.Params = p.parameters()
-	begin := p.start()
+	f.Body = p.functionBody()
+	f.At = p.from(start)
+	return f
+}
+
+// functionBody parses { … }.
+func (p *parser) functionBody() *Block {
+	b, begin := &Block{}, p.start()
 	if !p.at(lbrace) {
 		p.expect(lbrace, "before the function's body")
 	} else {
-		p.bracketed(func() { p.block(f.Body) })
+		p.bracketed(func() { p.block(b) })
 	}
-	if f.Body.Result == nil { // nested too deeply
-		f.Body.Result = &BadExpr{Base{p.place()}}
+	if b.Result == nil { // nested too deeply
+		b.Result = &BadExpr{Base{p.place()}}
 	}
-	f.Body.At = p.from(begin)
-	f.At = p.from(start)
-	return f
+	b.At = p.from(begin)
+	return b
 }
 
 func (p *parser) block(b *Block) {

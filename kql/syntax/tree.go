@@ -19,7 +19,7 @@ type Node interface {
 	Span() diag.Span // where it stands in the source
 }
 
-// Stmt is a statement: *Let, *QueryParams, *Set, *Alias, *Query or *BadStmt.
+// Stmt is a statement: *Let, *QueryParams, *Pattern, *Set, *Alias, *Query or *BadStmt.
 type Stmt interface {
 	Node
 	stmt()
@@ -99,6 +99,16 @@ type (
 		Params []*Parameter
 	}
 
+	// Pattern is `declare pattern name = (a:string)[b:string] { ("x").["y"] = { … }; … }`, which gives tables
+	// names made of texts. Path is nil if there is none; without Arms the pattern is only announced.
+	Pattern struct {
+		Base
+		Name   Ident
+		Params []*Parameter
+		Path   *Parameter
+		Arms   []*PatternArm
+	}
+
 	// Set is `set name = value` or `set name`; Value is nil in the second form.
 	Set struct {
 		Base
@@ -135,6 +145,14 @@ type Parameter struct {
 	Table   bool
 	Columns []*ColumnDecl
 	Default Expr // nil if none
+}
+
+// PatternArm is `("x").["y"] = { … }` in a pattern: what stands for these texts. Path is nil if there is none.
+type PatternArm struct {
+	Base
+	Args []Expr
+	Path Expr
+	Body *Block
 }
 
 // ColumnDecl is `name:type`. Type is "" where it may be left out and was.
@@ -834,6 +852,7 @@ type TypedColumn struct {
 
 func (*Let) stmt()         {}
 func (*QueryParams) stmt() {}
+func (*Pattern) stmt()     {}
 func (*Set) stmt()         {}
 func (*Alias) stmt()       {}
 func (*Query) stmt()       {}
