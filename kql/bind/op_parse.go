@@ -113,7 +113,12 @@ func (b *binder) parsed(in *table, found rel.Expr, cols []rel.Column, only bool)
 	items := rel.Refs(in.cols())
 	for i, c := range cols {
 		var x rel.Expr = &rel.Path{X: ref, Steps: []rel.Step{rel.Element(i)}}
-		x = b.cast(x, c.Type)
+		if c.Type == value.Dynamic {
+			// The text is JSON, not a value that is a text.
+			x = b.convert("parse_json", b.cast(x, value.String))
+		} else {
+			x = b.cast(x, c.Type)
+		}
 		it := rel.Item{Name: c.Name, Expr: x}
 		if at := slices.IndexFunc(items, func(it rel.Item) bool { return it.Name == c.Name }); at >= 0 {
 			items[at] = it

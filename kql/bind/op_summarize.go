@@ -492,7 +492,11 @@ func (b *binder) makeSeries(o *syntax.MakeSeries, in *table, sc *scope) *table {
 		}
 		return v
 	}
-	s := &rel.MakeSeries{In: base, Keys: keys, Axis: axis, From: bound(o.From), To: bound(o.To), Step: step, Inclusive: o.InRange}
+	s := &rel.MakeSeries{In: base, Keys: keys, Axis: axis, From: bound(o.From), To: bound(o.To), Step: step, Inclusive: o.InRange, NonEmpty: o.Params.Word("kind") == "nonempty"}
+	if o.InRange && !isUnknown(s.From) {
+		// This form counts its bins from zero, not from their start.
+		s.From = b.bin("bin", []rel.Expr{s.From, step}, &syntax.Call{Base: syntax.Base{At: o.From.Span()}})
+	}
 	for _, a := range o.Aggs {
 		aggs := &aggregates{}
 		items := b.aggregateItem(a.Value, in, sc, aggs, n)

@@ -54,10 +54,10 @@ func (p *plugin) dcountIntersect() *table {
 		return nil
 	}
 	counts := p.hiddenName("counts")
-	r := &rel.Project{In: p.in.rel, Items: []rel.Item{{Name: counts, Expr: call("hll_intersect", value.Dynamic, sets...)}}}
-	items := make([]rel.Item, len(sets))
+	r := &rel.Project{In: p.in.rel, Items: append(rel.Refs(p.in.cols()), rel.Item{Name: counts, Expr: call("hll_intersect", value.Dynamic, sets...)})}
+	items, n := rel.Refs(p.in.cols()), newNames(p.in.cols())
 	for i := range sets {
-		items[i] = rel.Item{Name: "s" + strconv.Itoa(i), Expr: p.cast(&rel.Path{X: &rel.Col{Name: counts, T: value.Dynamic}, Steps: []rel.Step{rel.Element(i)}}, value.Long)}
+		items = append(items, rel.Item{Name: n.fresh("s" + strconv.Itoa(i)), Expr: p.cast(&rel.Path{X: &rel.Col{Name: counts, T: value.Dynamic}, Steps: []rel.Step{rel.Element(i)}}, value.Long)})
 	}
 	return p.in.with(&rel.Project{In: r, Items: items})
 }

@@ -9,13 +9,14 @@ import (
 
 // MakeSeries makes one row of the rows that agree in Keys: an array of each aggregate over the axis
 // from From to To by Step, and an array of the axis. From and To are nil if the data decide them.
-// To is excluded unless Inclusive.
+// To is excluded unless Inclusive. NonEmpty gives a row even if there are none, where From and To are known.
 type MakeSeries struct {
 	In             Rel
 	Keys           []Item
 	Axis           Item
 	From, To, Step Expr
 	Inclusive      bool
+	NonEmpty       bool
 	Aggs           []SeriesItem
 	Carried        []Item // aggregates over all rows of a group, for rewrites
 }

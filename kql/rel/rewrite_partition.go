@@ -180,10 +180,6 @@ func (p *partitioner) node(r Rel) Rel {
 		}
 		return p.filled(agg, n)
 	case *MakeSeries:
-		if n.From == nil || n.To == nil {
-			p.refuse("make-series without from and to")
-			return r
-		}
 		c := n.With(out).(*MakeSeries)
 		c.Keys = append([]Item{{p.of.Key, p.key}}, n.Keys...)
 		return c

@@ -682,47 +682,54 @@ func (g *gen) makeSeries(n *rel.MakeSeries) string {
 	in := g.from(n.In)
 	x := &exprs{g: g, ids: idents(n.In.Columns())}
 	axis, step := x.value(n.Axis.Expr), x.value(n.Step)
-	var from, to string
-	floor := func(e string) string {
-		if n.Axis.Expr.Type() == value.Real {
-			return "floor(" + e + " / " + step + ") * " + step
-		}
-		return "(" + e + " - (" + e + " % " + step + " + " + step + ") % " + step + ")"
+	isReal := n.Axis.Expr.Type() == value.Real
+	floor := "(" + axis + " - (" + axis + " % " + step + " + " + step + ") % " + step + ")"
+	div, whole, slack := " // ", "::DOUBLE / ", "1"
+	if isReal {
+		floor = "floor(" + axis + " / " + step + ") * " + step
+		div, whole, slack = " / ", " / ", "1e-9"
 	}
+	out := idents(n.Columns())
+	var keys, by, bins, parts []string
+	for i, k := range n.Keys {
+		name := "k" + strconv.Itoa(i)
+		keys = append(keys, x.value(k.Expr)+" AS "+name)
+		bins = append(bins, name+" AS "+out[k.Name])
+		parts = append(parts, name)
+		by = append(by, strconv.Itoa(i+1))
+	}
+	// A row of the inmost query is a bin of a group; f is the first bin of the group's series, i the bin's
+	// place, n the number of bins. Where the query gives no bounds the group's rows do.
+	var from, to, count, place string
+	first := floor + " AS p"
 	if n.From != nil {
 		from = x.value(n.From)
-	} else {
-		from = "(SELECT " + floor("min("+axis+")") + " FROM " + in + ")"
-	}
-	count := ""
-	div := " // "
-	if n.Axis.Expr.Type() == value.Real {
-		div = " / "
+		first = "try_cast(floor((" + axis + " - " + from + ")" + whole + step + ") AS BIGINT) AS i"
 	}
 	if n.To != nil {
 		to = x.value(n.To)
-		if n.Inclusive {
-			count = "(" + to + " - " + from + ")" + div + step + " + 1"
-		} else {
-			count = "(" + to + " - " + from + " + " + step + " - " + map[bool]string{true: "1e-9", false: "1"}[div == " / "] + ")" + div + step
-		}
-	} else {
-		to = "(SELECT max(" + axis + ") FROM " + in + ")"
-		count = "(" + to + " - " + from + ")" + div + step + " + 1"
 	}
-	if div == " / " {
+	over := " OVER ()"
+	if len(parts) > 0 {
+		over = " OVER (PARTITION BY " + strings.Join(parts, ", ") + ")"
+	}
+	f := "f"
+	if n.From != nil {
+		f = from
+	}
+	switch {
+	case n.To == nil:
+		count = "max(i)" + over + " + 1"
+	case n.Inclusive:
+		count = "(" + to + " - " + f + ")" + div + step + " + 1"
+	default:
+		count = "(" + to + " - " + f + " + " + step + " - " + slack + ")" + div + step
+	}
+	if isReal {
 		count = "floor(" + count + ")"
 	}
 	count = "least(greatest(coalesce(try_cast(" + count + " AS BIGINT), 0), 0), " + strconv.Itoa(maxSeriesBins) + ")"
-	place := "try_cast(floor((" + axis + " - " + from + ")" + map[bool]string{true: " / ", false: "::DOUBLE / "}[div == " / "] + step + ") AS BIGINT)"
-	out := idents(n.Columns())
-	var keys, by, bins []string
-	for i, k := range n.Keys {
-		keys = append(keys, x.value(k.Expr)+" AS k"+strconv.Itoa(i))
-		bins = append(bins, "k"+strconv.Itoa(i)+" AS "+out[k.Name])
-		by = append(by, strconv.Itoa(i+1))
-	}
-	inner := append(slices.Clone(keys), place+" AS i")
+	inner := append(slices.Clone(keys), first)
 	innerBy := append(slices.Clone(by), strconv.Itoa(len(by)+1))
 	for i, a := range n.Aggs {
 		agg, t := x.aggregate(a.Agg), a.Agg.Type()
@@ -736,24 +743,47 @@ func (g *gen) makeSeries(n *rel.MakeSeries) string {
 	for i, c := range n.Carried {
 		inner = append(inner, x.aggregate(c.Expr)+" AS c"+strconv.Itoa(i))
 	}
-	kind := n.Axis.Expr.Type()
-	bins = append(bins, "kql_axis("+text(kind.String())+", any_value(n), "+map[bool]string{true: "any_value(f)", false: "any_value(f)::DOUBLE"}[div == " / "]+", "+step+"::DOUBLE, any_value(f)::BIGINT, "+step+"::BIGINT) AS "+out[n.Axis.Name])
+	start := "any_value(f)::DOUBLE"
+	if isReal {
+		start = "any_value(f)"
+	}
+	bins = append(bins, "kql_axis("+text(n.Axis.Expr.Type().String())+", any_value(n), "+start+", "+step+"::DOUBLE, any_value(f)::BIGINT, "+step+"::BIGINT) AS "+out[n.Axis.Name])
 	for i, c := range n.Carried {
 		bins = append(bins, lineageMerge("c"+strconv.Itoa(i))+" AS "+out[c.Name])
 	}
-	rows := "SELECT " + strings.Join(inner, ", ") + "\n    FROM " + in
-	where := ""
+	var where []string
 	if n.From != nil {
-		where = "\n    WHERE " + axis + " >= " + from
-		if n.To != nil {
-			where += " AND " + axis + map[bool]string{true: " <= ", false: " < "}[n.Inclusive] + to
+		where = append(where, axis+" >= "+from)
+	}
+	if n.To != nil && n.Inclusive {
+		where = append(where, floor+" <= "+to)
+	} else if n.To != nil {
+		where = append(where, axis+" < "+to)
+	}
+	rows := "SELECT " + strings.Join(inner, ", ") + "\n    FROM " + in
+	if len(where) > 0 {
+		rows += "\n    WHERE " + strings.Join(where, " AND ")
+	}
+	rows += "\n    GROUP BY " + strings.Join(innerBy, ", ")
+	alone := n.NonEmpty && n.From != nil && n.To != nil && len(by) == 0
+	switch {
+	case alone:
+		// The bins stand without rows, too.
+		rows = "SELECT * FROM (SELECT " + count + " AS n, " + from + " AS f) LEFT JOIN (\n    " + rows + ") ON true"
+	case n.From != nil:
+		rows = "SELECT *, " + count + " AS n, " + from + " AS f FROM (\n    " + rows + ")"
+	default:
+		place = "try_cast((p - f)" + div + step + " AS BIGINT)"
+		if isReal {
+			place = "try_cast(round((p - f) / " + step + ") AS BIGINT)"
 		}
+		rows = "SELECT *, min(p)" + over + " AS f FROM (\n    " + rows + ")"
+		rows = "SELECT *, " + place + " AS i FROM (" + rows + ")"
+		rows = "SELECT *, " + count + " AS n FROM (" + rows + ")"
 	}
-	s := "SELECT " + strings.Join(bins, ",\n  ") + "\nFROM (SELECT *, " + count + " AS n, " + from + " AS f FROM (\n    " + rows + where + "\n    GROUP BY " + strings.Join(innerBy, ", ") + "))\nWHERE n > 0"
+	s := "SELECT " + strings.Join(bins, ",\n  ") + "\nFROM (" + rows + ")\nWHERE n > 0"
 	if len(by) > 0 {
-		s += "\nGROUP BY " + strings.Join(by, ", ")
-	} else {
-		s += "\nHAVING count(*) > 0"
+		return s + "\nGROUP BY " + strings.Join(by, ", ")
 	}
-	return s
+	return s + "\nHAVING count(*) > 0"
 }
