@@ -350,17 +350,13 @@ func (x *exprs) arithmetic(c *rel.Call) string {
 		}
 		return "(" + a + " " + c.Func + " " + b + ")"
 	case c.T == value.DateTime:
-		s := "(" + a + " " + c.Func + " " + b + ")"
+		s := x.ticks(c)
 		_, lp := l.(*rel.Param)
 		_, rc := r.(*rel.Const)
 		if lp && rc {
 			return s
 		}
-		probe := s
-		if _, lc := l.(*rel.Const); !rc && !lc && !hasScalar(c) {
-			probe = "TRY" + s
-		}
-		return "CASE WHEN " + probe + " BETWEEN 0 AND " + strconv.FormatInt(int64(value.MaxTicks), 10) + " THEN " + s + " END"
+		return "CASE WHEN " + s + " BETWEEN 0 AND " + strconv.FormatInt(int64(value.MaxTicks), 10) + " THEN " + s + " END"
 	case c.T == value.TimeSpan && (lt == value.Real || rt == value.Real):
 		return "try_cast(round(" + a + " " + c.Func + " " + b + ") AS BIGINT)"
 	case c.T == value.TimeSpan && lt == value.DateTime && rt == value.DateTime:
@@ -391,6 +387,23 @@ func (x *exprs) arithmetic(c *rel.Call) string {
 		return name + "(" + x.value(l) + ", " + x.value(r) + ")"
 	}
 	return "coalesce(TRY" + s + ", " + name + "(" + x.value(l) + ", " + x.value(r) + "))"
+}
+
+// ticks writes a time with a length of time added or taken away, without asking whether it is in the
+// calendar: that is asked once of a whole chain of them, or its SQL would double with every link.
+func (x *exprs) ticks(e rel.Expr) string {
+	c, ok := e.(*rel.Call)
+	if !ok || c.T != value.DateTime || c.Func != "+" && c.Func != "-" {
+		return x.bare(e)
+	}
+	l, r := c.Args[0], c.Args[1]
+	s := "(" + x.ticks(l) + " " + c.Func + " " + x.ticks(r) + ")"
+	_, lc := l.(*rel.Const)
+	_, rc := r.(*rel.Const)
+	if _, nested := l.(*rel.Call); (!rc || nested) && !lc && !hasScalar(c) {
+		return "TRY" + s
+	}
+	return s
 }
 
 // json writes a value of a type, given as SQL, as the SQL of its JSON text, NULL if it is null.
