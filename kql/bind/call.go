@@ -3,6 +3,7 @@ package bind
 import (
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -466,10 +467,7 @@ func (b *binder) finish(f *builtin.Function, e *syntax.Call, args []rel.Expr, en
 			args = args[:max]
 		}
 		if name == "extract_json" {
-			args[1] = b.cast(args[1], value.Dynamic)
-			if args[1].Type() == value.Dynamic {
-				args[1] = call("dynamic_json", value.String, args[1])
-			}
+			args[1] = b.cast(args[1], value.String)
 		}
 		if c, ok := args[0].(*rel.Const); ok && name == "extract" {
 			if msg := regexError(c.Value.(string)); msg != "" {
@@ -491,6 +489,16 @@ func (b *binder) finish(f *builtin.Function, e *syntax.Call, args []rel.Expr, en
 		if groups.Type() == value.String {
 			b.errorf(WrongType, e.Args[1], "write dynamic([1,2])", "the groups of extract_all are an array")
 			return unknown()
+		}
+		if c, ok := args[0].(*rel.Const); ok {
+			if msg := regexError(strOf(c)); msg != "" {
+				b.errorf(BadLiteral, e.Args[0], "", "the regular expression cannot be read: %s", msg)
+				return unknown()
+			}
+			if n := regexp.MustCompile(strOf(c)).NumSubexp(); n < 1 || n > 16 {
+				b.errorf(BadLiteral, e.Args[0], "put what is to be extracted in parentheses", "the regular expression of extract_all has %d groups, 1 to 16 are needed", n)
+				return unknown()
+			}
 		}
 		args = []rel.Expr{args[0], groups, b.cast(text, value.String)}
 	case "format_datetime", "format_timespan":

@@ -99,10 +99,8 @@ func (b *binder) part(x rel.Expr, col builtin.Column) rel.Expr {
 func hash(x, mod rel.Expr) rel.Expr {
 	name := "hash_text"
 	switch x.Type() {
-	case value.Long, value.DateTime, value.TimeSpan:
-		name = "hash_long"
-	case value.Int:
-		name = "hash_int"
+	case value.Int, value.Long, value.DateTime, value.TimeSpan:
+		name = "hash_long" // of an int too: hll has shown its hashes
 	case value.Bool:
 		name = "hash_bool"
 	case value.Real, value.Decimal:

@@ -241,6 +241,12 @@ func (b *binder) aggregateCall(f *builtin.Function, e *syntax.Call, en *env) rel
 			name := map[string]string{"arg_max": "max", "arg_min": "min"}[f.Name]
 			return call(name, args[0].Type(), args[0])
 		}
+	case "hll", "hll_if":
+		x := args[0]
+		args[0] = hash(x, nil)
+		if x.Type() != value.String {
+			args[0] = call("iff", value.Long, call("isnull", value.Bool, x), rel.Null(value.Long), args[0])
+		}
 	case "min", "max", "minif", "maxif":
 		if args[0].Type() == value.Dynamic {
 			args[0] = b.cast(args[0], value.Real)

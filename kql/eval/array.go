@@ -20,17 +20,25 @@ func arrayFunctions() []Function {
 			if n == 0 {
 				return "[]"
 			}
-			k := long(a[1], 0) * dir
+			k := long(a[1], 0)
+			if rotate {
+				k %= n
+			}
+			k = min(max(k, -n), n) * dir
+			fill := dyn(a[2])
+			if a[2] == nil && onlyTexts(list) {
+				fill = ""
+			}
 			out := make([]any, n)
 			for i := range out {
 				j := int64(i) + k
 				if rotate {
-					j = ((j % n) + n) % n
+					j = (j + n) % n
 				}
 				if j >= 0 && j < n {
 					out[i] = list[j]
 				} else {
-					out[i] = dyn(a[2])
+					out[i] = fill
 				}
 			}
 			return js(out)
@@ -141,6 +149,9 @@ func arrayFunctions() []Function {
 		nfn("array_index_of", types(tDyn, tDyn, tLong, tLong, tLong), tLong, func(a []any) any {
 			list, ok := array(a[0])
 			if !ok {
+				return nil
+			}
+			if long(a[3], -1) < -1 || long(a[4], 1) < 0 {
 				return nil
 			}
 			want := key(dyn(a[1]))
@@ -354,7 +365,13 @@ func makeRange(from, to, step any) any {
 	return js(out)
 }
 
-// compareValues orders dynamic values as array_sort does: numbers, then texts, then the rest; nulls last.
+// onlyTexts says that there is nothing but texts in an array.
+func onlyTexts(list []any) bool {
+	return !slices.ContainsFunc(list, func(e any) bool { _, ok := e.(string); return !ok })
+}
+
+// compareValues orders dynamic values as array_sort does: numbers, moments and spans, then texts, then the
+// rest; nulls last. Moments and spans are texts in their full form.
 func compareValues(a, b any) int {
 	ra, rb := rank(a), rank(b)
 	if ra != rb {
@@ -364,8 +381,8 @@ func compareValues(a, b any) int {
 	case int64, float64:
 		return cmp.Compare(real(a, 0), real(b, 0))
 	case string:
-		if t, ok := value.ParseTimeSpan(x); ok {
-			if u, ok := value.ParseTimeSpan(b.(string)); ok {
+		if t, ok := spanText(x); ok {
+			if u, ok := spanText(b.(string)); ok {
 				return cmp.Compare(t, u)
 			}
 		}
@@ -377,17 +394,36 @@ func compareValues(a, b any) int {
 }
 
 func rank(v any) int {
-	switch v.(type) {
+	switch v := v.(type) {
 	case nil:
 		return 9
-	case bool:
-		return 0
 	case int64, float64:
 		return 1
 	case string:
-		return 2
+		if _, ok := spanText(v); ok || momentText(v) {
+			return 2
+		}
+		return 3
 	}
-	return 3
+	return 4
+}
+
+// spanText reads a timespan in the form in which Kusto writes it into a dynamic value.
+func spanText(s string) (value.Span, bool) {
+	if len(s) < len("00:00:00") || strings.IndexByte(s, ':') < 0 {
+		return 0, false
+	}
+	t, ok := value.ParseTimeSpan(s)
+	return t, ok && t.String() == s
+}
+
+// momentText says that a text is a datetime in the form in which Kusto writes it into a dynamic value.
+func momentText(s string) bool {
+	if len(s) != len("2006-01-02T15:04:05.0000000Z") || s[len(s)-1] != 'Z' {
+		return false
+	}
+	_, ok := value.ParseDateTime(s)
+	return ok
 }
 
 // sortArrays sorts the first array and moves the elements of the others along. rest may end with a

@@ -21,19 +21,25 @@ func bagFunctions() []Function {
 		fn("bag_has_key", types(tDyn, tStr), tBool, func(a []any) any {
 			v := dyn(a[0])
 			path := str(a[1])
+			o, ok := v.(*value.Object)
+			if !ok {
+				return nil
+			}
 			if !strings.HasPrefix(path, "$") {
-				o, ok := v.(*value.Object)
-				if !ok {
-					return nil
-				}
 				_, has := o.Get(path)
 				return has
 			}
-			if _, ok := v.(*value.Object); !ok {
-				return nil
+			// A path goes through bags only.
+			for _, step := range pathSteps(path) {
+				o, ok := v.(*value.Object)
+				if !ok {
+					return false
+				}
+				if v, ok = o.Get(step); !ok {
+					return false
+				}
 			}
-			_, has := walkPath(v, path)
-			return has
+			return true
 		}),
 		fn("bag_keys", types(tDyn), tDyn, func(a []any) any {
 			o, ok := bag(a[0])
@@ -97,18 +103,23 @@ func bagFunctions() []Function {
 				return nil
 			}
 			k := str(a[1])
-			if strings.HasPrefix(k, "$.") && !strings.ContainsAny(k[2:], ".[") {
-				k = k[2:]
+			if !strings.HasPrefix(k, "$") {
+				o.Set(k, dyn(a[2]))
+				return js(o)
 			}
-			o.Set(k, dyn(a[2]))
-			return js(o)
-		}),
-		fn("bag_zip", types(tDyn, tDyn), tDyn, func(a []any) any {
-			keys, ok := array(a[0])
-			vals, ok2 := array(a[1])
-			if !ok || !ok2 {
+			steps := pathSteps(k)
+			if len(steps) == 0 || len(steps) > maxPath {
 				return nil
 			}
+			setPath(o, steps, dyn(a[2]))
+			return js(o)
+		}),
+		nfn("bag_zip", types(tDyn, tDyn), tDyn, func(a []any) any {
+			keys, ok := array(a[0])
+			if !ok {
+				return nil
+			}
+			vals, _ := array(a[1])
 			o := &value.Object{}
 			for i, k := range keys {
 				s, ok := k.(string)
@@ -184,6 +195,24 @@ func remove(o *value.Object, key string) {
 		}
 	}
 	*o = *out
+}
+
+// maxPath is how many steps a path has at most by which a property is set: each may make a bag.
+const maxPath = 64
+
+// setPath sets the property at a path. Bags that are missing on the way are made, other values on the way
+// are replaced by bags.
+func setPath(o *value.Object, steps []string, v any) {
+	for _, s := range steps[:len(steps)-1] {
+		next, _ := o.Get(s)
+		inner, ok := next.(*value.Object)
+		if !ok {
+			inner = &value.Object{}
+			o.Set(s, inner)
+		}
+		o = inner
+	}
+	o.Set(steps[len(steps)-1], v)
 }
 
 func removePath(o *value.Object, path string) {

@@ -21,14 +21,10 @@ import (
 	"unicode/utf8"
 )
 
+// decode64 reads base64 as Kusto does: in the standard alphabet, filled up with =.
 func decode64(s string) ([]byte, bool) {
-	s = strings.TrimSpace(s)
-	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
-		if b, err := enc.DecodeString(s); err == nil {
-			return b, true
-		}
-	}
-	return nil, false
+	b, err := base64.StdEncoding.DecodeString(s)
+	return b, err == nil && !strings.ContainsAny(s, "\r\n")
 }
 
 func codecFunctions() []Function {

@@ -56,6 +56,7 @@ func FuzzFunctions(f *testing.F) {
 	f.Add("hello world", int64(3), 1.5)
 	f.Add(`{"kind":"simple","parts":[["star"],["text","a"],["column","long"]]}`, int64(-5), math.Copysign(0, -1))
 	f.Add("\\1(\xff", int64(1<<40), 1e18)
+	f.Add(`{"x":"y","parts":[["x"],["text"],["column"]]}`, int64(-5), 76.0)
 	all := eval.Functions()
 	f.Fuzz(func(t *testing.T, text string, n int64, x float64) {
 		if len(text) > 1000 {

@@ -32,9 +32,6 @@ func hashFunctions() []Function {
 	return []Function{
 		of("text", tStr, func(v any) uint64 { return xxhash.Sum64String(str(v)) }),
 		of("long", tLong, func(v any) uint64 { return hashLong(long(v, 0)) }),
-		of("int", tInt, func(v any) uint64 {
-			return hashBytes(binary.LittleEndian.AppendUint32(nil, uint32(long(v, 0))))
-		}),
 		of("bool", tBool, func(v any) uint64 {
 			if truth(v) {
 				return hashBytes([]byte{1})

@@ -404,6 +404,9 @@ func (m *Machine) operation(name string, kinds []value.Type, t value.Type) func(
 		return strict(func(a []any) any {
 			if t == tReal {
 				x, s, at := real(a[0], 0), real(a[1], 1), real(a[2], 0)
+				if !(s > 0) {
+					return nil
+				}
 				return at + math.Floor((x-at)/s)*s
 			}
 			n, s, at := long(a[0], 0), long(a[1], 0), long(a[2], 0)

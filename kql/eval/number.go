@@ -30,8 +30,20 @@ func numberFunctions() []Function {
 		f1("asin", math.Asin), f1("acos", math.Acos), f1("gamma", math.Gamma), f1("loggamma", func(x float64) float64 { v, _ := math.Lgamma(x); return v }),
 		f1("erf", math.Erf), f1("erfc", math.Erfc),
 		fn("pow", types(tReal, tReal), tReal, func(a []any) any { return math.Pow(real(a[0], 0), real(a[1], 0)) }),
-		fn("binary_shift_left", types(tLong, tLong), tLong, func(a []any) any { return long(a[0], 0) << (uint64(long(a[1], 0)) & 63) }),
-		fn("binary_shift_right", types(tLong, tLong), tLong, func(a []any) any { return long(a[0], 0) >> (uint64(long(a[1], 0)) & 63) }),
+		fn("binary_shift_left", types(tLong, tLong), tLong, func(a []any) any {
+			n := long(a[1], 0)
+			if n < 0 {
+				return nil
+			}
+			return long(a[0], 0) << (uint64(n) & 63)
+		}),
+		fn("binary_shift_right", types(tLong, tLong), tLong, func(a []any) any {
+			n := long(a[1], 0)
+			if n < 0 {
+				return nil
+			}
+			return long(a[0], 0) >> (uint64(n) & 63)
+		}),
 		fn("bitset_count_ones", types(tLong), tLong, func(a []any) any { return int64(bits.OnesCount64(uint64(long(a[0], 0)))) }),
 		nfn("tohex", types(tLong, tLong), tStr, func(a []any) any {
 			if a[0] == nil {

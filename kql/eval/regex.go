@@ -229,12 +229,14 @@ func parsePattern(cache *regexCache, s, spec string) any {
 	if kind != "regex" {
 		rx.WriteString("^")
 	}
+	// What is no part says nothing.
+	parts = slices.DeleteFunc(parts, func(p any) bool {
+		part, _ := p.([]any)
+		return len(part) == 0 || len(part) == 1 && str(part[0]) != "star"
+	})
 	var colTypes []string
 	for i, p := range parts {
-		part, _ := p.([]any)
-		if len(part) == 0 {
-			continue
-		}
+		part := p.([]any)
 		last := i == len(parts)-1
 		lazy := "*?"
 		if last && kind != "regex" {
@@ -304,10 +306,7 @@ func columnGroups(re *regexp.Regexp, n int, parts []any, kind string) []int {
 	out := make([]int, 0, n)
 	at := 1
 	for _, p := range parts {
-		part, _ := p.([]any)
-		if len(part) == 0 {
-			continue
-		}
+		part := p.([]any)
 		switch str(part[0]) {
 		case "text":
 			if kind == "regex" {

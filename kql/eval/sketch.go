@@ -6,8 +6,7 @@ import (
 	"math/bits"
 	"slices"
 	"sort"
-
-	"github.com/cespare/xxhash/v2"
+	"strconv"
 
 	"glassward/kql/value"
 )
@@ -16,17 +15,18 @@ import (
 // space. Their form is our own, and they are exact as long as there are few values. Microsoft's sketches
 // cannot be read.
 //
-// hll is [precision, [hash, …]] while there are at most 1/8 of 2^precision hashes, afterwards
-// [precision, "registers in base64"]. tdigest is [["type"], [value, …], [weight, …]] with the values in
-// order; from 2048 values on, neighbours are joined in their middle, fewer near the ends.
+// hll is [[1024, precision], ["hash", …], []] while there are at most 1/8 of 2^precision hashes, as Kusto
+// shows it, and afterwards [[1024, precision], [], ["registers in base64"]]. tdigest is [["type"],
+// [value, …], [weight, …]] with the values in order; from 2048 values on, neighbours are joined in their
+// middle, fewer near the ends.
 func sketchFunctions() []Function {
 	return []Function{
-		// The aggregate gives its values as an array of JSON.
+		// The aggregate gives the hashes of its values as an array.
 		nfn("hll_of", types(tDyn, tLong), tDyn, func(a []any) any {
 			h := newHLL(a[1])
 			list, _ := array(a[0])
 			for _, e := range list {
-				h.add(mix64(xxhash.Sum64String(key(e))))
+				h.add(uint64(long(e, 0)))
 			}
 			return h.json()
 		}),
@@ -119,13 +119,6 @@ func sketchFunctions() []Function {
 	}
 }
 
-// mix64 spreads a hash, so that its bits are of use one by one.
-func mix64(h uint64) uint64 {
-	h ^= h >> 31
-	h *= 0x7fb5d329728ea185
-	return h ^ h>>27
-}
-
 type hll struct {
 	p      int
 	sparse map[uint64]bool
@@ -182,8 +175,9 @@ func (h *hll) count() int64 {
 }
 
 func (h *hll) json() any {
+	head := []any{int64(1024), int64(h.p)}
 	if h.dense != nil {
-		return js([]any{int64(h.p), base64.StdEncoding.EncodeToString(h.dense)})
+		return js([]any{head, []any{}, []any{base64.StdEncoding.EncodeToString(h.dense)}})
 	}
 	keys := make([]int64, 0, len(h.sparse))
 	for k := range h.sparse {
@@ -192,43 +186,48 @@ func (h *hll) json() any {
 	slices.Sort(keys)
 	out := make([]any, len(keys))
 	for i, k := range keys {
-		out[i] = k
+		out[i] = strconv.FormatInt(k, 10)
 	}
-	return js([]any{int64(h.p), out})
+	return js([]any{head, out, []any{}})
 }
 
 func readHLL(v any) (*hll, bool) {
 	l, ok := v.([]any)
-	if !ok || len(l) != 2 {
+	if !ok || len(l) != 3 {
 		return nil, false
 	}
-	p, ok := l[0].(int64)
+	head, _ := l[0].([]any)
+	hashes, ok1 := l[1].([]any)
+	registers, ok2 := l[2].([]any)
+	if len(head) != 2 || !ok1 || !ok2 || len(registers) > 1 {
+		return nil, false
+	}
+	p, ok := head[1].(int64)
 	if !ok || p < 4 || p > 18 {
 		return nil, false
 	}
 	h := &hll{p: int(p), sparse: map[uint64]bool{}}
-	switch r := l[1].(type) {
-	case []any:
-		for _, e := range r {
-			n, ok := e.(int64)
-			if !ok {
+	if len(registers) == 0 {
+		for _, e := range hashes {
+			s, _ := e.(string)
+			n, err := strconv.ParseInt(s, 10, 64)
+			if err != nil {
 				return nil, false
 			}
 			h.add(uint64(n))
 		}
 		return h, true
-	case string:
-		b, err := base64.StdEncoding.DecodeString(r)
-		if err != nil || len(b) != 1<<p {
-			return nil, false
-		}
-		for i := range b {
-			b[i] = min(b[i], 64)
-		}
-		h.sparse, h.dense = nil, b
-		return h, true
 	}
-	return nil, false
+	text, _ := registers[0].(string)
+	b, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(b) != 1<<p {
+		return nil, false
+	}
+	for i := range b {
+		b[i] = min(b[i], 64)
+	}
+	h.sparse, h.dense = nil, b
+	return h, true
 }
 
 // maxDenseSets is how many sets of which not every value is kept can be intersected.

@@ -35,7 +35,7 @@ func termFunctions() []Function {
 			}
 			return all
 		}),
-		fn("has_any_index", types(tStr, tDyn), tLong, func(a []any) any {
+		nfn("has_any_index", types(tStr, tDyn), tLong, func(a []any) any {
 			list, _ := array(a[1])
 			for i, e := range list {
 				if Has(str(a[0]), value.Text(e), false, true, true) {

@@ -146,7 +146,13 @@ func timeFunctions() []Function {
 				return nil
 			}
 			t := value.Ticks(long(a[0], 0)).Time()
-			return int64(value.FromTime(time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), loc)))
+			utc := time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), loc)
+			if l := utc.In(loc); l.Day() != t.Day() || l.Hour() != t.Hour() || l.Minute() != t.Minute() {
+				// A time that the clocks skip is read by the offset after the change.
+				_, after := utc.Add(24 * time.Hour).Zone()
+				utc = t.Add(-time.Duration(after) * time.Second)
+			}
+			return int64(value.FromTime(utc))
 		}),
 	)
 }

@@ -180,10 +180,10 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 	case "bin_at":
 		v, s, at := x.value(a[0]), x.value(a[1]), x.value(a[2])
 		if c.T == value.Real {
-			return "(" + at + " + floor((" + v + " - " + at + ") / " + s + ") * " + s + ")"
+			return ifPositive(a[1], s, at+" + floor(("+v+" - "+at+") / "+s+") * "+s)
 		}
 		d := "(" + v + " - " + at + ")"
-		return "(" + v + " - (" + d + " % " + s + " + " + s + ") % " + s + ")"
+		return ifPositive(a[1], s, v+" - ("+d+" % "+s+" + "+s+") % "+s)
 	case "binary_and":
 		return "(" + x.value(a[0]) + "::BIGINT & " + x.value(a[1]) + "::BIGINT)"
 	case "binary_or":
@@ -464,6 +464,18 @@ func (x *exprs) convert(c *rel.Call) string {
 	}
 	x.g.fail("no SQL for the conversion of %s to %s", from, t)
 	return ""
+}
+
+// ifPositive is what is computed with a step, null if the step is not greater than zero.
+func ifPositive(step rel.Expr, s, then string) string {
+	if k, ok := step.(*rel.Const); ok {
+		n, whole := k.Value.(int64)
+		f, fraction := k.Value.(float64)
+		if whole && n > 0 || fraction && f > 0 {
+			return "(" + then + ")"
+		}
+	}
+	return "CASE WHEN " + s + " > 0 THEN " + then + " END"
 }
 
 func (x *exprs) bin(c *rel.Call) string {
