@@ -145,9 +145,9 @@ func fits(v any, t value.Type) bool {
 	case int64:
 		return t == value.Int || t == value.Long || t == value.DateTime || t == value.TimeSpan
 	case float64:
-		return t == value.Real || t == value.Decimal
-	case string:
-		return t == value.String || t == value.Dynamic || t == value.GUID
+		return t == value.Real
+	case string: // a decimal is the text of its 34 digits
+		return t == value.String || t == value.Dynamic || t == value.GUID || t == value.Decimal
 	}
 	return false
 }
