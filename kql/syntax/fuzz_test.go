@@ -160,6 +160,9 @@ func FuzzParse(f *testing.F) {
 	for _, q := range ownQueries(f) {
 		f.Add(q)
 	}
+	for _, s := range corpus(f) {
+		f.Add(s.query)
+	}
 	f.Add(strings.Repeat("(", 1000))
 	f.Add("T | where " + strings.Repeat("-", 1000) + "1")
 	f.Add("let f = (a:long) { a }; print f(1), `")

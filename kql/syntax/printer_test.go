@@ -94,12 +94,45 @@ func checkFormat(t *testing.T, name, src string) {
 	}
 }
 
+// TestFormatCorpus prints real queries and those of the language's own tests: each is parsed again to the same tree,
+// with the same comments, also with some put into it.
 func TestFormatCorpus(t *testing.T) {
-	for _, s := range corpus(t) {
-		if _, list := syntax.Parse(s.query); !list.HasErrors() {
-			checkFormat(t, s.name, s.query)
+	kinds := map[string]int{}
+	for _, s := range append(corpus(t), languageQueries(t)...) {
+		if !parses(s.query) {
+			continue
+		}
+		kind, _, _ := strings.Cut(s.name, ":")
+		kinds[kind]++
+		checkParse(t, s.query)
+		checkFormat(t, s.name, s.query)
+		checkFormat(t, s.name+" with comments", commented(s.query, 0, len(s.query), max(1, len(s.query)/20)))
+	}
+	for kind, n := range kinds {
+		t.Logf("%s: %d are printed as what they say", kind, n)
+	}
+}
+
+// languageQueries gives the queries of the cases in kql/testdata.
+func languageQueries(t testing.TB) []sample {
+	t.Helper()
+	var list []sample
+	names, _ := filepath.Glob("../testdata/*.txt")
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, part := range strings.Split(string(b), "-- query --\n") {
+			if query, _, ok := strings.Cut(part, "\n-- "); ok && i > 0 {
+				list = append(list, sample{"language:" + filepath.Base(name), query})
+			}
 		}
 	}
+	if len(list) == 0 {
+		t.Fatal("no queries in kql/testdata")
+	}
+	return list
 }
 
 // TestFormat reads testdata/format/*.txt: a query, a line ----, and its canonical text.
@@ -140,20 +173,25 @@ func TestComments(t *testing.T) {
 		}
 		for start := 0; start < len(q); start += commentWindow {
 			// Several at a time, so that comments meet each other too.
-			text, n := strings.Builder{}, 0
-			text.WriteString(q[:start])
-			for i := start; i < len(q); i++ {
-				if i < start+commentWindow && i > 0 && (isBreak(q[i]) || isBreak(q[i-1])) {
-					if comment := []string{"// a\n", "\n// b\n", "\n\n// c\n"}[n%3]; parses(text.String() + comment + q[i:]) {
-						text.WriteString(comment)
-						n++
-					}
-				}
-				text.WriteByte(q[i])
-			}
-			checkFormat(t, "comments", text.String())
+			checkFormat(t, "comments", commented(q, start, start+commentWindow, 1))
 		}
 	}
+}
+
+// commented puts comments before tokens of a query, from one byte to another, step bytes apart or more.
+func commented(q string, start, end, step int) string {
+	text, n, last := strings.Builder{}, 0, start-step
+	text.WriteString(q[:start])
+	for i := start; i < len(q); i++ {
+		if i < end && i > 0 && i >= last+step && (isBreak(q[i]) || isBreak(q[i-1])) {
+			if comment := []string{"// a\n", "\n// b\n", "\n\n// c\n"}[n%3]; parses(text.String() + comment + q[i:]) {
+				text.WriteString(comment)
+				n, last = n+1, i
+			}
+		}
+		text.WriteByte(q[i])
+	}
+	return text.String()
 }
 
 // commentWindow is the number of bytes of a query in which TestComments puts comments at once.
