@@ -651,14 +651,32 @@ func fold(op string, t value.Type, x, y rel.Expr) rel.Expr {
 	if ok1 && ok2 && a.Value != nil && c.Value != nil {
 		m, isInt := a.Value.(int64)
 		n, isInt2 := c.Value.(int64)
+		if isInt && isInt2 && t == value.Long {
+			// As in Kusto, what runs over goes on at the other end.
+			switch op {
+			case "+":
+				return rel.Long(m + n)
+			case "-":
+				return rel.Long(m - n)
+			case "*":
+				return rel.Long(m * n)
+			}
+		}
+		if isInt && isInt2 && t == value.DateTime && (op == "+" || op == "-") {
+			if op == "-" {
+				n = -n
+			}
+			if d := value.Ticks(m + n); (m+n > m) == (n > 0) && d.Valid() {
+				return &rel.Const{Value: int64(d), T: t}
+			}
+			return rel.Null(t)
+		}
 		if isInt && isInt2 {
 			switch {
 			case op == "+" && (m+n > m) == (n > 0):
 				return &rel.Const{Value: m + n, T: t}
-			case op == "-" && (m-n < m) == (n > 0) && t != value.DateTime:
+			case op == "-" && (m-n < m) == (n > 0):
 				return &rel.Const{Value: m - n, T: t}
-			case op == "*" && t == value.Long && abs(m) < 1<<31 && abs(n) < 1<<31:
-				return &rel.Const{Value: m * n, T: t}
 			}
 		}
 		f, isReal := c.Value.(float64)

@@ -121,9 +121,6 @@ func conversions() []Function {
 		nfn("gettype", types(tDyn), tStr, func(a []any) any { return typeName(dyn(a[0])) }),
 		fn("dynamic_to_json", types(tDyn), tStr, func(a []any) any { return value.JSON(sortKeys(dyn(a[0]), 0)) }),
 
-		fn("add", types(tLong, tLong), tLong, func(a []any) any { return long(a[0], 0) + long(a[1], 0) }),
-		fn("subtract", types(tLong, tLong), tLong, func(a []any) any { return long(a[0], 0) - long(a[1], 0) }),
-		fn("multiply", types(tLong, tLong), tLong, func(a []any) any { return long(a[0], 0) * long(a[1], 0) }),
 		fn("wrap", types(tStr), tLong, func(a []any) any {
 			n, ok := new(big.Int).SetString(str(a[0]), 10)
 			if !ok {

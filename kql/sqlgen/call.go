@@ -52,7 +52,7 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 			if a[0].Type() == value.Int {
 				return "(0 - " + x.value(a[0]) + "::BIGINT)"
 			}
-			return "kql_subtract(0, " + x.value(a[0]) + ")"
+			return wrapped("0 - " + x.value(a[0]) + "::HUGEINT")
 		}
 		return "(-" + x.value(a[0]) + ")"
 	case "in", "in~":
@@ -149,8 +149,6 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 		return "strlen(" + x.value(a[0]) + ")"
 	case "tolower":
 		return "lower(" + x.value(a[0]) + ")"
-	case "toupper":
-		return "upper(" + x.value(a[0]) + ")"
 	case "replace_string":
 		if k, ok := a[1].(*rel.Const); ok && k.Value == "" {
 			return x.value(a[0])
@@ -183,7 +181,11 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 			return ifPositive(a[1], s, at+" + floor(("+v+" - "+at+") / "+s+") * "+s)
 		}
 		d := "(" + v + " - " + at + ")"
-		return ifPositive(a[1], s, v+" - ("+d+" % "+s+" + "+s+") % "+s)
+		e := ifPositive(a[1], s, v+" - ("+d+" % "+s+" + "+s+") % "+s)
+		if c.T == value.DateTime {
+			return "CASE WHEN " + e + " BETWEEN 0 AND " + strconv.FormatInt(int64(value.MaxTicks), 10) + " THEN " + e + " END"
+		}
+		return e
 	case "binary_and":
 		return "(" + x.value(a[0]) + "::BIGINT & " + x.value(a[1]) + "::BIGINT)"
 	case "binary_or":

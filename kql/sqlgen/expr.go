@@ -284,6 +284,9 @@ func bits(e rel.Expr) int {
 	switch e := e.(type) {
 	case *rel.Const:
 		n, _ := e.Value.(int64)
+		if n == math.MinInt64 {
+			return 64
+		}
 		if n < 0 {
 			n = -n
 		}
@@ -340,6 +343,13 @@ func hasScalar(e rel.Expr) bool {
 func (x *exprs) arithmetic(c *rel.Call) string {
 	l, r := c.Args[0], c.Args[1]
 	a, b := x.bare(l), x.bare(r)
+	// Where both sides could be constants, they say their type. What is within is written once only.
+	typed := func(e rel.Expr, bare string) string {
+		if _, ok := e.(*rel.Const); ok {
+			return x.value(e)
+		}
+		return bare
+	}
 	lt, rt := l.Type(), r.Type()
 	switch {
 	case c.T == value.Real && lt == value.TimeSpan: // timespan / timespan
@@ -365,28 +375,28 @@ func (x *exprs) arithmetic(c *rel.Call) string {
 		if k, ok := r.(*rel.Const); ok && k.Value != nil && k.Value.(int64) > 0 {
 			return "((" + a + " % " + b + " + " + b + ") % " + b + ")"
 		}
-		return "((" + a + " % " + b + " + abs(" + b + ")) % abs(" + b + "))"
+		d := "abs(" + typed(r, b) + "::HUGEINT)" // the smallest long has no opposite among the longs
+		return "((" + typed(l, a) + " % " + d + " + " + d + ") % " + d + ")::BIGINT"
 	case c.Func == "/":
 		if k, ok := r.(*rel.Const); ok && k.Value != int64(-1) {
 			return "(" + a + " // " + b + ")"
 		}
-		if hasScalar(c) {
-			return "(" + a + " // " + b + ")"
-		}
-		return "TRY(" + a + " // " + b + ")"
+		return wrapped(typed(l, a) + "::HUGEINT // " + typed(r, b))
 	}
-	s := "(" + x.value(l) + " " + c.Func + " " + x.value(r) + ")"
+	s := "(" + typed(l, a) + " " + c.Func + " " + typed(r, b) + ")"
 	if bits(c) <= 63 {
 		return s
 	}
 	if c.T == value.TimeSpan && !hasScalar(c) {
 		return "TRY" + s
 	}
-	name := map[string]string{"+": "kql_add", "-": "kql_subtract", "*": "kql_multiply"}[c.Func]
-	if hasScalar(c) { // TRY takes no sub-query
-		return name + "(" + x.value(l) + ", " + x.value(r) + ")"
-	}
-	return "coalesce(TRY" + s + ", " + name + "(" + x.value(l) + ", " + x.value(r) + "))"
+	return wrapped(typed(l, a) + "::HUGEINT " + c.Func + " " + typed(r, b))
+}
+
+// wrapped makes the result of whole numbers of 128 bits one of 64: beyond these it goes on at the other end, as
+// Kusto's do.
+func wrapped(s string) string {
+	return "(((" + s + " + 9223372036854775808::HUGEINT) & 18446744073709551615::HUGEINT) - 9223372036854775808::HUGEINT)::BIGINT"
 }
 
 // ticks writes a time with a length of time added or taken away, without asking whether it is in the
