@@ -721,10 +721,14 @@ func arithmetic(op string, kinds []value.Type, t value.Type) func([]any) any {
 			}
 			return x / y
 		}
-		if y == math.MinInt64 {
-			return x
+		// As the rest is never less than zero, so it is added to only where it is: the sum stays in range, for
+		// the smallest long too, whose opposite is itself.
+		n := x % y
+		if n < 0 && y < 0 {
+			n -= y
+		} else if n < 0 {
+			n += y
 		}
-		y = max(y, -y)
-		return (x%y + y) % y
+		return n
 	}
 }

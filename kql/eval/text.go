@@ -14,7 +14,7 @@ func textFunctions() []Function {
 			}
 			return strings.Join(strs(list), str(a[1]))
 		}),
-		// One letter gives one letter or itself, as ß does; the engine's upper makes it a ẞ that no text has.
+		// One letter gives one letter or itself, as ß does.
 		fn("toupper", types(tStr), tStr, func(a []any) any { return strings.ToUpper(str(a[0])) }),
 		nfn("strrep", types(tStr, tLong, tStr), tStr, func(a []any) any {
 			n := min(max(long(a[1], 0), 0), 1024)

@@ -149,6 +149,13 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 		return "strlen(" + x.value(a[0]) + ")"
 	case "tolower":
 		return "lower(" + x.value(a[0]) + ")"
+	case "toupper":
+		// The engine's upper is the faster, but makes of a ß a ẞ that no text has.
+		s := x.value(a[0])
+		if _, ok := a[0].(*rel.Col); ok {
+			return "CASE WHEN contains(" + s + ", 'ß') THEN kql_toupper(" + s + ") ELSE upper(" + s + ") END"
+		}
+		return "kql_toupper(" + s + ")"
 	case "replace_string":
 		if k, ok := a[1].(*rel.Const); ok && k.Value == "" {
 			return x.value(a[0])
@@ -180,8 +187,8 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 		if c.T == value.Real {
 			return ifPositive(a[1], s, at+" + floor(("+v+" - "+at+") / "+s+") * "+s)
 		}
-		d := "(" + v + " - " + at + ")"
-		e := ifPositive(a[1], s, v+" - ("+d+" % "+s+" + "+s+") % "+s)
+		d := "(" + v + "::HUGEINT - " + at + ")"
+		e := "try_cast(" + ifPositive(a[1], s, v+" - ("+d+" % "+s+" + "+s+") % "+s) + " AS BIGINT)"
 		if c.T == value.DateTime {
 			return "CASE WHEN " + e + " BETWEEN 0 AND " + strconv.FormatInt(int64(value.MaxTicks), 10) + " THEN " + e + " END"
 		}
@@ -494,9 +501,16 @@ func (x *exprs) bin(c *rel.Call) string {
 		if c.T == value.DateTime {
 			return "(" + v + " - " + v + " % " + b + ")"
 		}
-		return "(" + v + " - (" + v + " % " + b + " + " + b + ") % " + b + ")"
+		if bits(c.Args[0]) < 62 && bits(k) < 62 {
+			return "(" + v + " - (" + v + " % " + b + " + " + b + ") % " + b + ")"
+		}
 	}
-	return "CASE WHEN " + s + " > 0 THEN " + v + " - (" + v + " % " + s + " + " + s + ") % " + s + " END"
+	// The whole numbers near both ends have steps beyond them: these are null.
+	if hasScalar(c) {
+		v = "(" + v + ")::HUGEINT"
+		return "try_cast(" + ifPositive(c.Args[1], s, v+" - ("+v+" % "+s+" + "+s+") % "+s) + " AS BIGINT)"
+	}
+	return "TRY(" + ifPositive(c.Args[1], s, v+" - ("+v+" % "+s+" + "+s+") % "+s) + ")"
 }
 
 // window writes the functions that read other rows. Rows come in the input's order.

@@ -372,7 +372,7 @@ func (x *exprs) arithmetic(c *rel.Call) string {
 	case c.T == value.TimeSpan && lt == value.DateTime && rt == value.DateTime:
 		return "(" + a + " - " + b + ")"
 	case c.Func == "%":
-		if k, ok := r.(*rel.Const); ok && k.Value != nil && k.Value.(int64) > 0 {
+		if k, ok := r.(*rel.Const); ok && k.Value != nil && k.Value.(int64) > 0 && bits(k) <= 62 {
 			return "((" + a + " % " + b + " + " + b + ") % " + b + ")"
 		}
 		d := "abs(" + typed(r, b) + "::HUGEINT)" // the smallest long has no opposite among the longs

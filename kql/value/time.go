@@ -240,10 +240,15 @@ func parseClock(s string, neg bool) (Span, bool) {
 			return 0, false
 		}
 	}
-	if days > math.MaxInt64/int64(Day)-1 {
+	clock := h*uint64(Hour) + m*uint64(Minute) + sec*uint64(Second) + uint64(frac)
+	most := uint64(math.MaxInt64) // the longest before zero is a tick longer than the longest after it
+	if neg {
+		most++
+	}
+	if uint64(days) > most/uint64(Day) || uint64(days)*uint64(Day) > most-clock {
 		return 0, false
 	}
-	return sign(Span(days)*Day+Span(h)*Hour+Span(m)*Minute+Span(sec)*Second+Span(frac), neg), true
+	return sign(Span(uint64(days)*uint64(Day)+clock), neg), true
 }
 
 // fraction reads the digits behind a second's point as ticks; digits behind the seventh are cut off.
