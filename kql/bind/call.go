@@ -900,7 +900,7 @@ func (b *binder) tableCall(f *builtin.Function, e *syntax.Call, en *env) *bindin
 		var t *table
 		if bind := b.letValue(arg, en.sc); bind != nil {
 			if bind.scalar != nil {
-				return &binding{scalar: bind.scalar}
+				return &binding{scalar: once(bind.scalar)}
 			}
 			t = b.mustTable(bind, arg, "the argument")
 		}
@@ -911,7 +911,11 @@ func (b *binder) tableCall(f *builtin.Function, e *syntax.Call, en *env) *bindin
 			b.errorf(WrongArguments, arg, "", "the table has no columns")
 			return &binding{scalar: unknown()}
 		}
-		return &binding{scalar: &rel.Scalar{Rel: t.rel, T: t.cols()[0].Type}}
+		r := t.rel
+		if volatile(r) {
+			r = &rel.Shared{In: r}
+		}
+		return &binding{scalar: &rel.Scalar{Rel: r, T: t.cols()[0].Type}}
 	case "materialize":
 		if bind := b.letValue(arg, en.sc); bind != nil && bind.scalar != nil {
 			return bind
@@ -957,4 +961,39 @@ func (b *binder) tableCall(f *builtin.Function, e *syntax.Call, en *env) *bindin
 		return &binding{table: openTable()}
 	}
 	return &binding{table: &table{rel: w}}
+}
+
+// once gives a value that toscalar() computes one time: what may differ from call to call becomes a table of
+// one row that is shared.
+func once(x rel.Expr) rel.Expr {
+	varies := false
+	rel.WalkExpr(x, func(e rel.Expr) {
+		c, ok := e.(*rel.Call)
+		varies = varies || ok && volatileCall(c)
+	})
+	if !varies {
+		return x
+	}
+	row := &rel.Values{Cols: []rel.Column{{Name: "value", Type: x.Type()}}, Rows: [][]rel.Expr{{x}}}
+	return &rel.Scalar{Rel: &rel.Shared{In: row}, T: x.Type()}
+}
+
+// volatile tells whether reading a table twice may give different rows.
+func volatile(r rel.Rel) bool {
+	varies := false
+	rel.Walk(r, func(n rel.Rel) {
+		n.Exprs(func(e rel.Expr) rel.Expr {
+			rel.WalkExpr(e, func(e rel.Expr) {
+				c, ok := e.(*rel.Call)
+				varies = varies || ok && volatileCall(c)
+			})
+			return e
+		})
+	})
+	return varies
+}
+
+func volatileCall(c *rel.Call) bool {
+	f, ok := builtin.Lookup(builtin.Scalar, c.Func)
+	return ok && f.Volatile
 }

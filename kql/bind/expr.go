@@ -136,7 +136,8 @@ func (b *binder) name(e *syntax.Name, en *env) rel.Expr {
 			}
 			b.errorf(NotScalar, e, "take one value of it with toscalar("+e.Name+")", "%s is a table, and a value is needed here", e.Name)
 			return unknown()
-		case f.stored != nil && len(f.fn.Params) == 0:
+		case f.fn != nil && !slices.ContainsFunc(f.fn.Params, func(p *syntax.Parameter) bool { return p.Default == nil }):
+			// A function that needs no arguments is called by its name alone.
 			if r := b.callUser(f, e.Name, nil, en, e); r != nil && r.scalar != nil {
 				return r.scalar
 			}

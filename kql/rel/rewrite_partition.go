@@ -191,6 +191,13 @@ func (p *partitioner) node(r Rel) Rel {
 			// The first of sorted rows: the order goes with the choice.
 			l.In, l.Keys = s.In, s.Keys
 		}
+		if len(l.Keys) == 0 {
+			// Without an order of their own, the first rows as they come.
+			place := &Col{Name: p.of.Name("place"), T: value.Long}
+			l.In = &Project{l.In, append(Refs(l.In.Columns()), Item{place.Name, &Call{"row_id", nil, value.Long}})}
+			l.Keys = []SortKey{{Expr: place}}
+			return &Project{l, Refs(out[0].Columns())}
+		}
 		return l
 	case *Steps:
 		c := n.With(out).(*Steps)
