@@ -938,8 +938,8 @@ func (b *binder) tableCall(f *builtin.Function, e *syntax.Call, en *env) *bindin
 		if t, ok := b.storedTable(name); ok {
 			return &binding{table: t}
 		}
-		if l := en.sc.find(name); l != nil && l.table != nil {
-			return &binding{table: l.table}
+		if l := en.sc.find(name); l != nil && (l.table != nil || l.fn != nil) {
+			return &binding{table: b.mustTable(l, arg, name)}
 		}
 		b.unknownTable(arg, name, en.sc)
 		return &binding{table: openTable()}

@@ -149,6 +149,15 @@ func ParseTimeSpan(text string) (Span, bool) {
 		}
 		return sign(Span(d)*Day, neg), true
 	}
+	switch strings.ToLower(unit) {
+	case "nano", "nanos", "nanosec", "nanosecond", "nanoseconds":
+		// Shorter than what a timespan counts in: rounded to whole ticks.
+		f, err := strconv.ParseFloat(number, 64)
+		if f = math.Round(f / 100); err != nil || f >= math.MaxInt64 {
+			return 0, false
+		}
+		return sign(Span(f), neg), true
+	}
 	size, ok := UnitOf(unit)
 	if !ok {
 		return 0, false
@@ -291,7 +300,8 @@ func ParseDateTime(text string) (Ticks, bool) {
 		"Mon, 2 Jan 06 15:04:05 MST", "Mon, 2 Jan 2006 15:04:05 MST", "Mon, 2 Jan 06 15:04:05", "Mon, 2 Jan 06 15:04", "2 Jan 06 15:04:05", "2 Jan 06 15:04",
 		"Mon, 2 Jan 2006 15:04:05 -0700", "Mon, 2 Jan 2006 15:04:05", "2 Jan 2006 15:04:05", "2 Jan 2006 15:04", "2 Jan 2006",
 		"2 Jan 06 15:04:05 MST", "Mon, 2 Jan 06 15:04 MST", "2 Jan 06 15:04 MST",
-		"Monday, 02-Jan-06 15:04:05 MST", "Monday, 02-Jan-06 15:04 MST", "02-Jan-06 15:04:05 MST", "02-Jan-06 15:04:05", "02-Jan-06 15:04",
+		"Monday, 02-Jan-06 15:04:05 MST", "Monday, 02-Jan-06 15:04 MST", "Monday, 02-Jan-06 15:04:05", "Monday, 02-Jan-06 15:04",
+		"02-Jan-06 15:04:05 MST", "02-Jan-06 15:04 MST", "02-Jan-06 15:04:05", "02-Jan-06 15:04",
 		"Mon Jan _2 15:04:05 2006", "Mon Jan _2 15:04:05 MST 2006", "Jan 2, 2006", "January 2, 2006", "Jan 2 2006", "January 2 2006",
 		"Jan 2, 2006 15:04:05", "Jan 2, 2006 3:04:05 PM", "January 2, 2006 3:04:05 PM", "2 January 2006", "2 January 2006 15:04:05",
 	} {
