@@ -187,6 +187,7 @@ type binder struct {
 	missing         []string  // columns that are named and not there
 	guessed         bool      // a plugin was given columns that are assumed
 	patterns        map[string]*pattern
+	constants       map[*syntax.Call]fixed // what toscalar() computes one time
 	// settings are the values of set statements that functions ask for.
 	settings map[string]rel.Expr
 

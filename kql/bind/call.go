@@ -900,7 +900,7 @@ func (b *binder) tableCall(f *builtin.Function, e *syntax.Call, en *env) *bindin
 		var t *table
 		if bind := b.letValue(arg, en.sc); bind != nil {
 			if bind.scalar != nil {
-				return &binding{scalar: once(bind.scalar)}
+				return &binding{scalar: b.once(bind.scalar, e)}
 			}
 			t = b.mustTable(bind, arg, "the argument")
 		}
@@ -964,8 +964,8 @@ func (b *binder) tableCall(f *builtin.Function, e *syntax.Call, en *env) *bindin
 }
 
 // once gives a value that toscalar() computes one time: what may differ from call to call becomes a table of
-// one row that is shared.
-func once(x rel.Expr) rel.Expr {
+// one row that is shared, also where a function without arguments holds the call and is called again.
+func (b *binder) once(x rel.Expr, at *syntax.Call) rel.Expr {
 	varies := false
 	rel.WalkExpr(x, func(e rel.Expr) {
 		c, ok := e.(*rel.Call)
@@ -974,8 +974,22 @@ func once(x rel.Expr) rel.Expr {
 	if !varies {
 		return x
 	}
+	if c, ok := b.constants[at]; ok && c.value.String() == x.String() {
+		return c.scalar
+	}
 	row := &rel.Values{Cols: []rel.Column{{Name: "value", Type: x.Type()}}, Rows: [][]rel.Expr{{x}}}
-	return &rel.Scalar{Rel: &rel.Shared{In: row}, T: x.Type()}
+	scalar := &rel.Scalar{Rel: &rel.Shared{In: row}, T: x.Type()}
+	if b.constants == nil {
+		b.constants = map[*syntax.Call]fixed{}
+	}
+	b.constants[at] = fixed{x, scalar}
+	return scalar
+}
+
+// fixed is a value that toscalar() computes one time.
+type fixed struct {
+	value  rel.Expr
+	scalar *rel.Scalar
 }
 
 // volatile tells whether reading a table twice may give different rows.
