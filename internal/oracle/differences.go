@@ -15,7 +15,7 @@ type reason struct {
 	line        int
 	text, query *regexp.Regexp
 	why         string
-	used        int
+	explained   []difference
 }
 
 // readReasons reads differences.txt; its head explains the form of a line.
@@ -44,11 +44,11 @@ func readReasons(text string) ([]*reason, error) {
 	return out, nil
 }
 
-// explain gives the first reason that fits a difference, or nil, and counts its use.
+// explain gives the first reason that fits a difference, or nil, and notes that it explains it.
 func explain(reasons []*reason, d difference) *reason {
 	for _, r := range reasons {
 		if r.text.MatchString(d.Text) && r.query.MatchString(d.Question.Query) {
-			r.used++
+			r.explained = append(r.explained, d)
 			return r
 		}
 	}

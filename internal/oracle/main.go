@@ -28,6 +28,8 @@ func main() {
 		match  = flag.String("match", "", "show only differences whose text or query matches")
 		every  = flag.Int("every", 1, "ask only every so many-th question of those not our own")
 		shown  = flag.Int("show", 5, "how many queries to show of each difference")
+		reason = flag.Int("reason", 0, "show the differences that this line of differences.txt explains")
+		v      = flag.Bool("v", false, "show how many differences each line of differences.txt explains")
 		root   = flag.String("root", ".", "the module's folder")
 		beside = flag.String("beside", "", "the folder of the material (default: shared, beside the module's folder)")
 	)
@@ -35,17 +37,27 @@ func main() {
 	if *beside == "" {
 		*beside = filepath.Join(*root, "..", "shared")
 	}
-	if err := run(*root, *beside, *query, *match, *every, *shown); err != nil {
+	how := view{shown: *shown, reason: *reason, counts: *v, whole: *every == 1}
+	var err error
+	if how.filter, err = regexp.Compile("(?s)" + *match); err == nil {
+		err = run(*root, *beside, *query, *every, how)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "oracle:", err)
 		os.Exit(1)
 	}
 }
 
-func run(root, beside, query, match string, every, shown int) error {
-	filter, err := regexp.Compile("(?s)" + match)
-	if err != nil {
-		return err
-	}
+// view is what of the report is shown.
+type view struct {
+	filter *regexp.Regexp
+	shown  int  // queries of each difference
+	reason int  // the line of differences.txt whose differences are shown in place of those without a reason
+	counts bool // how many differences each line explains
+	whole  bool // all questions were asked, so that a reason without use is one too many
+}
+
+func run(root, beside, query string, every int, how view) error {
 	j, err := newJudge(filepath.Join(root, "internal/oracle/npm"))
 	if err != nil {
 		return err
@@ -62,7 +74,7 @@ func run(root, beside, query, match string, every, shown int) error {
 	if err != nil {
 		return err
 	}
-	return rep.write(filter, shown, every == 1)
+	return rep.write(how)
 }
 
 // judgeOne shows the verdict on one query beside ours.
@@ -167,12 +179,17 @@ func (j *judge) hold(all []*question) (*report, error) {
 	return rep, nil
 }
 
-// write prints the report; whole says that all questions were asked, so that a reason without use is one
-// too many.
-func (r *report) write(filter *regexp.Regexp, shown int, whole bool) error {
+// write prints the report.
+func (r *report) write(how view) error {
+	list := r.found
+	for _, e := range r.reasons {
+		if e.line == how.reason {
+			list = e.explained
+		}
+	}
 	groups := map[string][]*question{}
-	for _, d := range r.found {
-		if filter.MatchString(d.Text) || filter.MatchString(d.Question.Query) {
+	for _, d := range list {
+		if how.filter.MatchString(d.Text) || how.filter.MatchString(d.Question.Query) {
 			groups[d.Text] = append(groups[d.Text], d.Question)
 		}
 	}
@@ -182,7 +199,7 @@ func (r *report) write(filter *regexp.Regexp, shown int, whole bool) error {
 	for _, t := range texts {
 		fmt.Printf("%d × %s\n", len(groups[t]), t)
 		for i, q := range groups[t] {
-			if i == shown {
+			if i == how.shown {
 				break
 			}
 			if q.ID != "generated" {
@@ -193,7 +210,10 @@ func (r *report) write(filter *regexp.Regexp, shown int, whole bool) error {
 	}
 	unused := 0
 	for _, e := range r.reasons {
-		if e.used == 0 && whole {
+		if how.counts {
+			fmt.Printf("differences.txt:%d explains %d: %s\n", e.line, len(e.explained), e.why)
+		}
+		if len(e.explained) == 0 && how.whole {
 			unused++
 			fmt.Printf("differences.txt:%d explains nothing any more\n", e.line)
 		}

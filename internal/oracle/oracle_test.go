@@ -38,7 +38,7 @@ func TestReasons(t *testing.T) {
 	}
 	q := &question{Query: "T | project d + d"}
 	r := explain(reasons, difference{q, "refused KQL0205 found dynamic + dynamic, which has no meaning"})
-	if r == nil || r.used != 1 {
+	if r == nil || len(r.explained) != 1 {
 		t.Errorf("explained by %v", r)
 	}
 	if explain(reasons, difference{q, "the sky is green"}) != nil {
