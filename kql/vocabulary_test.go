@@ -28,10 +28,18 @@ func argument(f *builtin.Function, p *builtin.Param) string {
 		return "b"
 	case "limit", "accuracy":
 		return "3"
+	case "path":
+		return `"$.a"`
 	case "groups":
 		return "dynamic([1])"
 	case "regex":
 		return `"(a)"`
+	}
+	if p.Constant && len(p.Types) > 0 {
+		return map[value.Type]string{value.Bool: "true", value.Int: "2", value.String: `"b"`}[p.Types[0]]
+	}
+	if len(p.Types) == 0 && p.Constant {
+		return "2"
 	}
 	if len(p.Types) == 0 {
 		return "l"

@@ -110,6 +110,10 @@ func good(f *builtin.Function, i int) string {
 		return "'day'"
 	case "format":
 		return "'yyyy'"
+	case "kind":
+		return "'normal'"
+	case "path":
+		return "'$.a'"
 	case "regex":
 		return "'a(b)'"
 	case "condition", "restart", "ignore_null_empty":
@@ -126,6 +130,9 @@ func good(f *builtin.Function, i int) string {
 		return "10"
 	}
 	if len(p.Types) == 0 {
+		if p.Constant {
+			return "7"
+		}
 		return "l"
 	}
 	t := p.Types[0]
@@ -133,7 +140,9 @@ func good(f *builtin.Function, i int) string {
 		t = value.Long
 	}
 	for _, k := range kinds {
-		if k.typ == t.String() {
+		if k.typ == t.String() && p.Constant {
+			return k.literal
+		} else if k.typ == t.String() {
 			return k.column
 		}
 	}

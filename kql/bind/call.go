@@ -168,6 +168,10 @@ func (b *binder) scalarParam(p *syntax.Parameter, arg *syntax.NamedExpr, name st
 		defer b.enter(f.stored, at)()
 		e = b.expr(p.Default, &env{sc: f.scope})
 		at = p.Default
+		if t, ok := value.ParseType(p.Type); ok && e.Type() != t && !(e.Type().Numeric() && t.Numeric()) && !isUnknown(e) {
+			b.errorf(WrongType, p.Default, literalHint(e, t), "found a value of type %s for the parameter %s, %s is needed", e.Type(), p.Name.Name, t)
+			e = unknown()
+		}
 	default:
 		b.errorf(WrongArguments, at, "", "%s needs a value for %s", name, p.Name.Name)
 		e = unknown()
@@ -245,10 +249,19 @@ func (b *binder) scalarCall(f *builtin.Function, e *syntax.Call, en *env) rel.Ex
 			return unknown()
 		}
 	case "estimate_data_size":
+		if !b.argCount(f, e) || !b.columnsOnly(f, e, en) {
+			return unknown()
+		}
 		return b.dataSize(e, en)
 	case "pack_all":
+		if !b.argCount(f, e) {
+			return unknown()
+		}
 		return b.packAll(e, en)
 	case "bag_pack_columns":
+		if !b.argCount(f, e) || !b.columnsOnly(f, e, en) {
+			return unknown()
+		}
 		return b.packColumns(e, en)
 	case "bag_pack":
 		if len(e.Args) == 1 {
@@ -286,7 +299,7 @@ func (b *binder) boundCall(f *builtin.Function, e *syntax.Call, en *env) rel.Exp
 			continue
 		}
 		x := b.expr(a.Value, en)
-		if isUnknown(x) {
+		if isUnknown(x) || !b.constant(x, f, p, a) {
 			bad = true
 			continue
 		}
@@ -307,15 +320,30 @@ func (b *binder) boundCall(f *builtin.Function, e *syntax.Call, en *env) rel.Exp
 	return b.finish(f, e, args, en)
 }
 
+// constant says whether a parameter that wants a constant has one.
+func (b *binder) constant(x rel.Expr, f *builtin.Function, p *builtin.Param, at syntax.Node) bool {
+	if !p.Constant || !usesColumns(x) {
+		return true
+	}
+	b.errorf(NotConstant, at, "write it as a literal, or give it a name with let", "%s of %s must not depend on the rows", p.Name, f.Name)
+	return false
+}
+
 // wrongArgument says that a parameter does not take a value's type.
 func (b *binder) wrongArgument(at syntax.Node, x rel.Expr, f *builtin.Function, p *builtin.Param) {
+	if p.Name == "condition" {
+		b.condition(x, at)
+		return
+	}
 	hint := ""
 	for _, t := range p.Types {
 		if hint = literalHint(x, t); hint != "" {
 			break
 		}
 	}
-	if hint == "" {
+	if x.Type() == value.Dynamic && slices.Contains(p.Types, value.Bool) && len(p.Types) > 1 {
+		hint = "convert it first, for example with tostring() or tolong()"
+	} else if hint == "" {
 		hint = convertHint(x.Type(), p.Types[0])
 	}
 	b.errorf(WrongType, at, hint, "found a value of type %s for %s of %s, %s is needed", x.Type(), p.Name, f.Name, typeList(p.Types))
@@ -342,7 +370,8 @@ func typeList(ts []value.Type) string {
 	return names[0]
 }
 
-// coerce gives an argument one of the types that a parameter takes.
+// coerce gives an argument one of the types that a parameter takes: only a number becomes a wider one, and
+// a dynamic value its text.
 func (b *binder) coerce(x rel.Expr, types []value.Type) (rel.Expr, bool) {
 	t := x.Type()
 	if len(types) == 0 || slices.Contains(types, t) {
@@ -355,20 +384,8 @@ func (b *binder) coerce(x rel.Expr, types []value.Type) (rel.Expr, bool) {
 			}
 		}
 	}
-	if t == value.Dynamic {
-		if slices.Contains(types, value.String) {
-			return b.cast(x, value.String), true
-		}
-		if slices.Contains(types, value.Real) {
-			return b.cast(x, value.Real), true
-		}
-		return b.cast(x, types[0]), true
-	}
-	if t == value.GUID && slices.Contains(types, value.String) {
+	if t == value.Dynamic && types[0] == value.String {
 		return b.cast(x, value.String), true
-	}
-	if t == value.Bool && slices.Contains(types, value.Long) {
-		return b.cast(x, value.Long), true
 	}
 	return nil, false
 }
@@ -443,7 +460,12 @@ func (b *binder) finish(f *builtin.Function, e *syntax.Call, args []rel.Expr, en
 			return unknown()
 		}
 		for i := 0; i < len(args); i += 2 {
-			args[i] = b.cast(args[i], value.String)
+			key, ok := b.coerce(args[i], f.Params[0].Types)
+			if !ok {
+				b.wrongArgument(e.Args[i], args[i], f, f.Param(0))
+				return unknown()
+			}
+			args[i] = key
 		}
 	case "extract", "extract_json":
 		// The last argument names a type; the text found is converted to it.
@@ -553,6 +575,17 @@ func (b *binder) finish(f *builtin.Function, e *syntax.Call, args []rel.Expr, en
 		args[1] = b.cast(args[1], value.Dynamic)
 	case "parse_user_agent":
 		args[1] = b.cast(args[1], value.Dynamic)
+	case "make_datetime":
+		if len(args) == 2 {
+			b.errorf(WrongArguments, e, "its form is make_datetime(year, month, day)", "make_datetime of a year and a month needs the day")
+			return unknown()
+		}
+	case "dynamic_to_json":
+		args[0] = b.cast(args[0], value.Dynamic)
+	}
+	if strings.HasPrefix(name, "series_") && len(args) == 2 && args[0].Type().Numeric() && args[1].Type().Numeric() {
+		b.errorf(WrongType, e, "for two numbers write the operator", "found two numbers for %s, one of them is a series", name)
+		return unknown()
 	}
 	for i := range args {
 		if rx := f.Param(i).Name == "regex"; rx {
@@ -639,6 +672,10 @@ func (b *binder) choose(name string, args []rel.Expr, values []int, e *syntax.Ca
 	t := value.Unknown
 	for _, i := range values {
 		at := args[i].Type()
+		if (at == value.Dynamic || at == value.GUID) && (name == "max_of" || name == "min_of") {
+			b.errorf(WrongType, e.Args[i], convertHint(at, value.Long), "found a value of type %s for %s, which has no order", at, name)
+			return unknown()
+		}
 		switch {
 		case t == value.Unknown:
 			t = at
@@ -651,12 +688,10 @@ func (b *binder) choose(name string, args []rel.Expr, values []int, e *syntax.Ca
 			t = wider(t, at)
 		case (name == "iff" || name == "case") && t == value.Dynamic:
 			t = at // a dynamic value becomes what the others are
-		case (name == "iff" || name == "case") && at == value.Dynamic:
-		case t == value.Dynamic || at == value.Dynamic:
-			t = value.Dynamic
-		case isNull(args[i]):
+		case (name == "iff" || name == "case") && at == value.Dynamic: // and so here
+		case isNull(args[i]) && at != value.Dynamic && t != value.Dynamic:
 		default:
-			b.errorf(WrongType, e.Args[i], "convert one of them", "the values of %s are of different types, %s and %s", name, t, at)
+			b.errorf(WrongType, e.Args[i], commonHint(t, at), "the values of %s are of different types, %s and %s", name, t, at)
 			return unknown()
 		}
 	}
@@ -664,6 +699,19 @@ func (b *binder) choose(name string, args []rel.Expr, values []int, e *syntax.Ca
 		args[i] = b.cast(args[i], t)
 	}
 	return call(name, t, args...)
+}
+
+// commonHint says how values of two types become values of one.
+func commonHint(x, y value.Type) string {
+	switch {
+	case x == value.Dynamic && y == value.String, x == value.String && y == value.Dynamic:
+		return "convert the dynamic value with tostring()"
+	case x == value.Dynamic:
+		return convertHint(x, y)
+	case y == value.Dynamic:
+		return convertHint(y, x)
+	}
+	return "convert one of them"
 }
 
 func isNull(e rel.Expr) bool {
@@ -695,12 +743,12 @@ func (b *binder) bin(name string, args []rel.Expr, e *syntax.Call) rel.Expr {
 			return unknown()
 		}
 		return call(name, t, args...)
-	case (t == value.DateTime || t == value.TimeSpan) && st.Numeric():
-		// A bare number counts days.
-		args[1] = call("*", value.TimeSpan, &rel.Const{Value: int64(value.Day), T: value.TimeSpan}, b.cast(args[1], value.Real))
-		return call(name, t, args...)
 	}
-	b.errorf(WrongType, e, "", "found %s with a step of %s", t, st)
+	hint := ""
+	if (t == value.DateTime || t == value.TimeSpan) && st.Numeric() {
+		hint = "a step of time has a unit: 1d, 12h, 30m"
+	}
+	b.errorf(WrongType, e, hint, "found %s with a step of %s", t, st)
 	return unknown()
 }
 
@@ -803,6 +851,9 @@ func (b *binder) packAll(e *syntax.Call, en *env) rel.Expr {
 	skip := rel.Expr(rel.Bool(false))
 	if len(e.Args) == 1 {
 		skip = b.condition(b.expr(e.Args[0].Value, en), e.Args[0])
+		if f, ok := builtin.Lookup(builtin.Scalar, "pack_all"); ok && !b.constant(skip, f, f.Param(0), e.Args[0]) {
+			return unknown()
+		}
 	}
 	var args []rel.Expr
 	for _, c := range en.cols {
@@ -813,6 +864,26 @@ func (b *binder) packAll(e *syntax.Call, en *env) rel.Expr {
 		return bag
 	}
 	return call("bag_without_empty", value.Dynamic, bag, skip)
+}
+
+// columnsOnly holds that the arguments of a call are names of columns, or stars.
+func (b *binder) columnsOnly(f *builtin.Function, e *syntax.Call, en *env) bool {
+	for _, a := range e.Args {
+		if !b.columnArgument(a.Value, en) && !isStar(a.Value) {
+			b.errorf(WrongArguments, a, "compute it with extend before", "%s takes columns, and this is none", f.Name)
+			return false
+		}
+	}
+	return true
+}
+
+// columnArgument says whether an argument is the name of a column, or may be that of one.
+func (b *binder) columnArgument(e syntax.Expr, en *env) bool {
+	n, ok := e.(*syntax.Name)
+	if p, paren := e.(*syntax.Paren); paren {
+		return b.columnArgument(p.X, en)
+	}
+	return ok && (en.open || rel.Index(en.cols, n.Name) >= 0 || en.sc.find(n.Name) == nil)
 }
 
 func (b *binder) packColumns(e *syntax.Call, en *env) rel.Expr {
@@ -859,11 +930,15 @@ func (b *binder) windowCall(f *builtin.Function, e *syntax.Call, en *env) rel.Ex
 	if !b.argCount(f, e) {
 		return unknown()
 	}
+	if (f.Name == "prev" || f.Name == "next") && !b.columnArgument(e.Args[0].Value, en) {
+		b.errorf(WrongArguments, e.Args[0], "compute it with extend before", "%s takes a column, and this is none", f.Name)
+		return unknown()
+	}
 	args := make([]rel.Expr, 0, len(e.Args))
 	for i, a := range e.Args {
 		x := b.expr(a.Value, en)
-		if isUnknown(x) {
-			return x
+		if isUnknown(x) || !b.constant(x, f, f.Param(i), a) {
+			return unknown()
 		}
 		y, ok := b.coerce(x, f.Param(i).Types)
 		if !ok {

@@ -12,34 +12,60 @@ import (
 // compare binds ==, !=, <, <=, > and >=.
 func (b *binder) compare(e *syntax.Binary, x, y rel.Expr) rel.Expr {
 	op := e.Op.String()
-	ok := op == "==" || op == "!=" || !boolAndText(x, y)
-	if ok {
-		x, y, ok = b.comparable(x, y)
+	cx, cy, ok := b.comparable(x, y)
+	if ok && (e.Op == syntax.Equal || e.Op == syntax.NotEqual || ordered(x.Type(), y.Type())) {
+		return call(op, value.Bool, cx, cy)
 	}
-	if !ok {
-		hint := ""
-		switch {
-		case x.Type() == value.Dynamic && y.Type() == value.Dynamic:
-			hint = "convert one of them, for example with tostring()"
-		case x.Type() == value.DateTime && y.Type().Numeric(), x.Type().Numeric() && y.Type() == value.DateTime:
-			hint = "write a time as datetime(2026-01-31)"
-		case x.Type() == value.TimeSpan && y.Type().Numeric(), x.Type().Numeric() && y.Type() == value.TimeSpan:
-			hint = "a timespan has a unit: 1d, 12h, 30m"
-		case literalHint(x, y.Type()) != "":
-			hint = literalHint(x, y.Type())
-		case literalHint(y, x.Type()) != "":
-			hint = literalHint(y, x.Type())
-		case x.Type() == value.String && y.Type() == value.DateTime, x.Type() == value.DateTime && y.Type() == value.String:
-			hint = "read the text with todatetime()"
-		case x.Type() == value.String && y.Type() == value.TimeSpan, x.Type() == value.TimeSpan && y.Type() == value.String:
-			hint = "read the text with totimespan()"
-		case boolAndText(x, y):
-			hint = "read the text with tobool()"
-		}
-		b.errorf(WrongType, e, hint, "found %s %s %s, which cannot be compared", x.Type(), op, y.Type())
-		return unknown()
+	b.errorf(WrongType, e, compareHint(x, y, op), "found %s %s %s, which cannot be compared", x.Type(), op, y.Type())
+	return unknown()
+}
+
+// compareHint says how two values are compared that cannot be compared as they are.
+func compareHint(x, y rel.Expr, op string) string {
+	const text = value.String
+	xt, yt := x.Type(), y.Type()
+	either := func(s, t value.Type) bool { return xt == s && yt == t || xt == t && yt == s }
+	switch {
+	case xt == value.Dynamic && yt == value.Dynamic:
+		return "convert one of them, for example with tostring()"
+	case xt == value.Dynamic && yt != text:
+		return convertHint(xt, yt)
+	case yt == value.Dynamic && xt != text:
+		return convertHint(yt, xt)
+	case xt == text && yt == text, either(text, value.Dynamic), either(text, value.GUID):
+		return "for the order of texts write strcmp(x, y) " + op + " 0"
+	case xt == value.DateTime && yt.Numeric(), xt.Numeric() && yt == value.DateTime:
+		return "write a time as datetime(2026-01-31)"
+	case xt == value.TimeSpan && yt.Numeric(), xt.Numeric() && yt == value.TimeSpan:
+		return "a timespan has a unit: 1d, 12h, 30m"
+	case literalHint(x, yt) != "":
+		return literalHint(x, yt)
+	case literalHint(y, xt) != "":
+		return literalHint(y, xt)
+	case either(text, value.DateTime):
+		return "read the text with todatetime()"
+	case either(text, value.TimeSpan):
+		return "read the text with totimespan()"
+	case boolAndText(x, y):
+		return "read the text with tobool()"
+	case xt == text && yt.Numeric(), xt.Numeric() && yt == text:
+		return "read the text with tolong() or todouble()"
 	}
-	return call(op, value.Bool, x, y)
+	return ""
+}
+
+// ordered says whether values of two types may stand beside <, <=, > and >=. Texts, guids and truth values
+// have no order, and neither has a dynamic value except beside a number.
+func ordered(x, y value.Type) bool {
+	switch {
+	case x == value.String || x == value.GUID || y == value.String || y == value.GUID:
+		return false
+	case x == value.Dynamic:
+		return y.Numeric()
+	case y == value.Dynamic:
+		return x.Numeric()
+	}
+	return true
 }
 
 // comparable gives two values the type in which they are compared, or says that there is none.
@@ -437,7 +463,7 @@ func (b *binder) inList(e *syntax.Membership, x rel.Expr, consts, others []rel.E
 	if fold {
 		op = "in~"
 		if x.Type() != value.String {
-			if x.Type() != value.Dynamic && x.Type() != value.GUID {
+			if x.Type() != value.Dynamic {
 				b.errorf(WrongType, e.X, "use in, or convert it with tostring()", "found a value of type %s beside in~, a string is needed", x.Type())
 				return unknown()
 			}
@@ -516,7 +542,7 @@ func (b *binder) hasList(e *syntax.Membership, x rel.Expr, consts, others []rel.
 	op := e.Op.String()
 	switch x.Type() {
 	case value.String:
-	case value.Dynamic, value.GUID:
+	case value.Dynamic:
 		x = call("tostring", value.String, x)
 	default:
 		b.errorf(WrongType, e.X, "convert it with tostring()", "found a value of type %s beside %s, a string is needed", x.Type(), op)

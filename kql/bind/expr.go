@@ -446,6 +446,10 @@ func (b *binder) unary(e *syntax.Unary, en *env) rel.Expr {
 		return x
 	}
 	if e.Op == syntax.Add {
+		if t == value.Bool || t == value.String || t == value.GUID {
+			b.errorf(WrongType, e.X, convertHint(t, value.Long), "found a value of type %s after +, a number or timespan is needed", t)
+			return unknown()
+		}
 		if t == value.Int {
 			return b.cast(x, value.Long)
 		}
@@ -482,22 +486,33 @@ func convertHint(from, to value.Type) string {
 	case to == value.String:
 		return "convert it with tostring()"
 	}
-	if from == value.Dynamic || from == value.String {
+	if from == value.Dynamic || from == value.String || from == value.Decimal && to.Numeric() {
 		return "convert it with to" + to.String() + "()"
 	}
 	return ""
 }
 
-// condition makes a bound expression a condition.
+// condition holds that a bound expression is a condition.
 func (b *binder) condition(x rel.Expr, at syntax.Node) rel.Expr {
-	switch x.Type() {
-	case value.Bool, value.Unknown:
+	hint := "compare it with something"
+	switch t := x.Type(); {
+	case t == value.Bool || t == value.Unknown:
 		return x
-	case value.Dynamic, value.Int, value.Long:
+	case t == value.Dynamic:
+		hint = "compare it with true, or read it with tobool()"
+	case t.Integer():
+		hint = "compare it: != 0"
+	}
+	b.errorf(WrongType, at, hint, "found a value of type %s, a condition is needed", x.Type())
+	return unknown()
+}
+
+// operand makes a side of and or of or a condition: unlike elsewhere it may be dynamic.
+func (b *binder) operand(x rel.Expr, at syntax.Node) rel.Expr {
+	if x.Type() == value.Dynamic {
 		return call("tobool", value.Bool, x)
 	}
-	b.errorf(WrongType, at, "compare it with something", "found a value of type %s, a condition is needed", x.Type())
-	return unknown()
+	return b.condition(x, at)
 }
 
 func (b *binder) binary(e *syntax.Binary, en *env) rel.Expr {
@@ -516,7 +531,7 @@ func (b *binder) binary(e *syntax.Binary, en *env) rel.Expr {
 		slices.Reverse(parts)
 		args := make([]rel.Expr, len(parts))
 		for i, p := range parts {
-			args[i] = b.condition(b.expr(p, en), p)
+			args[i] = b.operand(b.expr(p, en), p)
 		}
 		return call(e.Op.String(), value.Bool, args...)
 	}
@@ -547,11 +562,9 @@ func (b *binder) textOperator(e *syntax.Binary, x, y rel.Expr) rel.Expr {
 	}
 	text := func(v rel.Expr, at syntax.Expr) rel.Expr {
 		switch v.Type() {
-		case value.String:
+		case value.String, value.Unknown:
 			return v
 		case value.Dynamic:
-			return call("tostring", value.String, v)
-		case value.GUID:
 			return call("tostring", value.String, v)
 		}
 		hint := "convert it with tostring()"
@@ -767,6 +780,10 @@ func (b *binder) between(e *syntax.Between, en *env) rel.Expr {
 	}
 	if x.Type() == value.DateTime && hi.Type() == value.TimeSpan {
 		hi = call("+", value.DateTime, lo, hi)
+	}
+	if x.Type() == value.Bool {
+		b.errorf(WrongType, e.X, "compare it with == or !=", "found a value of type bool beside between, which needs an order")
+		return unknown()
 	}
 	mk := func(op syntax.Op, y rel.Expr, ye syntax.Expr) rel.Expr {
 		return b.compare(&syntax.Binary{Base: e.Base, Op: op, X: e.X, Y: ye}, x, y)

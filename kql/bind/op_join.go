@@ -214,15 +214,13 @@ func (b *binder) addKey(keys []rel.JoinKey, l, r rel.Expr, at syntax.Node) []rel
 	case lt == value.Dynamic || rt == value.Dynamic:
 		b.errorf(WrongType, at, "convert it before the join, for example with extend k = tostring(k)", "tables cannot be joined on a column of type dynamic")
 		return keys
-	case lt == value.Decimal && rt.Numeric(), lt.Numeric() && rt == value.Decimal:
-		l, r = b.cast(l, value.Decimal), b.cast(r, value.Decimal)
-	case lt == rt, lt.Numeric() && rt.Numeric():
+	case lt == rt, lt.Integer() && rt.Integer():
 	case lt == value.GUID && rt == value.String:
 		l, r = b.guidText(l), lowered(r)
 	case lt == value.String && rt == value.GUID:
 		l, r = lowered(l), b.guidText(r)
 	default:
-		b.errorf(WrongType, at, "convert one of them before the join", "the join compares %s with %s", lt, rt)
+		b.errorf(WrongType, at, "convert one of them before the join, for example with extend k = to"+lt.String()+"(k)", "the join compares %s with %s", lt, rt)
 		return keys
 	}
 	return append(keys, rel.JoinKey{L: l, R: r})

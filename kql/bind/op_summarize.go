@@ -206,22 +206,18 @@ func (b *binder) aggregateCall(f *builtin.Function, e *syntax.Call, en *env) rel
 			return unknown()
 		}
 		x := b.expr(a.Value, en)
+		p := f.Param(i)
 		if isUnknown(x) {
 			bad = true
 			continue
 		}
-		p := f.Param(i)
-		if (p.Name == "limit" || p.Name == "accuracy" || p.Name == "p") && usesColumns(x) {
-			b.errorf(NotConstant, a, "", "%s of %s must not depend on the rows", p.Name, f.Name)
+		if !b.constant(x, f, p, a) {
 			bad = true
 			continue
 		}
 		y, ok := b.coerce(x, p.Types)
-		if !ok && p.Name == "condition" {
-			y, ok = b.condition(x, a), true
-		}
 		if !ok {
-			b.errorf(WrongType, a, convertHint(x.Type(), p.Types[0]), "found a value of type %s for %s of %s, %s is needed", x.Type(), p.Name, f.Name, typeList(p.Types))
+			b.wrongArgument(a, x, f, p)
 			bad = true
 			continue
 		}
@@ -246,10 +242,6 @@ func (b *binder) aggregateCall(f *builtin.Function, e *syntax.Call, en *env) rel
 		args[0] = hash(x, nil)
 		if x.Type() != value.String {
 			args[0] = call("iff", value.Long, call("isnull", value.Bool, x), rel.Null(value.Long), args[0])
-		}
-	case "min", "max", "minif", "maxif":
-		if args[0].Type() == value.Dynamic {
-			args[0] = b.cast(args[0], value.Real)
 		}
 	case "percentile", "percentiles_array", "percentilew", "percentilesw_array":
 		args[0] = b.ranked(args[0])
@@ -277,7 +269,7 @@ func (b *binder) ranked(x rel.Expr) rel.Expr {
 	switch x.Type() {
 	case value.Int:
 		return b.cast(x, value.Long)
-	case value.Decimal:
+	case value.Decimal, value.Dynamic:
 		return b.cast(x, value.Real)
 	}
 	return x
@@ -304,8 +296,10 @@ func (b *binder) argExtreme(f *builtin.Function, it *syntax.NamedExpr, c *syntax
 		in.open = true
 		return nil
 	}
-	if by.Type() == value.Dynamic {
-		by = b.cast(by, value.Real)
+	if _, ok := b.coerce(by, f.Params[0].Types); !ok {
+		b.wrongArgument(c.Args[0], by, f, f.Param(0))
+		in.open = true
+		return nil
 	}
 	type output struct {
 		name  string
@@ -419,7 +413,7 @@ func (b *binder) percentiles(f *builtin.Function, it *syntax.NamedExpr, c *synta
 	if isUnknown(x) {
 		return nil
 	}
-	y, ok := b.coerce(x, []value.Type{value.Int, value.Long, value.Real, value.Decimal, value.DateTime, value.TimeSpan})
+	y, ok := b.coerce(x, []value.Type{value.Int, value.Long, value.Real, value.Decimal, value.DateTime, value.TimeSpan, value.Dynamic})
 	if !ok {
 		b.errorf(WrongType, c.Args[0], "", "found a value of type %s for percentiles, a number is needed", x.Type())
 		return nil

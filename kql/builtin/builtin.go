@@ -46,6 +46,8 @@ type Param struct {
 	AsText   bool
 	Optional bool
 	Repeated bool // the last parameter may come any number of times
+	// Constant says that the value is known before the rows are read: no column stands in it.
+	Constant bool
 }
 
 // Column is one of several that a function gives.
@@ -108,6 +110,9 @@ func (f *Function) Signature() string {
 	return b.String()
 }
 
+// simple are all types but dynamic: the numbers, then the others that have an order, and guid.
+var simple = [...]value.Type{value.Int, value.Long, value.Real, value.Decimal, value.DateTime, value.TimeSpan, value.Bool, value.String, value.GUID}
+
 // typesText gives the types that a parameter takes as the table writes them.
 func typesText(types []value.Type) string {
 	rest := slices.Clone(types)
@@ -115,7 +120,7 @@ func typesText(types []value.Type) string {
 	for _, kind := range []struct {
 		name  string
 		types []value.Type
-	}{{"number", []value.Type{value.Int, value.Long, value.Real, value.Decimal}}, {"integer", []value.Type{value.Int, value.Long}}} {
+	}{{"number", simple[:4]}, {"integer", []value.Type{value.Int, value.Long}}} {
 		if !slices.ContainsFunc(kind.types, func(t value.Type) bool { return !slices.Contains(rest, t) }) {
 			names = append(names, kind.name)
 			rest = slices.DeleteFunc(rest, func(t value.Type) bool { return slices.Contains(kind.types, t) })
@@ -306,6 +311,7 @@ func parseParam(s string) (Param, error) {
 	} else if t, ok := strings.CutSuffix(s, "?"); ok {
 		p.Optional, s = true, t
 	}
+	s, p.Constant = strings.CutSuffix(s, "!")
 	name, types, ok := strings.Cut(s, ":")
 	p.Name = name
 	if !ok {
@@ -314,11 +320,15 @@ func parseParam(s string) (Param, error) {
 	for _, t := range strings.Split(types, "/") {
 		switch t {
 		case "number":
-			p.Types = append(p.Types, value.Int, value.Long, value.Real, value.Decimal)
+			p.Types = append(p.Types, simple[:4]...)
 		case "text":
 			p.Types, p.AsText = append(p.Types, value.String), true
 		case "integer":
 			p.Types = append(p.Types, value.Int, value.Long)
+		case "ordered":
+			p.Types = append(p.Types, simple[:len(simple)-1]...)
+		case "simple":
+			p.Types = append(p.Types, simple[:]...)
 		default:
 			ty, ok := value.ParseType(t)
 			if !ok {

@@ -34,7 +34,7 @@ func TestLookup(t *testing.T) {
 	if !ok || f.Name != "parse_json" {
 		t.Fatalf("todynamic: %v, %v", f, ok)
 	}
-	if got, want := f.Signature(), "parse_json(value) → dynamic"; got != want {
+	if got, want := f.Signature(), "parse_json(value:string/dynamic) → dynamic"; got != want {
 		t.Errorf("signature %q, want %q", got, want)
 	}
 	if _, ok := builtin.Lookup(builtin.Scalar, "ToString"); ok {
