@@ -743,6 +743,10 @@ func (b *binder) bin(name string, args []rel.Expr, e *syntax.Call) rel.Expr {
 			return unknown()
 		}
 		return call(name, t, args...)
+	case name == "bin_at" && (t == value.DateTime || t == value.TimeSpan) && st.Numeric():
+		// A bare number counts days here; bin wants a unit.
+		args[1] = call("*", value.TimeSpan, &rel.Const{Value: int64(value.Day), T: value.TimeSpan}, b.cast(args[1], value.Real))
+		return call(name, t, args...)
 	}
 	hint := ""
 	if (t == value.DateTime || t == value.TimeSpan) && st.Numeric() {

@@ -215,6 +215,8 @@ func (b *binder) addKey(keys []rel.JoinKey, l, r rel.Expr, at syntax.Node) []rel
 		b.errorf(WrongType, at, "convert it before the join, for example with extend k = tostring(k)", "tables cannot be joined on a column of type dynamic")
 		return keys
 	case lt == rt, lt.Integer() && rt.Integer():
+	case lt == value.Decimal && rt.Numeric(), lt.Numeric() && rt == value.Decimal:
+		l, r = b.cast(l, value.Decimal), b.cast(r, value.Decimal)
 	case lt == value.GUID && rt == value.String:
 		l, r = b.guidText(l), lowered(r)
 	case lt == value.String && rt == value.GUID:
