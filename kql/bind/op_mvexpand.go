@@ -20,7 +20,7 @@ func (b *binder) expansion(items []*syntax.ExpandItem, params syntax.Params, lim
 	e := &env{sc: sc, cols: in.cols(), open: in.open}
 	x := &rel.Expand{In: in.rel}
 	bad := false
-	n := newNames(in.cols())
+	n := newNames(nil)
 	for _, it := range items {
 		if it.Value == nil || it.Value.Value == nil {
 			bad = true
@@ -36,15 +36,15 @@ func (b *binder) expansion(items []*syntax.ExpandItem, params syntax.Params, lim
 			bad = true
 			continue
 		}
+		// As with extend, what is expanded takes the place of a column of its name, whether that was given or derived.
 		name := it.Value.Name()
-		if name == "" {
-			if c, ok := it.Value.Value.(*syntax.Name); ok {
-				name = c.Name
-			} else if name = nameOf(it.Value.Value); name == "" {
-				name = n.column()
-			} else {
-				name = n.fresh(name)
-			}
+		if c, ok := it.Value.Value.(*syntax.Name); ok && name == "" {
+			name = c.Name
+		}
+		if name != "" {
+			name = b.itemName(name, n, it, false)
+		} else {
+			name = n.derived(nameOf(it.Value.Value))
 		}
 		t := value.Dynamic
 		if it.Type != "" {
@@ -59,7 +59,11 @@ func (b *binder) expansion(items []*syntax.ExpandItem, params syntax.Params, lim
 		x.Items = append(x.Items, rel.ExpandItem{Name: name, Expr: v, T: t})
 	}
 	if w := params.Word("with_itemindex"); w != "" {
-		x.Index = w
+		all := newNames(in.cols())
+		for _, it := range x.Items {
+			all.add(it.Name)
+		}
+		x.Index = all.fresh(w)
 	}
 	for _, p := range []string{"bagexpansion", "kind"} {
 		switch w := params.Word(p); w {
@@ -101,14 +105,23 @@ func (b *binder) mvApply(o *syntax.MvApply, in *table, sc *scope) *table {
 	if body.open {
 		return &table{rel: body.rel, open: true}
 	}
-	// What was expanded under the name of an input's column takes its place, and stands behind.
+	// A column that is expanded as it is stands behind those of the row. One whose name something else took in the
+	// body keeps its place, and its value if the body does not give that name.
+	moved := func(c rel.Column) bool {
+		return slices.ContainsFunc(o.Items, func(it *syntax.ExpandItem) bool {
+			n, plain := it.Value.Value.(*syntax.Name)
+			return plain && it.Value.Name() == "" && n.Name == c.Name
+		})
+	}
 	var outer []rel.Column
+	hidden := false
 	for _, c := range in.cols() {
-		if !slices.ContainsFunc(x.Items, func(it rel.ExpandItem) bool { return it.Name == c.Name }) {
+		if !moved(c) {
 			outer = append(outer, c)
+			hidden = hidden || rel.Index(body.cols(), c.Name) < 0 && slices.ContainsFunc(x.Items, func(it rel.ExpandItem) bool { return it.Name == c.Name })
 		}
 	}
-	if local(body.rel, x) {
+	if !hidden && local(body.rel, x) {
 		return b.applied(in, outer, body, x)
 	}
 	number := b.hiddenName("row")

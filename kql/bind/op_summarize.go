@@ -326,7 +326,7 @@ func (b *binder) argExtreme(f *builtin.Function, it *syntax.NamedExpr, c *syntax
 				if aggs.isKey(col.Name) {
 					continue
 				}
-				if r, ok := by.(*rel.Col); ok && r.Name == col.Name {
+				if slices.ContainsFunc(outs, func(o output) bool { return isColumn(o.e, col.Name) }) {
 					continue
 				}
 				outs = append(outs, output{old + col.Name, &rel.Col{Name: col.Name, T: col.Type}, false})
@@ -365,8 +365,15 @@ func (b *binder) argExtreme(f *builtin.Function, it *syntax.NamedExpr, c *syntax
 	return items
 }
 
+// isColumn says whether an expression is a column as it stands: a pattern does not give it again.
+func isColumn(e rel.Expr, name string) bool {
+	c, ok := e.(*rel.Col)
+	return ok && c.Name == name
+}
+
 func (b *binder) takeAny(f *builtin.Function, it *syntax.NamedExpr, c *syntax.Call, in *table, en *env, aggs *aggregates, n *names) []rel.Item {
 	var items []rel.Item
+	var taken []rel.Expr
 	rows := "take_any_row"
 	if len(c.Args) == 1 && !isStar(c.Args[0].Value) {
 		rows = "take_any"
@@ -377,12 +384,13 @@ func (b *binder) takeAny(f *builtin.Function, it *syntax.NamedExpr, c *syntax.Ca
 		} else if f.Name == "any" {
 			name = f.Prefix + name
 		}
+		taken = append(taken, x)
 		items = append(items, rel.Item{Name: n.fresh(name), Expr: b.collect(aggs, call(rows, x.Type(), x))})
 	}
 	for i, a := range c.Args {
 		if cols, ok := b.pattern(a.Value, in); ok {
 			for _, col := range cols {
-				if !aggs.isKey(col.Name) {
+				if !aggs.isKey(col.Name) && !slices.ContainsFunc(taken, func(x rel.Expr) bool { return isColumn(x, col.Name) }) {
 					add(col.Name, &rel.Col{Name: col.Name, T: col.Type})
 				}
 			}
