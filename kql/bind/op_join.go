@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"slices"
 	"strings"
 
 	"glassward/kql/rel"
@@ -53,9 +54,7 @@ func (b *binder) join(o *syntax.Join, in *table, sc *scope) *table {
 		}
 	}
 	if kind != rel.LeftSemi && kind != rel.LeftAnti {
-		for _, c := range right.cols() {
-			j.Out = append(j.Out, rel.JoinColumn{Name: n.fresh(c.Name), From: rel.Col{Name: c.Name, T: c.Type, Side: rel.Right}})
-		}
+		j.Out = append(j.Out, rightColumns(n, right.cols())...)
 	}
 	return &table{rel: j, open: in.open || right.open}
 }
@@ -88,12 +87,28 @@ func (b *binder) lookup(o *syntax.Lookup, in *table, sc *scope) *table {
 			}
 		})
 	}
-	for _, c := range right.cols() {
-		if !isKey[c.Name] {
-			j.Out = append(j.Out, rel.JoinColumn{Name: n.fresh(c.Name), From: rel.Col{Name: c.Name, T: c.Type, Side: rel.Right}})
-		}
-	}
+	others := slices.DeleteFunc(slices.Clone(right.cols()), func(c rel.Column) bool { return isKey[c.Name] })
+	j.Out = append(j.Out, rightColumns(n, others)...)
 	return &table{rel: j, open: in.open || right.open}
+}
+
+// rightColumns names the columns of a join's right side behind those of the left: a name that the left has gets a
+// number, and not one with which it would take the name of another column on the right.
+func rightColumns(n *names, cols []rel.Column) []rel.JoinColumn {
+	clash := make([]bool, len(cols))
+	for i, c := range cols {
+		clash[i] = n.used[c.Name]
+		n.add(c.Name)
+	}
+	var out []rel.JoinColumn
+	for i, c := range cols {
+		name := c.Name
+		if clash[i] {
+			name = n.fresh(name)
+		}
+		out = append(out, rel.JoinColumn{Name: name, From: rel.Col{Name: c.Name, T: c.Type, Side: rel.Right}})
+	}
+	return out
 }
 
 // sole gives a join key's expression as one over its own table.
