@@ -21,6 +21,7 @@ import (
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 
+	"glassward/kql/eval"
 	"glassward/kql/value"
 )
 
@@ -34,6 +35,8 @@ type scalar struct {
 	// result NULL and the function is not called.
 	nullIn bool
 	call   func(args []any) (any, error)
+	// until is call for a function of which one call may take long; nil for the others.
+	until  func(args []any, over func() bool) (any, error)
 	engine *engine // that it is registered with
 }
 
@@ -136,14 +139,23 @@ func (s *scalar) apply(input duckdb.DataChunk, output duckdb.Vector, j *job) (er
 		}
 		null := false
 		for j := range in.columns {
-			args[j] = in.columns[j].value(row)
+			if col := &in.columns[j]; s.params[j] == value.Dynamic && !col.null(row) && at[text](col, row).length > eval.MaxJSON {
+				args[j] = nil // no value of a query is as large, and what reads it would take many times as much
+			} else {
+				args[j] = col.value(row)
+			}
 			null = null || args[j] == nil
 		}
 		if null && !s.nullIn {
 			out.setNull(row)
 			continue
 		}
-		v, err := s.call(args)
+		var v any
+		if s.until != nil && j != nil {
+			v, err = s.until(args, j.stopped.Load)
+		} else {
+			v, err = s.call(args)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}

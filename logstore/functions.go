@@ -10,7 +10,7 @@ func functions(places *Places) []*scalar {
 		all = append(all, eval.AddressFunction(places.Find))
 	}
 	for _, f := range all {
-		out = append(out, &scalar{name: f.Name, params: f.Params, result: f.Result, nullIn: f.NullIn, call: f.Call})
+		out = append(out, &scalar{name: f.Name, params: f.Params, result: f.Result, nullIn: f.NullIn, call: f.Call, until: f.Until})
 	}
 	return out
 }

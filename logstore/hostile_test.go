@@ -28,14 +28,15 @@ import (
 const hostile = "GLASSWARD_LOGSTORE_HOSTILE"
 
 // The bounds of a hostile query. The process may take a small multiple of what
-// the engine is given, since functions and results have memory of their own; a
+// the engine is given, since functions and results have memory of their own, and one
+// step of the engine may take more before it can be stopped; a
 // busy machine makes a query late, yet not by this much.
 const (
 	hostileMemory  = 256 << 20
 	hostileTimeout = 2 * time.Second
 	hostileRows    = 100_000
 	hostileBytes   = 8 << 20
-	mostResident   = 3 * hostileMemory * raceCosts
+	mostResident   = 4 * hostileMemory * raceCosts
 	mostOverrun    = 5 * time.Second * raceCosts
 	mostCompile    = 5 * time.Second * raceCosts
 )
@@ -70,6 +71,52 @@ func hostileQueries() map[string]string {
 		fmt.Fprintf(&wide, "x%d = arg_max(TimeGenerated, *), ", i)
 	}
 	wide.WriteString("percentiles(CreatedDateTime, 1, 50, 99) by Id")
+	var columns, datatable, twice, mutual, stars, terms, keys, nested, parsed, longIn strings.Builder
+	columns.WriteString("print x0 = 0")
+	datatable.WriteString("datatable(a:long, s:string)[")
+	stars.WriteString("SigninLogs | extend s = strrep('a=1;', 20000) | parse kind=regex s with ")
+	parsed.WriteString("SigninLogs | extend s = strrep('a', 20000) | parse s with ")
+	terms.WriteString("SigninLogs | where UserAgent has_any ('a'")
+	longIn.WriteString("SigninLogs | where UserAgent in~ ('a'")
+	keys.WriteString("print d = dynamic({'k': 1")
+	for i := range 20_000 {
+		fmt.Fprintf(&columns, ", x%d = %d", i+1, i)
+		fmt.Fprintf(&datatable, "%d, 'text %d', ", i, i)
+		fmt.Fprintf(&keys, ", 'k%d': %d", i, i)
+	}
+	for i := range 60_000 {
+		fmt.Fprintf(&terms, ", 't%d'", i)
+		fmt.Fprintf(&longIn, ", 't%d'", i)
+	}
+	for i := range 400 {
+		fmt.Fprintf(&stars, "* '(a+)+b' x%d:string ", i)
+		fmt.Fprintf(&parsed, "* 'a' x%d:string ", i)
+	}
+	datatable.WriteString("0, 'end']")
+	terms.WriteString(") | count")
+	longIn.WriteString(") | count")
+	keys.WriteString("}) | evaluate bag_unpack(d)")
+	twice.WriteString("let f0 = (T:(Id:string)) { T | where Id != '' };\n")
+	mutual.WriteString("let a0 = 1;\n")
+	nested.WriteString("let s0 = 'xxxxxxxxxxxxxxxx';\n")
+	for i := 1; i <= 40; i++ {
+		fmt.Fprintf(&twice, "let f%d = (T:(Id:string)) { T | invoke f%d() | invoke f%d() };\n", i, i-1, i-1)
+		fmt.Fprintf(&mutual, "let a%d = a%d + a%d;\n", i, i-1, i-1)
+		fmt.Fprintf(&nested, "let s%d = strcat(s%d, s%d);\n", i, i-1, i-1)
+	}
+	twice.WriteString("SigninLogs | project Id | invoke f40() | count")
+	mutual.WriteString("print a40")
+	nested.WriteString("print strlen(s40)")
+	chain := func(first, step string, n int) string {
+		return first + strings.Repeat(" | extend a = "+step, n)
+	}
+	table := func(levels int) string {
+		q := "SigninLogs | project Id"
+		for range levels {
+			q = "(" + q + ") | union (" + q + ")"
+		}
+		return q
+	}
 	return map[string]string{
 		"cross join of everything":       "SigninLogs | extend k = 1 | join kind=inner (AuditLogs | extend k = 1) on k | summarize count(), make_set(Id), dcount(strcat(Id, Id1))",
 		"cross join, rows":               "SigninLogs | extend k = 1 | join kind=inner (AuditLogs | extend k = 1) on k",
@@ -142,6 +189,107 @@ func hostileQueries() map[string]string {
 		"distinct of everything":         "SigninLogs | extend k = 1 | join kind=inner (AuditLogs | extend k = 1) on k | distinct Id, Id1",
 		"search":                         "search 'a' or 'b' or 'c'",
 		"format":                         "SigninLogs | extend s = strrep('y', 100000) | project format_datetime(TimeGenerated, s), indexof(s, 'x'), countof(s, 'y'), reverse(s), translate('y', 'z', s), trim('y+', s)",
+		"columns by the ten thousand":    columns.String(),
+		"a table of constants":           datatable.String(),
+		"a table of constants, used":     datatable.String() + " | mv-expand x = range(1, 1000, 1) | summarize make_list(s), make_set(s), count() by a",
+		"a list of terms":                terms.String(),
+		"a list without case":            longIn.String(),
+		"a bag of keys":                  keys.String(),
+		"patterns of stars":              parsed.String(),
+		"expressions of stars":           stars.String(),
+		"let tables through invoke":      twice.String(),
+		"let numbers, each twice":        mutual.String(),
+		"let texts, each twice":          nested.String(),
+		"unions in unions":               table(14),
+		"union of one name":              "let T = SigninLogs; union T, T, T, T, T, T, T, T | union T, T, T, T | join kind=inner (AuditLogs | extend k = 1) on $left.ConditionalAccessStatus == $right.Id | count",
+		"texts doubled":                  chain("SigninLogs | extend a = 'xxxxxxxx'", "strcat(a, a)", 40) + " | project strlen(a)",
+		"texts doubled, one row":         chain("print a = 'xxxxxxxx'", "strcat(a, a)", 40) + " | project strlen(a)",
+		"texts replaced":                 chain("SigninLogs | extend a = 'xxxxxxxx'", "replace_string(a, 'x', 'xxxxxxxx')", 20) + " | project strlen(a)",
+		"texts replaced by pattern":      chain("SigninLogs | extend a = 'xxxxxxxx'", "replace_regex(a, '.', 'xxxxxxxx')", 20) + " | project strlen(a)",
+		"texts joined":                   chain("SigninLogs | extend a = 'xxxxxxxx'", "strcat_array(pack_array(a, a, a), a)", 20) + " | project strlen(a)",
+		"texts repeated":                 chain("SigninLogs | extend a = 'xxxxxxxx'", "strrep(a, 1000, a)", 8) + " | project strlen(a)",
+		"texts encoded":                  chain("SigninLogs | extend a = '%%%%%%%%'", "url_encode(a)", 60) + " | project strlen(a)",
+		"arrays doubled":                 chain("SigninLogs | extend a = dynamic([1,2,3])", "array_concat(a, a)", 40) + " | project array_length(a)",
+		"arrays doubled, one row":        chain("print a = dynamic([1,2,3])", "array_concat(a, a)", 40) + " | project array_length(a)",
+		"arrays nested":                  chain("SigninLogs | extend a = dynamic([1,2,3])", "pack_array(a, a)", 40) + " | project strlen(tostring(a))",
+		"bags nested":                    chain("SigninLogs | extend a = dynamic({})", "bag_pack('x', a, 'y', a)", 40) + " | project strlen(tostring(a))",
+		"texts of values":                chain("SigninLogs | extend a = dynamic(['\\\\\"'])", "pack_array(tostring(a))", 40) + " | project strlen(tostring(a))",
+		"rows made by each":              "SigninLogs | mv-expand a = range(1, 1000, 1) | mv-expand b = range(1, 1000, 1) | where tolong(a) == tolong(b) | summarize count() by Id, tostring(a)",
+		"rows made of a bag":             "SigninLogs | extend b = parse_json(strcat('{', strrep('\"a\":1,', 100000), '\"b\":2}')) | mv-expand kind=array b | count",
+		"mv-apply of mv-apply":           "SigninLogs | mv-apply a = range(1, 1000, 1) on (mv-apply b = range(1, 1000, 1) on (summarize s = sum(tolong(b)) by tolong(a)) | summarize sum(s))",
+		"a billion bins":                 "SigninLogs | make-series n = count() on TimeGenerated from datetime(1700-01-01) to datetime(2600-01-01) step 1ms",
+		"many bins by many":              "SigninLogs | extend k = 1 | join kind=inner (AuditLogs | extend k = 1) on k | make-series n = count() default=0 on TimeGenerated step 1s by Id, Id1",
+		"bins":                           "range x from 1 to 5000000 step 1 | summarize count() by bin(x, 1), strcat(x, 'x')",
+		"partition by a million":         "range x from 1 to 1000000 step 1 | partition by x (top 1 by x)",
+		"partition by hash":              "range x from 1 to 3000000 step 1 | partition hint.strategy=native by x (summarize make_list(x) | mv-expand list_x | take 2)",
+		"partition by legacy":            "SigninLogs | partition hint.strategy=legacy by Id (extend k = 1 | join kind=inner (AuditLogs | extend k = 1) on k)",
+		"scan that steps back":           "range x from 1 to 200000 step 1 | serialize | scan with_match_id=m declare (n:long) with (step a output=all: true => n = x; step b output=all: x > a.x => n = b.n + 1; step c output=all: x > b.x => n = c.n + 1;)",
+		"scan that grows":                "range x from 1 to 20000 step 1 | serialize | scan declare (t:string = 'xxxxxxxx') with (step a: true => t = strcat(a.t, a.t, 'x');) | project strlen(t)",
+		"scan that grows in one row":     "range x from 1 to 3000 step 1 | serialize | scan declare (t:dynamic) with (step a: true => t = array_concat(a.t, a.t, pack_array(x));) | project array_length(t)",
+		"scan of everything":             "SigninLogs | extend k = 1 | join kind=inner (AuditLogs | extend k = 1) on k | sort by Id asc | scan declare (n:long = 0) with (step a: true => n = a.n + 1;) | summarize max(n)",
+		"toscalar of everything":         "print s = toscalar(range x from 1 to 5000000 step 1 | summarize make_list(strcat('text', x)))",
+		"toscalar by each":               "SigninLogs | extend n = toscalar(SigninLogs | extend k = 1 | join kind=inner (AuditLogs | extend k = 1) on k | summarize dcount(strcat(Id, Id1)))",
+		"materialize everything":         "let M = materialize(SigninLogs | extend k = 1 | join kind=inner (AuditLogs | extend k = 1) on k | extend s = strcat(Id, Id1)); M | join kind=inner (M) on s | count",
+		"bag_unpack of each":             "SigninLogs | extend b = bag_pack(strcat('k', Id), 1) | evaluate bag_unpack(b)",
+		"bag_unpack of a million keys":   "range x from 1 to 1000000 step 1 | summarize b = make_bag(bag_pack(strcat('k', x), x)) | evaluate bag_unpack(b)",
+		"pivot of a million":             "range x from 1 to 1000000 step 1 | extend k = strcat('k', x) | evaluate pivot(k, count(), x)",
+		"reduce of everything":           "range x from 1 to 1000000 step 1 | extend s = strcat('user ', x, ' of ', x % 100, ' ', hash_sha256(x)) | reduce by s",
+		"reduce of long texts":           "SigninLogs | extend s = strcat(strrep('word ', 100000), Id) | reduce by s with threshold=0.001",
+		"autocluster":                    "range x from 1 to 1000000 step 1 | extend a = x % 7, b = strcat('b', x % 1000), c = hash(x, 100) | evaluate autocluster()",
+		"basket":                         "range x from 1 to 300000 step 1 | extend a = x % 7, b = x % 11, c = x % 13, d = x % 2, e = x % 3, f = x % 5, g = hash(x, 10) | evaluate basket(0.015)",
+		"diffpatterns":                   "range x from 1 to 1000000 step 1 | extend a = x % 7, b = strcat('b', x % 1000), c = tostring(x % 2) | evaluate diffpatterns(c, '0', '1')",
+		"basket of columns":              "SigninLogs | project-away Id, CorrelationId, CreatedDateTime | evaluate basket(0.02)",
+		"sequences":                      "range x from 1 to 1000000 step 1 | extend t = datetime(2020-01-01) + x * 1s | evaluate sequence_detect(t, 1d, 1000d, a = x % 2 == 0, b = x % 3 == 0, c = x % 5 == 0, x)",
+		"activity":                       "range x from 1 to 1000000 step 1 | extend t = datetime(2020-01-01) + x * 1s | evaluate activity_counts_metrics(x, t, datetime(1900-01-01), datetime(2100-01-01), 1s)",
+		"sliding windows":                "range x from 1 to 100000 step 1 | extend t = datetime(2020-01-01) + x * 1s | evaluate sliding_window_counts(x, t, datetime(2020-01-01), datetime(2020-01-03), 1d, 1s)",
+		"session counts":                 "range x from 1 to 100000 step 1 | extend t = datetime(2020-01-01) + x * 1s | evaluate session_count(x, t, datetime(2020-01-01), datetime(2020-01-03), 1s, 1h)",
+		"rows_near":                      "range x from 1 to 1000000 step 1 | evaluate rows_near(x % 2 == 0, 100000)",
+		"rolling percentiles":            "range x from 1 to 1000000 step 1 | extend t = datetime(2020-01-01) + x * 1s | evaluate rolling_percentile(x, 50, t, 1s, 10000)",
+		"addresses of networks":          "let N = SigninLogs | project n = strcat('10.', toint(Id) % 256, '.0.0/16'); SigninLogs | extend k = 1 | join kind=inner (AuditLogs | extend k = 1) on k | project a = strcat('10.', toint(Id) % 256, '.0.1') | evaluate ipv4_lookup(N, a, n) | count",
+		"series of series":               "SigninLogs | extend s = range(1, 200000, 1) | project series_fit_line(s), series_decompose(s), series_periods_detect(s, 2, 100, 5), series_outliers(s), series_stats(s), series_seasonal(s), series_pearson_correlation(s, s)",
+		"series filters":                 "SigninLogs | extend s = range(1, 100000, 1) | project series_fir(s, s), series_iir(s, s, s), series_fft(s), series_multiply(s, s)",
+		"series that do not divide":      "print s = range(1, 999983, 1) | project array_length(series_fft(s)), series_decompose_anomalies(s), series_fit_poly(s, s, 5), series_fit_2lines(s)",
+		"search of many terms":           "search 'a'" + rep(" or 'b'", 2_000),
+		"search everywhere":              "search in (SigninLogs, AuditLogs) '*a*' and 'b*' and '*c' | summarize count() by $table",
+		"find":                           "find where UserAgent has 'a'" + rep(" or Id contains 'b'", 500),
+		"lambda of signs":                "print " + rep("-", 100_000) + "1",
+		"nots":                           "print " + rep("not(", 5_000) + "true" + rep(")", 5_000),
+		"indexes":                        "print d = dynamic([]) | project d" + rep("[0]", 20_000),
+		"members":                        "SigninLogs | project x = DeviceDetail" + rep(".a", 20_000),
+		"members, some":                  "SigninLogs | project x = DeviceDetail" + rep(".a", 240),
+		"pipes in functions":             rep("let f = () { ", 300) + "print 1" + rep(" }; f()", 300),
+		"lets by the thousand":           rep("let x = 1;\n", 20_000) + "print x",
+		"statements by the thousand":     rep("print 1;\n", 20_000),
+		"a deep constant":                "print d = dynamic(" + rep("[", 100_000) + rep("]", 100_000) + ")",
+		"a deep constant of bags":        "print d = dynamic(" + rep("{'a':", 50_000) + "1" + rep("}", 50_000) + ")",
+		"a deep value, made":             chain("print a = dynamic([])", "pack_array(a)", 800) + " | project tostring(a)",
+		"a deep text":                    "SigninLogs | extend d = parse_json(strcat(strrep('[', 300000), strrep(']', 300000))) | project d[0][0], array_length(d), gettype(d), treepath(d)",
+		"json paths":                     "SigninLogs | extend s = strcat('{\"a\":', strrep('[', 50000)) | project extract_json('$.a[0][0]', s), extractjson('$..b', s), bag_keys(parse_json(s))",
+		"a regular expression, nested":   "print s = strrep('a', 10000) | where s matches regex '" + rep("(", 900) + "a" + rep(")*", 900) + "'",
+		"a regular expression, counted":  "print s = strrep('a', 100000) | where s matches regex '(a{0,1000}b?){0,1}(a{0,999}c)' or extract('((a{1,31}){1,31}b)', 1, s) == 'x' | project replace_regex(s, '(a{1,30}){1,30}$', 'x')",
+		"expressions from the data":      "SigninLogs | extend r = strcat('(a{1,30}){1,', toint(Id) % 31 + 1, '}', Id, 'b') | where strrep('a', 1000) matches regex r | count",
+		"extract of groups":              "SigninLogs | extend s = strrep('ab', 50000) | project extract_all('((a)(b))((a)(b))', s), extract_all(@'(b)', dynamic([1]), s)",
+		"translate and punycode":         "SigninLogs | extend s = strrep('ü', 100000) | project translate(s, s, s), punycode_from_string(s), unicode_codepoints_from_string(s), make_string(unicode_codepoints_from_string(s)), string_size(s)",
+		"compression":                    "SigninLogs | extend s = strrep('x', 900000) | extend z = gzip_compress_to_base64_string(s) | project gzip_decompress_from_base64_string(z), zlib_decompress_from_base64_string(zlib_compress_to_base64_string(s))",
+		"a text that unpacks":            "SigninLogs | extend z = gzip_compress_to_base64_string(strrep('x', 1000000)) | extend z = gzip_compress_to_base64_string(strrep(z, 900)) | project strlen(gzip_decompress_from_base64_string(gzip_decompress_from_base64_string(z)))",
+		"zip and sort":                   "SigninLogs | extend a = range(1, 200000, 1) | project zip(a, a, a), array_sort_desc(a, a), array_rotate_left(a, 99999), array_split(a, a), array_iff(a, a, a), array_slice(a, 1, -1), jaccard_index(a, a)",
+		"bags merged":                    "SigninLogs | extend b = parse_json(strcat('{', strrep('\"a\":1,', 50000), '\"b\":2}')) | project bag_merge(b, b, b), bag_keys(b), bag_remove_keys(b, bag_keys(b)), bag_set_key(b, 'x', b), treepath(b)",
+		"names of columns":               "SigninLogs" + rep(" | extend c = pack_all()", 30),
+		"pack_all of everything":         "SigninLogs" + rep(" | extend c = pack_all(), d = pack_all()", 15) + " | project strlen(tostring(d))",
+		"top-nested":                     "range x from 1 to 3000000 step 1 | top-nested 1000000 of x by count(), top-nested 1000000 of y = x * 2 by max(x)",
+		"joins that multiply":            "range x from 1 to 3000 step 1 | extend k = 1" + rep(" | join kind=inner (range y from 1 to 3000 step 1 | extend k = 1) on k", 3) + " | summarize count(), dcount(strcat(x, y))",
+		"lookup of everything":           "range x from 1 to 3000000 step 1 | extend s = tostring(x) | lookup (range y from 1 to 3000000 step 1 | extend s = tostring(y)) on s | summarize make_set(s)",
+		"geometry":                       "SigninLogs | extend p = parse_json(strcat('[', strrep('[1,1],', 50000), '[1,1]]')) | project geo_point_in_polygon(1, 1, bag_pack('type', 'Polygon', 'coordinates', pack_array(p)))",
+		"hll":                            "range x from 1 to 3000000 step 1 | summarize h = hll(x), t = tdigest(x) by y = x / 3 | summarize hll_merge(h), tdigest_merge(t)",
+		"windows that restart":           "range x from 1 to 3000000 step 1 | sort by x asc | extend w = row_window_session(datetime(2020-01-01) + x * 1s, 1h, 1m), r = row_rank_dense(x), q = next(x, 100000)",
+		"fork":                           "SigninLogs | extend k = 1 | join kind=inner (AuditLogs | extend k = 1) on k | fork " + rep("(summarize dcount(strcat(Id, Id1))) ", 30),
+		"facet":                          "SigninLogs | facet by " + rep("Id, ", 500) + "Id",
+		"time formats":                   "SigninLogs | project format_timespan(1d, strrep('d', 1000000)), make_datetime(strrep('1', 1000000)), todatetime(strrep('2', 1000000)), totimespan(strrep('1:', 1000000)), todecimal(strrep('9', 1000000)), toreal(strrep('9', 1000000)), tolong(strrep('9', 1000000))",
+		"decimals":                       chain("print a = decimal(1.0000000001)", "a * a", 400),
+		"decimals of rows":               "range x from 1 to 3000000 step 1 | extend a = todecimal(x) / 3 | extend b = pow(a, 20), c = a * a * a * a | summarize sum(c), max(b)",
+		"powers":                         "range x from 1 to 10000000 step 1 | summarize sum(gamma(x)), sum(pow(x, x)), sum(log(x))",
+		"anomalies":                      "SigninLogs | make-series n = count() on TimeGenerated from datetime(2000-01-01) to datetime(2030-01-01) step 1h by Id | extend series_decompose_anomalies(n), series_fit_line(n), series_decompose_forecast(n, 24)",
+		"rows of external tables":        "externaldata(a:string)[@'https://example.com/a.csv'] | count",
 	}
 }
 
@@ -178,13 +326,16 @@ func endure(name string) {
 	var e endured
 	e.Before = resident("VmRSS")
 	start := time.Now()
-	p, diags := kql.Compile(hostileQueries()[name], kql.Options{Catalog: schema.Default().Catalog()})
+	bind, limits := kql.Bind{Now: value.FromTime(clock)}, logstore.Limits{Timeout: hostileTimeout, MaxRows: hostileRows, MaxBytes: hostileBytes}
+	p, diags := kql.Compile(hostileQueries()[name], kql.Options{Catalog: schema.Default().Catalog(), Explore: func(p *kql.Program) (*kql.Result, error) {
+		return s.Run(ctx, p, bind, limits)
+	}})
 	e.Compile = time.Since(start)
 	if p == nil {
 		e.Outcome = "refused: " + diags.Err().Error()
 	} else {
 		start = time.Now()
-		r, err := s.Run(ctx, p, kql.Bind{Now: value.FromTime(clock)}, logstore.Limits{Timeout: hostileTimeout, MaxRows: hostileRows, MaxBytes: hostileBytes})
+		r, err := s.Run(ctx, p, bind, limits)
 		e.Run = time.Since(start)
 		var late *logstore.TimeoutError
 		var much *logstore.MemoryError

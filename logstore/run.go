@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -142,6 +143,9 @@ func arguments(p *kql.Program, bind kql.Bind) (map[string]any, error) {
 func (c *conn) fill(ctx context.Context, p *kql.Program, args map[string]any, limits Limits, result *kql.Result) (bytes int64, err error) {
 	st, err := c.prepare(p.SQL)
 	if err != nil {
+		if strings.Contains(err.Error(), "Max expression depth") {
+			return bytes, fmt.Errorf("plan the query: its conditions are too deep for the engine: let one sub-query or list stand for several (%w)", err)
+		}
 		return bytes, fmt.Errorf("plan the query: %w", err)
 	}
 	defer st.close()
@@ -227,13 +231,14 @@ type pool struct {
 	halted context.Context
 	halt   context.CancelCauseFunc
 	calm   calm
+	growth growth
 
 	mu   sync.Mutex
 	idle []*conn
 }
 
 func newPool(e *engine, o Options) *pool {
-	p := &pool{engine: e, memory: semaphore.NewWeighted(o.Memory / 4 * 3)}
+	p := &pool{engine: e, memory: semaphore.NewWeighted(o.Memory / 4 * 3), growth: growth{bound: 2 * o.Memory, resident: residentBytes}}
 	for i := range p.slots {
 		p.slots[i] = semaphore.NewWeighted(int64(o.Queries))
 	}
@@ -278,6 +283,7 @@ func (p *pool) with(ctx context.Context, limits Limits, f func(context.Context, 
 	defer c.job.Store(nil)
 	// Planning computes what is constant, which the engine's interrupt does not end.
 	defer context.AfterFunc(timed, func() { j.stopped.Store(true) })()
+	defer p.growth.watch(limits.Class, cancel)()
 	if limits.Class == Interactive {
 		yielding(func() { err = f(timed, c) })
 	} else {

@@ -100,6 +100,9 @@ func arrayFunctions() []Function {
 			out, ok := array(a[0])
 			rest, _ := array(a[1])
 			for _, r := range rest {
+				if len(out) >= MaxItems {
+					break
+				}
 				if l, isList := r.([]any); isList {
 					out, ok = append(out, l...), true
 				}

@@ -6,6 +6,7 @@
 package eval
 
 import (
+	"errors"
 	"sync"
 
 	"glassward/kql/value"
@@ -22,7 +23,13 @@ type Function struct {
 	// all further arguments. The engine sees one parameter of type dynamic.
 	Variadic bool
 	Call     func(args []any) (any, error)
+	// Until is there for a function of which one call may take seconds: it is Call, and gives up once over says
+	// that nobody waits for it any more.
+	Until func(args []any, over func() bool) (any, error)
 }
+
+// errOver says that a function gave up because nobody waits for it.
+var errOver = errors.New("nobody waits for it any more")
 
 // Bounds on what one call gives.
 const (

@@ -18,6 +18,7 @@ import (
 const (
 	maxMachineRows    = 5_000_000
 	maxMachineText    = 1 << 29 // bytes of the rows that go in
+	maxMachineMade    = 1 << 29 // bytes of the texts that steps assign, over all rows
 	maxMachineParents = 1 << 21 // numbers of rows named as causes, over all rows that come out
 	maxCauses         = 1001    // one more than is shown, as everywhere
 )
@@ -104,7 +105,7 @@ func machineFunction(library []Function) Function {
 		m    *Machine
 	}
 	var last atomic.Pointer[read]
-	run := func(a []any) (any, error) {
+	run := func(a []any, over func() bool) (any, error) {
 		l := last.Load()
 		if l == nil || l.text != str(a[0]) {
 			m, err := readMachine(str(a[0]), byName())
@@ -114,9 +115,10 @@ func machineFunction(library []Function) Function {
 			l = &read{str(a[0]), m}
 			last.Store(l)
 		}
-		return l.m.Run(str(a[1]))
+		return l.m.run(str(a[1]), over)
 	}
-	return Function{Name: "kql_scan", Params: types(tStr, tStr), Result: tStr, Call: run}
+	call := func(a []any) (any, error) { return run(a, never) }
+	return Function{Name: "kql_scan", Params: types(tStr, tStr), Result: tStr, Call: call, Until: run}
 }
 
 func index(functions []Function) map[string]*Function {
@@ -182,7 +184,12 @@ func (m *Machine) compile() error {
 // of arrays: the number of the row, then its cells as texts or null. So are the rows that come out: the row's
 // number, that of the match, the assigned columns, and, with lineage, an array of the numbers of all rows that
 // it was made of.
-func (m *Machine) Run(rows string) (result any, err error) {
+func (m *Machine) Run(rows string) (any, error) { return m.run(rows, never) }
+
+func never() bool { return false }
+
+// run is Run that gives up once over says so.
+func (m *Machine) run(rows string, over func() bool) (result any, err error) {
 	defer refuse(&err)
 	if len(rows) > maxMachineText {
 		return nil, fmt.Errorf("scan: the rows are larger than %d MiB: filter before scan, or scan within partition by", maxMachineText>>20)
@@ -210,9 +217,15 @@ func (m *Machine) Run(rows string) (result any, err error) {
 		if count >= maxMachineRows {
 			return nil, fmt.Errorf("scan: there are more than %d rows: filter before scan, or scan within partition by", maxMachineRows)
 		}
+		if over() {
+			return nil, errOver
+		}
 		r.f.row = cells
 		for k := len(m.Steps) - 1; k >= 0; k-- {
 			r.try(k, number)
+		}
+		if r.made > maxMachineMade {
+			return nil, fmt.Errorf("scan: the steps make more than %d MiB of text: assign less in each row", maxMachineMade>>20)
 		}
 		if r.out.Len() > MaxJSON {
 			return nil, fmt.Errorf("scan: the result is larger than %d MiB: give fewer columns, or output=last", MaxJSON>>20)
@@ -234,6 +247,7 @@ type runner struct {
 	out     bytes.Buffer
 	written bool
 	parents int
+	made    int // bytes
 }
 
 // try holds the current row against a step: first as what continues a sequence of an earlier step, then as what
@@ -292,6 +306,7 @@ func (r *runner) match(s *MachineStep, k int, number int64, state []*record, par
 	for i := range rec.out {
 		if s.set[i] != nil {
 			rec.out[i] = s.set[i](&r.f)
+			r.made += len(str(rec.out[i]))
 		} else {
 			rec.out[i] = r.m.defs[i](&r.f)
 		}

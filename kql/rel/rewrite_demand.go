@@ -324,18 +324,28 @@ next:
 			for i := range out {
 				if o := out[i]; len(o) == 1 && o[0].Column == t[0].Column && o[0].Op == t[0].Op && o[0].path == t[0].path {
 					m := o[0]
-					m.Values = slices.Clone(m.Values)
-					for _, v := range t[0].Values {
-						if !slices.Contains(m.Values, v) {
-							m.Values = append(m.Values, v)
-						}
-					}
+					m.Values = union(m.Values, t[0].Values)
 					out[i] = []Demand{m}
 					continue next
 				}
 			}
 		}
 		out = append(out, t)
+	}
+	return out
+}
+
+// union gives the values of both, each once.
+func union(a, b []string) []string {
+	seen := make(map[string]bool, len(a)+len(b))
+	out := make([]string, 0, len(a)+len(b))
+	for _, list := range [][]string{a, b} {
+		for _, v := range list {
+			if !seen[v] {
+				seen[v] = true
+				out = append(out, v)
+			}
+		}
 	}
 	return out
 }
@@ -382,6 +392,7 @@ func comparison(x Expr, consts []Expr, fold, part bool) anyOf {
 	}
 	fold = fold || folded
 	d := Demand{Column: col.Name, path: path}
+	seen := make(map[string]bool, len(consts))
 	for _, e := range consts {
 		k, ok := e.(*Const)
 		if !ok || k.Value == nil {
@@ -394,7 +405,8 @@ func comparison(x Expr, consts []Expr, fold, part bool) anyOf {
 		if inside && (!plainID(s) || likeNumber(s)) || fold && !ascii(s) || s == "" {
 			return everything
 		}
-		if !slices.Contains(d.Values, s) {
+		if !seen[s] {
+			seen[s] = true
 			d.Values = append(d.Values, s)
 		}
 	}
