@@ -1013,6 +1013,10 @@ func (b *binder) tableCall(f *builtin.Function, e *syntax.Call, en *env) *bindin
 		return &binding{table: openTable()}
 	}
 	name := c.Value.(string)
+	if slices.Contains(elsewhereFunctions[:], f.Name) {
+		b.errorf(WrongArguments, e, "name one of its tables behind it: "+f.Name+"("+value.JSON(name)+").T", "%s names a place, not a table", f.Name)
+		return &binding{table: openTable()}
+	}
 	if f.Name == "table" {
 		if t, ok := b.storedTable(name); ok {
 			return &binding{table: t}

@@ -61,39 +61,10 @@ func elsewhereHead(m *syntax.Member) *syntax.Call {
 	}
 }
 
-// tableOf finds a table of the workspace that x names: the last workspace or database of the chain.
+// tableOf finds a table of the workspace that x names.
 func (b *binder) tableOf(at syntax.Node, x syntax.Expr, name string, nameAt syntax.Node) *table {
-	c, ok := x.(*syntax.Call)
+	cat, text, ok := b.catalogOf(x)
 	if !ok {
-		b.errorf(UnknownWorkspace, x, "", "%s names no workspace that this query may read", describe(x))
-		return openTable()
-	}
-	kind := ""
-	switch f := c.Func.(type) {
-	case *syntax.Name:
-		kind = f.Name
-	case *syntax.Member:
-		// cluster("x").database("y"): there is no cluster but our own, whatever the database.
-		if head := elsewhereHead(f); head != nil {
-			b.refuseElsewhere(head)
-			return openTable()
-		}
-	}
-	if (kind != "workspace" && kind != "database") || b.o.Workspace == nil {
-		b.refuseElsewhere(c)
-		return openTable()
-	}
-	text := ""
-	if len(c.Args) == 1 {
-		text, ok = b.constantText(c.Args[0].Value, b.root)
-	}
-	if !ok || len(c.Args) != 1 {
-		b.errorf(NotConstant, c, "write the name as a literal text", "the name given to %s is not known when the query is compiled", kind)
-		return openTable()
-	}
-	cat, ok := b.o.Workspace(text)
-	if !ok {
-		b.refuseElsewhere(c)
 		return openTable()
 	}
 	t, ok := cat.Table(name)
@@ -108,13 +79,72 @@ func (b *binder) tableOf(at syntax.Node, x syntax.Expr, name string, nameAt synt
 	return &table{rel: b.scan(t), name: name}
 }
 
+// tablesElsewhere finds the tables whose names match a pattern in the workspace that stands before it.
+func (b *binder) tablesElsewhere(w *syntax.Wildcard) []*table {
+	cat, text, ok := b.catalogOf(w.Scope)
+	if !ok {
+		return []*table{openTable()}
+	}
+	var out []*table
+	for _, n := range cat.TableNames() {
+		if !matches(w.Pattern, n) {
+			continue
+		}
+		if t, ok := cat.Table(n); ok {
+			out = append(out, &table{rel: b.scan(t), name: n})
+		}
+	}
+	if len(out) == 0 {
+		b.errorf(UnknownTable, w, "", "no table of the workspace %s has a name like %s", text, w.Pattern)
+		return []*table{openTable()}
+	}
+	return out
+}
+
+// catalogOf gives the tables of the workspace that x names, and its name: the last workspace or database of the
+// chain. It is not ok where the query may not read that one; this is told.
+func (b *binder) catalogOf(x syntax.Expr) (cat Catalog, name string, ok bool) {
+	c, ok := x.(*syntax.Call)
+	if !ok {
+		b.errorf(UnknownWorkspace, x, "", "%s names no workspace that this query may read", describe(x))
+		return nil, "", false
+	}
+	kind := ""
+	switch f := c.Func.(type) {
+	case *syntax.Name:
+		kind = f.Name
+	case *syntax.Member:
+		// cluster("x").database("y"): there is no cluster but our own, whatever the database.
+		if head := elsewhereHead(f); head != nil {
+			b.refuseElsewhere(head)
+			return nil, "", false
+		}
+	}
+	if (kind != "workspace" && kind != "database") || b.o.Workspace == nil {
+		b.refuseElsewhere(c)
+		return nil, "", false
+	}
+	if len(c.Args) == 1 {
+		name, ok = b.constantText(c.Args[0].Value, b.root)
+	}
+	if !ok || len(c.Args) != 1 {
+		b.errorf(NotConstant, c, "write the name as a literal text", "the name given to %s is not known when the query is compiled", kind)
+		return nil, "", false
+	}
+	if cat, ok = b.o.Workspace(name); !ok {
+		b.refuseElsewhere(c)
+		return nil, "", false
+	}
+	return cat, name, true
+}
+
 func (b *binder) refuseElsewhere(c *syntax.Call) {
 	what := "workspace"
 	if n, ok := c.Func.(*syntax.Name); ok {
 		what = n.Name
 	}
 	if len(c.Args) > 0 {
-		if text, ok := b.constantText(c.Args[0].Value, b.root); ok {
+		if text, ok := b.constantText(c.Args[0].Value, b.root); ok && text != "" {
 			what += " " + text
 		}
 	}

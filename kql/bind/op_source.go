@@ -191,6 +191,7 @@ func (b *binder) invoke(o *syntax.Invoke, in *table, sc *scope) *table {
 	}
 	n, ok := o.Call.Func.(*syntax.Name)
 	if !ok {
+		b.errorf(Unsupported, o.Call.Func, "", "functions of other workspaces and databases cannot be called")
 		return openTable()
 	}
 	f := sc.find(n.Name)

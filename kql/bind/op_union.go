@@ -48,6 +48,9 @@ func (b *binder) unionTables(e syntax.Expr, fuzzy bool, sc *scope) []*table {
 	case *syntax.Star:
 		return b.unionTables(&syntax.Wildcard{Base: x.Base, Pattern: "*"}, fuzzy, sc)
 	case *syntax.Wildcard:
+		if x.Scope != nil {
+			return b.tablesElsewhere(x)
+		}
 		var out []*table
 		for _, n := range sc.all() {
 			if f := sc.find(n); matches(x.Pattern, n) {
