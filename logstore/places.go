@@ -12,7 +12,10 @@ import (
 
 // Places is a database in MaxMind's format of where addresses lie, such as
 // GeoLite2-City. Stores may share one.
-type Places struct{ reader *maxminddb.Reader }
+type Places struct {
+	// Find gives what is known of an address.
+	Find func(netip.Addr) (eval.Place, bool)
+}
 
 // OpenPlaces reads a database whole, so that nothing that happens to the file
 // later reaches a query.
@@ -25,11 +28,10 @@ func OpenPlaces(file string) (*Places, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s is no database of addresses in MaxMind's format: %w", file, err)
 	}
-	return &Places{r}, nil
+	return &Places{func(a netip.Addr) (eval.Place, bool) { return lookup(r, a) }}, nil
 }
 
-// Find gives what is known of an address.
-func (p *Places) Find(a netip.Addr) (eval.Place, bool) {
+func lookup(database *maxminddb.Reader, a netip.Addr) (eval.Place, bool) {
 	var r struct {
 		Country struct {
 			Names map[string]string `maxminddb:"names"`
@@ -45,7 +47,7 @@ func (p *Places) Find(a netip.Addr) (eval.Place, bool) {
 			Longitude *float64 `maxminddb:"longitude"`
 		} `maxminddb:"location"`
 	}
-	found := p.reader.Lookup(a)
+	found := database.Lookup(a)
 	if found.Err() != nil || !found.Found() || found.Decode(&r) != nil {
 		return eval.Place{}, false
 	}

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +26,7 @@ import (
 	"glassward/internal/corpus"
 	"glassward/internal/entrasim"
 	"glassward/kql"
+	"glassward/kql/eval"
 	"glassward/kql/kqltest"
 	"glassward/kql/rel"
 	"glassward/kql/value"
@@ -46,7 +48,7 @@ func main() {
 var moment = time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
 
 func figures(ctx context.Context, out io.Writer, dir string, verbose bool) error {
-	empty, err := logstore.OpenMemory(ctx, logstore.Options{Now: func() time.Time { return moment }})
+	empty, err := logstore.OpenMemory(ctx, logstore.Options{Now: func() time.Time { return moment }, Places: places()})
 	if err != nil {
 		return err
 	}
@@ -57,7 +59,7 @@ func figures(ctx context.Context, out io.Writer, dir string, verbose bool) error
 	if err := refused(out, dir); err != nil {
 		return err
 	}
-	filled, err := logstore.OpenMemory(ctx, logstore.Options{Now: func() time.Time { return moment }})
+	filled, err := logstore.OpenMemory(ctx, logstore.Options{Now: func() time.Time { return moment }, Places: places()})
 	if err != nil {
 		return err
 	}
@@ -66,6 +68,11 @@ func figures(ctx context.Context, out io.Writer, dir string, verbose bool) error
 		return fmt.Errorf("fill the tables: %w", err)
 	}
 	return published(ctx, out, dir, []*logstore.Store{empty, filled})
+}
+
+// places stands for the database of addresses that a user supplies: all private ones are in one place.
+func places() *logstore.Places {
+	return &logstore.Places{Find: func(a netip.Addr) (eval.Place, bool) { return eval.Place{Country: "Nowhere"}, a.IsPrivate() }}
 }
 
 // runner runs programs on a store, as a person's query runs.
@@ -188,7 +195,7 @@ func published(ctx context.Context, out io.Writer, dir string, stores []*logstor
 		return err
 	}
 	catalog := schema.Default().Catalog()
-	standIns, err := corpus.StandIns(kql.Options{Catalog: catalog})
+	standIns, err := corpus.StandIns(kql.Options{Catalog: catalog, Addresses: true})
 	if err != nil {
 		return err
 	}
@@ -209,7 +216,7 @@ func published(ctx context.Context, out io.Writer, dir string, stores []*logstor
 		for _, s := range stores {
 			run := runner(ctx, s)
 			for _, o := range []kql.Options{{}, {Lineage: true, Window: kql.ByTime}} {
-				o.Catalog, o.Functions, o.Explore = catalog, standIns, run
+				o.Catalog, o.Functions, o.Explore, o.Addresses = catalog, standIns, run, true
 				p, diags, _ := corpus.Compile(q, o)
 				if p == nil {
 					if why, explained := reasons.Explain(diags); explained {

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"glassward/kql"
 	"glassward/kql/bind"
@@ -92,6 +93,9 @@ const leastPart = 3
 // at finds out where a place is. It gives nil where nothing can be typed: in a comment.
 func at(text string, offset int, o Options) *place {
 	offset = min(max(offset, 0), len(text))
+	for offset > 0 && offset < len(text) && !utf8.RuneStart(text[offset]) {
+		offset-- // who asks within a letter asks before it
+	}
 	c := &place{o: o, text: text[:offset], typed: diag.At(offset, offset)}
 	c.tokens = syntax.Tokens(c.text)
 	if n := len(c.tokens); n > 0 {
