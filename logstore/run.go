@@ -161,6 +161,10 @@ func (c *conn) fill(ctx context.Context, p *kql.Program, args map[string]any, li
 	if p.Lineage {
 		width += 2
 	}
+	none := width == 0 // a row without a column has a cell in SQL, which is left out
+	if none {
+		width = 1
+	}
 	for {
 		ch, err := rows.next()
 		if err != nil {
@@ -183,6 +187,11 @@ func (c *conn) fill(ctx context.Context, p *kql.Program, args map[string]any, li
 		}
 		if result.Rows, err = ch.appendRows(result.Rows, n); err != nil {
 			return bytes, fmt.Errorf("run the query: %w", err)
+		}
+		if none {
+			for i := len(result.Rows) - n; i < len(result.Rows); i++ {
+				result.Rows[i] = []any{}
+			}
 		}
 		if n < ch.size {
 			result.Truncated = true

@@ -142,7 +142,7 @@ func guess(file *syntax.File, o Options, a attempt, missing []string) (*Result, 
 }
 
 func bindFile(file *syntax.File, o Options, a attempt) (*Result, *binder) {
-	b := &binder{o: o, places: map[rel.Rel]diag.Span{}, attempt: a, settings: map[string]rel.Expr{}, patterns: map[string]*pattern{}}
+	b := &binder{o: o, places: map[rel.Rel]diag.Span{}, parts: map[rel.Rel]bool{}, attempt: a, settings: map[string]rel.Expr{}, patterns: map[string]*pattern{}}
 	sc := b.rootScope()
 	var tables []Table
 	for _, s := range file.Stmts {
@@ -171,12 +171,14 @@ type binder struct {
 	o      Options
 	diags  diag.List
 	places map[rel.Rel]diag.Span
-	calls  int // user functions expanded so far
-	hidden int // hidden columns named so far
-	looks  int // times that the data were asked for columns
+	parts  map[rel.Rel]bool // the rows as the operators of a partition see them
+	calls  int              // user functions expanded so far
+	hidden int              // hidden columns named so far
+	looks  int              // times that the data were asked for columns
 	attempt
 	stages []stage
 	look   *look // what Look watches for, else nil
+	ours   bool  // what is being bound is a plugin's text, which names hidden columns
 	loose  bool  // the operator that is being bound reads rows without an order
 
 	root            *scope    // of the stored functions
@@ -293,6 +295,32 @@ func lowerFirst(s string) string {
 func (b *binder) hiddenName(what string) string {
 	b.hidden++
 	return fmt.Sprintf("$%s%d", what, b.hidden)
+}
+
+// keptNames refuses columns that bear the names of hidden ones.
+func (b *binder) keptNames(at syntax.Node, before, t *table) {
+	if b.ours {
+		return
+	}
+	for _, c := range t.cols() {
+		if kept(c.Name) && (before == nil || rel.Index(before.cols(), c.Name) < 0) {
+			b.errorf(DuplicateColumn, at, "give it a name that does not begin with $", "the name %s is kept for columns that a query's result does not show", c.Name)
+		}
+	}
+}
+
+// kept says whether a name is one of those that hidden columns have in the rewrites and in the SQL: $lineage, $n, $e1.
+func kept(name string) bool {
+	what, ok := strings.CutPrefix(name, "$")
+	if !ok {
+		return false
+	}
+	switch what {
+	case "lineage", "lineage_right", "lineage_overflow", "one", "at", "first", "list", "found", "all", "empty":
+		return true
+	}
+	letter := strings.TrimRight(what, "0123456789")
+	return len(letter) == 1 && letter[0] >= 'a' && letter[0] <= 'z'
 }
 
 // statement binds a statement and gives the table of a query.
@@ -456,12 +484,7 @@ func (b *binder) unknownTable(at syntax.Node, name string, sc *scope) {
 		names = b.o.Catalog.TableNames()
 	}
 	names = append(slices.Clone(names), sc.all()...)
-	hint := nameHint(name, names)
-	if hint == "" && len(names) > 0 {
-		slices.Sort(names)
-		hint = "there are: " + strings.Join(names[:min(len(names), 30)], ", ")
-	}
-	b.errorf(UnknownTable, at, hint, "there is no table %s", name)
+	b.errorf(UnknownTable, at, fewHint(name, names), "there is no table %s", name)
 }
 
 // tableExpr binds an expression that must be a table.
@@ -557,6 +580,9 @@ func (b *binder) pipeline(p *syntax.Pipeline, in *table, sc *scope) *table {
 	if t == nil {
 		t = openTable()
 	}
+	if p.Source != nil {
+		b.keptNames(p.Source, in, t)
+	}
 	above, loose := b.stages, b.loose
 	defer func() { b.stages, b.loose = above, loose }()
 	b.stages = nil
@@ -573,6 +599,7 @@ func (b *binder) pipeline(p *syntax.Pipeline, in *table, sc *scope) *table {
 		c := *b.operator(op, t, sc)
 		c.loose = loosens(op, before.loose)
 		t = &c
+		b.keptNames(op, before, t)
 		b.stages = append(b.stages, stage{op, before.cols(), t.cols()})
 		if _, ok := b.places[t.rel]; !ok {
 			b.places[t.rel], _ = b.place(op.Span())

@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"regexp"
@@ -9,7 +10,6 @@ import (
 	"strings"
 
 	"glassward/kql/builtin"
-	"glassward/kql/diag"
 	"glassward/kql/rel"
 	"glassward/kql/syntax"
 	"glassward/kql/value"
@@ -1033,13 +1033,7 @@ func (b *binder) tableCall(f *builtin.Function, e *syntax.Call, en *env) *bindin
 		for n := range b.o.Watchlists {
 			names = append(names, n)
 		}
-		slices.Sort(names)
-		hint := "no watchlists are declared"
-		if near := diag.Nearest(name, names); near != "" {
-			hint = "did you mean " + near + "?"
-		} else if len(names) > 0 {
-			hint = "there are: " + strings.Join(names, ", ")
-		}
+		hint := cmp.Or(fewHint(name, names), "no watchlists are declared")
 		b.errorf(UnknownWatchlist, arg, hint, "there is no watchlist %s", name)
 		return &binding{table: openTable()}
 	}

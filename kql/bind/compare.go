@@ -211,7 +211,7 @@ func (b *binder) membership(e *syntax.Membership, en *env) rel.Expr {
 	for _, it := range e.List {
 		var y rel.Expr
 		if t := b.listTable(it, en); t != nil {
-			if list, ok := constantList(t.rel); ok {
+			if list, ok := b.constantList(t.rel); ok {
 				consts = append(consts, list...)
 				continue
 			}
@@ -340,11 +340,15 @@ func constOf(v any) rel.Expr {
 	return &rel.Const{Value: value.JSON(v), T: value.Dynamic}
 }
 
-// constantList gives the values of the first column of a table of constants.
-func constantList(r rel.Rel) ([]rel.Expr, bool) {
+// constantList gives the values of the first column of a table of constants. The rows of a partition are none: each
+// partition has others.
+func (b *binder) constantList(r rel.Rel) ([]rel.Expr, bool) {
+	if b.parts[r] {
+		return nil, false
+	}
 	switch r := r.(type) {
 	case *rel.Shared:
-		return constantList(r.In)
+		return b.constantList(r.In)
 	case *rel.Values:
 		if len(r.Cols) == 0 {
 			return nil, false
@@ -362,26 +366,29 @@ func constantList(r rel.Rel) ([]rel.Expr, bool) {
 		if len(r.Aggs) > 0 || len(r.Keys) != 1 {
 			return nil, false
 		}
-		return constantColumn(r.In, r.Keys[0].Expr)
+		return b.constantColumn(r.In, r.Keys[0].Expr)
 	case *rel.Project:
 		if len(r.Items) == 0 {
 			return nil, false
 		}
-		return constantColumn(r.In, r.Items[0].Expr)
+		return b.constantColumn(r.In, r.Items[0].Expr)
 	}
 	return nil, false
 }
 
-func constantColumn(in rel.Rel, e rel.Expr) ([]rel.Expr, bool) {
+func (b *binder) constantColumn(in rel.Rel, e rel.Expr) ([]rel.Expr, bool) {
 	if s, ok := in.(*rel.Shared); ok {
 		in = s.In
+	}
+	if b.parts[in] {
+		return nil, false
 	}
 	v, ok := in.(*rel.Values)
 	if !ok {
 		if p, isProject := in.(*rel.Project); isProject {
 			if c, isCol := e.(*rel.Col); isCol {
 				if i := rel.Index(p.Columns(), c.Name); i >= 0 {
-					return constantColumn(p.In, p.Items[i].Expr)
+					return b.constantColumn(p.In, p.Items[i].Expr)
 				}
 			}
 		}
@@ -435,7 +442,7 @@ func (b *binder) inTable(e *syntax.Membership, x rel.Expr, t *table, fold, not b
 		b.errorf(WrongArguments, e.List[0], "", "the table has no columns")
 		return unknown()
 	}
-	if list, ok := constantList(t.rel); ok && len(list) <= 10000 {
+	if list, ok := b.constantList(t.rel); ok && len(list) <= 10000 {
 		return b.inList(e, x, list, nil, fold, not)
 	}
 	first := t.cols()[0]

@@ -3,7 +3,6 @@ package bind
 import (
 	"slices"
 
-	"glassward/kql/diag"
 	"glassward/kql/rel"
 	"glassward/kql/syntax"
 	"glassward/kql/value"
@@ -69,11 +68,7 @@ func (b *binder) tableOf(at syntax.Node, x syntax.Expr, name string, nameAt synt
 	}
 	t, ok := cat.Table(name)
 	if !ok {
-		hint := ""
-		if near := diag.Nearest(name, cat.TableNames()); near != "" {
-			hint = "did you mean " + near + "?"
-		}
-		b.errorf(UnknownTable, nameAt, hint, "there is no table %s in the workspace %s", name, text)
+		b.errorf(UnknownTable, nameAt, fewHint(name, cat.TableNames()), "there is no table %s in the workspace %s", name, text)
 		return openTable()
 	}
 	return &table{rel: b.scan(t), name: name}

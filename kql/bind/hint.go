@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +22,27 @@ func nameHint(name string, names []string) string {
 		return "names regard case: write " + near
 	}
 	return "did you mean " + near + "?"
+}
+
+// fewHint is nameHint for names of which there may be many: where none is near it gives the few that are most like it,
+// else the first few.
+func fewHint(name string, names []string) string {
+	const few = 5
+	if hint := nameHint(name, names); hint != "" || len(names) == 0 {
+		return hint
+	}
+	names = slices.Clone(names)
+	slices.Sort(names)
+	names = slices.Compact(names)
+	near := diag.Near(name, names, few)
+	switch more := len(names) - few; {
+	case more <= 0:
+		return "there are: " + strings.Join(names, ", ")
+	case len(near) > 0:
+		return "there are, among others: " + strings.Join(near, ", ")
+	default:
+		return fmt.Sprintf("there are: %s and %d more", strings.Join(names[:few], ", "), more)
+	}
 }
 
 // foreignFunction gives what says in KQL what a function of SQL or of another language says, or "".

@@ -309,6 +309,9 @@ func (p *plugin) explore(r rel.Rel, example string) ([][]any, bool) {
 func (p *plugin) assume(have []rel.Column, example string) []string {
 	var out []string
 	for _, name := range p.assumed {
+		if slices.Contains(out, name) {
+			continue
+		}
 		if rel.Index(have, name) < 0 {
 			out = append(out, name)
 		} else if p.guessed {

@@ -25,6 +25,7 @@ func (b *binder) partition(o *syntax.Partition, in *table, sc *scope) *table {
 	of := rel.Partitioned{Key: key, T: c.Type, Name: b.hiddenName,
 		Down: &rel.Project{In: in.rel, Items: rel.Refs(in.cols())},
 		Rows: &rel.Project{In: in.rel, Items: append(rel.Refs(in.cols()), rel.Item{Name: key, Expr: &rel.Col{Name: c.Name, T: c.Type}})}}
+	b.parts[of.Down] = true
 	inner := newScope(sc)
 	var body *table
 	if o.Braces {

@@ -24,7 +24,8 @@ func (p *plugin) macro(text string, tables map[string]*table, values map[string]
 	file, mistakes := syntax.Parse(text)
 	// Places within the text are none of the query: all that is made stands for the call.
 	diags, places := p.diags, p.places
-	p.diags, p.places = nil, map[rel.Rel]diag.Span{}
+	ours := p.ours
+	p.diags, p.places, p.ours = nil, map[rel.Rel]diag.Span{}, true
 	var last *table
 	for _, s := range file.Stmts {
 		if t := p.statement(s, sc); t != nil {
@@ -33,7 +34,7 @@ func (p *plugin) macro(text string, tables map[string]*table, values map[string]
 	}
 	made := p.places
 	mistakes = append(mistakes, p.diags...)
-	p.diags, p.places = diags, places
+	p.diags, p.places, p.ours = diags, places, ours
 	for n := range maps.Keys(made) {
 		p.places[n] = p.call.Span()
 	}

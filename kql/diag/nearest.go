@@ -1,6 +1,10 @@
 package diag
 
-import "strings"
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
 // Nearest gives the candidate that is most like name, to be offered in a hint: the same letters in
 // another case, else at most a third of them changed, else the shortest that holds the name or begins it. It gives ""
@@ -26,6 +30,40 @@ func Nearest(name string, candidates []string) string {
 		if strings.Contains(strings.ToLower(c), lower) && (best == "" || len(c) < len(best)) {
 			best = c
 		}
+	}
+	return best
+}
+
+// Near gives at most n of the candidates, those first that have the longest part in common with name, of equal ones the
+// shorter, for a hint where no one name is near. What has no three letters in common is not like it.
+func Near(name string, candidates []string, n int) []string {
+	common := map[string]int{}
+	var near []string
+	for _, c := range candidates {
+		if k := shared(name, c); k >= 3 && common[c] == 0 {
+			common[c] = k
+			near = append(near, c)
+		}
+	}
+	slices.SortFunc(near, func(a, b string) int {
+		return cmp.Or(common[b]-common[a], len(a)-len(b), strings.Compare(a, b))
+	})
+	return near[:min(n, len(near))]
+}
+
+// shared gives the length of the longest part that two names have in common, whatever its case.
+func shared(a, b string) int {
+	a, b = strings.ToLower(a[:min(len(a), 100)]), strings.ToLower(b[:min(len(b), 100)])
+	best, prev, cur := 0, make([]int, len(b)+1), make([]int, len(b)+1)
+	for i := range len(a) {
+		for j := range len(b) {
+			cur[j+1] = 0
+			if a[i] == b[j] {
+				cur[j+1] = prev[j] + 1
+				best = max(best, cur[j+1])
+			}
+		}
+		prev, cur = cur, prev
 	}
 	return best
 }

@@ -284,15 +284,21 @@ func (p *partitioner) filled(agg *Aggregate, n *Aggregate) Rel {
 	return &Union{[]Rel{agg, j}}
 }
 
-// scalars joins what toscalar() takes from the partition's own rows to the input of a node, and puts the key where
-// the node reads it.
+// scalars joins what toscalar() and in take from the partition's own rows to the input of a node, and puts the key
+// where the node reads it.
 func (p *partitioner) scalars(in Rel, n Rel) (Rel, Rel) {
 	out := n.Exprs(func(e Expr) Expr {
 		return MapExpr(p.plain(e), func(e Expr) Expr {
 			switch s := e.(type) {
 			case *InTable:
 				if p.depends(s.Rel) {
-					p.refuse("in over the partition's own rows")
+					name := "isnotnull"
+					if s.Not {
+						name = "isnull"
+					}
+					var mark *Col
+					in, mark = p.found(in, s)
+					return &Call{name, []Expr{mark}, value.Bool}
 				}
 			case *Scalar:
 				if !p.depends(s.Rel) {
@@ -314,6 +320,33 @@ func (p *partitioner) scalars(in Rel, n Rel) (Rel, Rel) {
 		})
 	})
 	return in, out
+}
+
+// found joins to the rows what they are looked for in, of their own partition. It gives the column that marks those
+// that are there.
+func (p *partitioner) found(in Rel, s *InTable) (Rel, *Col) {
+	fold := func(e Expr) Expr {
+		if s.Fold {
+			return &Call{"tolower", []Expr{e}, value.String}
+		}
+		return e
+	}
+	first := s.Rel.Columns()[0]
+	var list Expr = &Col{Name: first.Name, T: first.Type}
+	what := &Col{Name: p.of.Name("looked_for"), T: s.X.Type()}
+	mark := &Col{Name: p.of.Name("found"), T: value.Bool}
+	of := &Filter{p.carrying(s.Rel), &Call{"isnotnull", []Expr{list}, value.Bool}}
+	there := &Project{&Aggregate{of, []Item{{p.of.Key, p.key}, {what.Name, fold(list)}}, nil},
+		[]Item{{p.of.Key, p.key}, {what.Name, what}, {mark.Name, Bool(true)}}}
+	rows := &Project{in, append(Refs(in.Columns()), Item{what.Name, fold(s.X)})}
+	j := &Join{Kind: LeftOuter, L: rows, R: there, On: []JoinKey{
+		{&Col{p.of.Key, p.of.T, Left}, &Col{p.of.Key, p.of.T, Right}},
+		{&Col{what.Name, what.T, Left}, &Col{what.Name, first.Type, Right}}}}
+	for _, c := range in.Columns() {
+		j.Out = append(j.Out, JoinColumn{c.Name, Col{c.Name, c.Type, Left}})
+	}
+	j.Out = append(j.Out, JoinColumn{mark.Name, Col{mark.Name, mark.T, Right}})
+	return j, mark
 }
 
 // plain puts the key's column where an expression reads the key.

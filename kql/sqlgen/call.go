@@ -136,7 +136,7 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 		if len(parts) == 1 {
 			return parts[0]
 		}
-		return "(" + strings.Join(parts, " || ") + ")"
+		return "(" + concat(parts) + ")"
 	case "strcat_delim":
 		parts := make([]string, 0, len(a))
 		for _, e := range a {
@@ -298,29 +298,28 @@ func (x *exprs) bag(a []rel.Expr) string {
 	if len(a) == 0 {
 		return "'{}'"
 	}
-	var b strings.Builder
-	b.WriteString("'{'")
+	parts := []string{"'{'"}
 	keys := map[string]bool{}
 	plain := true
 	for i := 0; i+1 < len(a); i += 2 {
 		if i > 0 {
-			b.WriteString(" || ','")
+			parts = append(parts, "','")
 		}
 		if k, ok := a[i].(*rel.Const); ok {
 			key := k.Value.(string)
 			plain = plain && !keys[key]
 			keys[key] = true
-			b.WriteString(" || " + text(value.JSON(key)+":") + " || " + x.element(a[i+1]))
+			parts = append(parts, text(value.JSON(key)+":"), x.element(a[i+1]))
 			continue
 		}
 		plain = false
-		b.WriteString(" || to_json(" + x.value(a[i]) + ")::VARCHAR || ':' || " + x.element(a[i+1]))
+		parts = append(parts, "to_json("+x.value(a[i])+")::VARCHAR", "':'", x.element(a[i+1]))
 	}
-	b.WriteString(" || '}'")
+	s := concat(append(parts, "'}'"))
 	if !plain {
-		return "kql_parse_json(" + b.String() + ")"
+		return "kql_parse_json(" + s + ")"
 	}
-	return "(" + b.String() + ")"
+	return "(" + s + ")"
 }
 
 // in writes membership in a list of values of one type.
@@ -541,7 +540,10 @@ func (x *exprs) window(c *rel.Call) string {
 		s := name + "(" + x.value(args[0])
 		off := "1"
 		if len(args) > 1 {
-			off = x.value(args[1])
+			off = "greatest(least(" + x.value(args[1]) + ", 1000000000000), -1000000000000)" // the engine adds it to the row's number
+			if bits(args[1]) <= 40 {
+				off = x.value(args[1])
+			}
 		}
 		s += ", " + off
 		if len(args) > 2 {
@@ -553,7 +555,9 @@ func (x *exprs) window(c *rel.Call) string {
 	case "row_number":
 		start := "1"
 		if len(args) > 0 {
-			start = x.value(args[0])
+			if start = x.value(args[0]); bits(args[0]) > 62 {
+				return wrapped("(row_number() " + over + ")::HUGEINT + " + start + " - 1")
+			}
 		}
 		return "(row_number() " + over + " + " + start + " - 1)"
 	case "row_changed":
@@ -715,7 +719,7 @@ func (x *exprs) aggregate(e rel.Expr) string {
 		for _, p := range a[1:] {
 			parts = append(parts, "coalesce("+x.json(x.percentile(v, p, a[0].Type()), a[0].Type())+", 'null')")
 		}
-		return "('[' || " + strings.Join(parts, " || ',' || ") + " || ']')"
+		return list(parts)
 	case "percentilew":
 		return x.fromJSON("kql_percentile_weighted("+x.weighted(a[0], a[1])+", "+x.value(a[2])+")", a[0].Type())
 	case "percentilesw_array":
@@ -723,7 +727,7 @@ func (x *exprs) aggregate(e rel.Expr) string {
 		for _, p := range a[2:] {
 			parts = append(parts, "coalesce(kql_percentile_weighted("+x.weighted(a[0], a[1])+", "+x.value(p)+"), 'null')")
 		}
-		return "('[' || " + strings.Join(parts, " || ',' || ") + " || ']')"
+		return list(parts)
 	case "tdigest":
 		list := texts("list(" + x.asJSON(a[0]) + ")" + nonNull(v))
 		if len(a) > 1 {

@@ -12,6 +12,7 @@
 package sqlgen
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -174,6 +175,9 @@ func (g *gen) result(r rel.Rel) string {
 			out = append(out, id)
 		}
 	}
+	if len(cols) == 0 { // SQL has no row without a column: who runs it leaves the cell out
+		return g.grow("SELECT 1 AS \"$one\"\nFROM " + g.from(r))
+	}
 	if !lineage && !decimals {
 		_, body := g.body(r)
 		return g.grow(body)
@@ -196,12 +200,12 @@ func (g *gen) result(r rel.Rel) string {
 }
 
 // idents gives each column its SQL name. DuckDB's names disregard case, Kusto's do not: a name that is
-// there in other case gets a number.
+// there in other case gets a number. No name is empty in SQL.
 func idents(cols []rel.Column) map[string]string {
 	m := make(map[string]string, len(cols))
 	used := make(map[string]bool, len(cols))
 	for _, c := range cols {
-		n := clean(c.Name)
+		n := cmp.Or(clean(c.Name), "$empty")
 		base := n
 		for i := 2; used[strings.ToLower(n)]; i++ {
 			n = base + "__" + strconv.Itoa(i)
@@ -231,11 +235,14 @@ func clean(name string) string {
 // text gives a string literal. A NUL cannot stand in SQL text.
 func text(s string) string {
 	if strings.IndexByte(s, 0) >= 0 {
-		parts := strings.Split(s, "\x00")
-		for i := range parts {
-			parts[i] = text(parts[i])
+		var parts []string
+		for i, part := range strings.Split(s, "\x00") {
+			if i > 0 {
+				parts = append(parts, "chr(0)")
+			}
+			parts = append(parts, text(part))
 		}
-		return "(" + strings.Join(parts, " || chr(0) || ") + ")"
+		return "(" + concat(parts) + ")"
 	}
 	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "'", "''")
 	if strings.ContainsAny(s, "\n\r") {

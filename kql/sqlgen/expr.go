@@ -2,6 +2,7 @@ package sqlgen
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -621,14 +622,34 @@ func (x *exprs) array(es []rel.Expr) string {
 	if len(es) == 0 {
 		return "'[]'"
 	}
-	var b strings.Builder
-	b.WriteString("('[' || ")
+	parts := make([]string, len(es))
 	for i, e := range es {
-		if i > 0 {
-			b.WriteString(" || ',' || ")
-		}
-		b.WriteString(x.element(e))
+		parts[i] = x.element(e)
 	}
-	b.WriteString(" || ']')")
-	return b.String()
+	return list(parts)
+}
+
+// list writes the JSON text of an array of elements that are written.
+func list(elements []string) string {
+	parts := make([]string, 0, 2*len(elements)+1)
+	before := "'['"
+	for _, e := range elements {
+		parts = append(parts, before, e)
+		before = "','"
+	}
+	return "(" + concat(append(parts, "']'")) + ")"
+}
+
+// concat writes texts one behind the other. Many are put together in heaps: the engine bounds how deep an expression
+// is, and a chain is as deep as it is long.
+func concat(parts []string) string {
+	const most = 100
+	for len(parts) > most {
+		var heaps []string
+		for heap := range slices.Chunk(parts, most) {
+			heaps = append(heaps, "("+strings.Join(heap, " || ")+")")
+		}
+		parts = heaps
+	}
+	return strings.Join(parts, " || ")
 }

@@ -94,11 +94,11 @@ func (g *gen) steps(n *rel.Steps) string {
 		assigned[n.Match] = cellSQL("json_extract_string(o.o, '$[1]')", value.Long)
 	}
 	causes := ""
-	if n.Causes != nil {
+	if n.Causes != nil && rel.Index(n.In.Columns(), n.Causes.Name) >= 0 { // unless nothing reads the ids
 		// The lists of all rows that a result row was made of become one.
 		l := ids[n.Causes.Name]
-		causes = "\nLEFT JOIN (SELECT f, i, " + lineageMerge("c."+l) + " AS l FROM (SELECT \"$first\" AS f, i, unnest(json_extract_string(o, '$[" +
-			strconv.Itoa(len(n.Out)+2) + "][*]'))::BIGINT AS n FROM " + matches + ") AS u JOIN " + numbered + " AS c ON c.\"$n\" = u.n GROUP BY f, i) AS l ON l.f = o.\"$first\" AND l.i = o.i"
+		causes = "\nLEFT JOIN (SELECT u.f, u.i, " + lineageMerge("c."+l) + " AS l FROM (SELECT \"$first\" AS f, i, unnest(json_extract_string(o, '$[" +
+			strconv.Itoa(len(n.Out)+2) + "][*]'))::BIGINT AS n FROM " + matches + ") AS u JOIN " + numbered + " AS c ON c.\"$n\" = u.n GROUP BY u.f, u.i) AS l ON l.f = o.\"$first\" AND l.i = o.i"
 		assigned[n.Causes.Name] = "l.l"
 	}
 	sel := make([]string, len(outCols))
