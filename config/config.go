@@ -77,8 +77,8 @@ type Disk struct {
 type Query struct {
 	Timeout Duration `yaml:"timeout" json:"timeout,omitempty" jsonschema:"description=Longest time of one query (3m)"`
 	Rows    int      `yaml:"rows" json:"rows,omitempty" jsonschema:"description=Most rows of one result (500000)"`
-	// External are the addresses that people's queries may read with externaldata.
-	External []string `yaml:"external" json:"external,omitempty" jsonschema:"description=Addresses (https) that queries may read with externaldata: one that ends in / allows all that begins with it. Empty allows nothing"`
+	// External are the addresses that people's queries may read with externaldata, as external.CheckAllowed takes them.
+	External []string `yaml:"external" json:"external,omitempty" jsonschema:"description=Addresses (https) that queries may read with externaldata: the address itself as it is written; one that ends in / or * allows all that begins with it. Empty allows nothing"`
 	Memory   Bytes    `yaml:"memory" json:"memory,omitempty" jsonschema:"description=Memory of the event store (1GiB)"`
 }
 

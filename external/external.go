@@ -119,17 +119,43 @@ func (r *Reader) Rows(ctx context.Context, allow []string, want kql.ExternalData
 	return rows, nil
 }
 
-// CheckAllowed says what is wrong with an entry of the list of allowed addresses. An entry is an https
-// address; one that ends in / allows all that begins with it, another itself alone.
+// CheckAllowed says what is wrong with an entry of the list of allowed addresses. An entry is an https address with a
+// path. It allows that address alone, as it is written, what stands behind a ? too; one whose last character is / or *
+// allows every address that begins with it.
 func CheckAllowed(entry string) error {
-	u, err := parse(entry)
+	_, err := parseEntry(entry)
+	return err
+}
+
+// An allowed entry is an address, or what addresses begin with.
+type allowed struct {
+	host, port, path string
+	prefix           bool
+}
+
+func parseEntry(entry string) (*allowed, error) {
+	text, star := strings.CutSuffix(entry, "*")
+	if strings.Contains(text, "*") {
+		return nil, fmt.Errorf("%s: a * can only be the last character of an entry", entry)
+	}
+	u, err := parse(text)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if u.RawQuery != "" {
-		return fmt.Errorf("%s: leave out the part after ?", entry)
+	if raw, err := url.Parse(text); err != nil || raw.Path == "" {
+		return nil, fmt.Errorf("%s: the path is missing: %s://%s/ allows every address of the host", entry, u.Scheme, u.Host)
 	}
-	return nil
+	a := &allowed{host: u.Hostname(), port: port(u), path: target(u)}
+	a.prefix = star || strings.HasSuffix(a.path, "/")
+	return a, nil
+}
+
+// target is what of an address stands behind the host.
+func target(u *url.URL) string {
+	if u.RawQuery == "" && !u.ForceQuery {
+		return u.Path
+	}
+	return u.Path + "?" + u.RawQuery
 }
 
 // parse reads an address and refuses what could mean something else to somebody else.
@@ -172,14 +198,11 @@ func permitted(uri string, allow []string) (*url.URL, error) {
 		return nil, err
 	}
 	for _, entry := range allow {
-		a, err := parse(entry)
-		if err != nil {
+		a, err := parseEntry(entry)
+		if err != nil || !strings.EqualFold(a.host, u.Hostname()) || a.port != port(u) {
 			continue
 		}
-		if !strings.EqualFold(a.Hostname(), u.Hostname()) || port(a) != port(u) {
-			continue
-		}
-		if a.Path == u.Path || strings.HasSuffix(a.Path, "/") && strings.HasPrefix(u.Path, a.Path) {
+		if t := target(u); a.path == t || a.prefix && strings.HasPrefix(t, a.path) {
 			return u, nil
 		}
 	}

@@ -37,12 +37,25 @@ func TestPublic(t *testing.T) {
 }
 
 func TestPermitted(t *testing.T) {
-	allow := []string{"https://lists.example/feeds/", "https://raw.example/one.csv", "https://other.example:8443/"}
+	allow := []string{"https://lists.example/feeds/", "https://raw.example/one.csv", "https://other.example:8443/", "https://starred.example/lists/a*", "https://raw.example/with.csv?raw=true", "https://any.example/with.csv?*", "https://whole.example"}
 	for uri, want := range map[string]string{
 		"https://lists.example/feeds/a.csv":          "",
 		"https://LISTS.example:443/feeds/deep/a.csv": "",
 		"https://raw.example/one.csv":                "",
-		"https://raw.example/one.csv?token=x":        "",
+		"https://raw.example/one.csv?token=x":        "not allowed",
+		"https://raw.example/one.csv?":               "not allowed",
+		"https://lists.example/feeds/a.csv?token=x":  "",
+		"https://raw.example/with.csv?raw=true":      "",
+		"https://raw.example/with.csv?raw=true&a=b":  "not allowed",
+		"https://raw.example/with.csv":               "not allowed",
+		"https://any.example/with.csv?whatever":      "",
+		"https://any.example/with.csv":               "not allowed",
+		"https://starred.example/lists/abc/d.csv":    "",
+		"https://starred.example/lists/a":            "",
+		"https://starred.example/lists/b.csv":        "not allowed",
+		"https://starred.example/lists/a/../b.csv":   "written plainly",
+		"https://whole.example/":                     "not allowed", // its entry says no path
+		"https://whole.example/a.csv":                "not allowed",
 		"https://other.example:8443/anything":        "",
 		"https://lists.example/feeds":                "not allowed",
 		"https://lists.example/feedsx/a.csv":         "not allowed",
