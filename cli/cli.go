@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -60,14 +62,41 @@ func hint(err error, format string, args ...any) error {
 // app is one run.
 type app struct {
 	Env
-	color string
-	quiet bool
+	color   string
+	quiet   bool
+	serving atomic.Bool // a daemon runs, which bounds its own end
 }
 
+// endWithin is how long a command may take to end when it is asked to. The engine
+// cannot be stopped while it plans a query, nor can who reads from a terminal.
+const endWithin = 5 * time.Second
+
 // Main runs one command line and gives the exit code: 0 done, 1 failed, 2 the
-// command line itself is wrong.
+// command line itself is wrong. When ctx ends it waits for the command, but not
+// for long.
 func Main(ctx context.Context, env Env) int {
 	a := &app{Env: env}
+	code := make(chan int, 1)
+	go func() { code <- a.main(ctx) }()
+	select {
+	case c := <-code:
+		return c
+	case <-ctx.Done():
+	}
+	select {
+	case c := <-code:
+		return c
+	case <-time.After(endWithin):
+	}
+	if a.serving.Load() {
+		return <-code
+	}
+	fmt.Fprintf(env.Stderr, "glassward: error: asked to end, and not waiting any longer for what does not end within %s\n", endWithin)
+	return exitError
+}
+
+func (a *app) main(ctx context.Context) int {
+	env := a.Env
 	root := a.root()
 	root.SetArgs(env.Args)
 	root.SetIn(env.Stdin)

@@ -118,6 +118,9 @@ const (
 	tickEvery = 5 * time.Second
 	// stopWithin is how long requests under way may take when the daemon ends.
 	stopWithin = 5 * time.Second
+	// endWithin is how long all else may take then. The engine cannot be stopped
+	// while it plans a query; nothing that was acknowledged is lost by not waiting.
+	endWithin = 20 * time.Second
 )
 
 // New opens everything and listens, but serves nothing yet: Run does. After an
@@ -246,6 +249,27 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.reload.Unlock()
 
 	<-ctx.Done()
+	ended := make(chan error, 1)
+	go func() { ended <- d.end(ctx, api, local) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(endWithin):
+		d.log.Error("ending without waiting any longer for a query, a reload or a store that does not end", "within", endWithin)
+		return errors.Join(fault(ctx), fmt.Errorf("not all that was under way has ended within %s", endWithin))
+	}
+}
+
+// fault gives why a context ended if nobody asked for it.
+func fault(ctx context.Context) error {
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// end waits for what is under way, ctx being over, and closes what is open.
+func (d *Daemon) end(ctx context.Context, api, local *http.Server) error {
 	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
 	err := errors.Join(api.Shutdown(down), local.Shutdown(down))
@@ -259,11 +283,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		w.wait()
 	}
 	d.work.Wait()
-	err = errors.Join(err, d.close())
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
-		err = errors.Join(cause, err)
-	}
-	return err
+	return errors.Join(fault(ctx), err, d.close())
 }
 
 func (d *Daemon) serve(s *http.Server, l net.Listener, stop context.CancelCauseFunc) {
