@@ -552,6 +552,10 @@ func (b *binder) finish(f *builtin.Function, e *syntax.Call, args []rel.Expr, en
 		return b.assert(args, e)
 	case "bin_auto":
 		return b.binAuto(args[0], e)
+	case "geo_distance_2points":
+		if len(args) == 4 {
+			args = append(args, rel.Bool(false))
+		}
 	case "geo_point_to_geohash":
 		if len(args) == 2 {
 			args = append(args, rel.Long(5))

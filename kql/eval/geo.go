@@ -4,6 +4,8 @@ import (
 	"math"
 	"strings"
 
+	"github.com/tidwall/geodesic"
+
 	"glassward/kql/value"
 )
 
@@ -14,10 +16,15 @@ const earthRadius = 6371010.0
 func geoFunctions() []Function {
 	four := types(tReal, tReal, tReal, tReal)
 	return []Function{
-		fn("geo_distance_2points", four, tReal, func(a []any) any {
+		fn("geo_distance_2points", types(tReal, tReal, tReal, tReal, tBool), tReal, func(a []any) any {
 			p, q, ok := twoPoints(a)
 			if !ok {
 				return nil
+			}
+			if spheroid, _ := a[4].(bool); spheroid {
+				var metres float64
+				geodesic.WGS84.Inverse(real(a[1], 0), real(a[0], 0), real(a[3], 0), real(a[2], 0), &metres, nil, nil)
+				return metres
 			}
 			return earthRadius * angleBetween(p, q)
 		}),
