@@ -116,10 +116,12 @@ func (b *binder) name(e *syntax.Name, en *env) rel.Expr {
 	}
 	if i := rel.Index(en.cols, e.Name); i >= 0 {
 		if en.aggs != nil && !en.inAgg {
-			if !en.aggs.isKey(e.Name) {
-				b.errorf(MisplacedCall, e, "put it into an aggregate such as take_any("+e.Name+"), or after by", "the column %s stands outside an aggregate", e.Name)
-				return unknown()
+			hint := "put it into an aggregate such as take_any(" + e.Name + "), or after by"
+			if en.aggs.isKey(e.Name) {
+				hint = "as a key it is a column of the result: compute with it in extend, after summarize"
 			}
+			b.errorf(MisplacedCall, e, hint, "the column %s stands outside an aggregate", e.Name)
+			return unknown()
 		}
 		return &rel.Col{Name: e.Name, T: en.cols[i].Type}
 	}
