@@ -364,10 +364,11 @@ func (g *gen) filter(n *rel.Filter) string {
 }
 
 func (g *gen) project(n *rel.Project) string {
-	// A sort right below is written in the same SELECT, so that the order is the statement's.
+	// A sort right below is written in the same SELECT, so that the order is the statement's; but what counts
+	// the rows counts them sorted.
 	input := n.In
 	order := ""
-	if s, ok := input.(*rel.Sort); ok && rel.Mixes(n) == "" {
+	if s, ok := input.(*rel.Sort); ok && rel.Mixes(n) == "" && !numbers(n) {
 		input = s.In
 		name := g.from(input)
 		order = "\nORDER BY " + g.orderBy(s.Keys, input.Columns(), name)
@@ -410,6 +411,18 @@ func (g *gen) project(n *rel.Project) string {
 		sep = ",\n  "
 	}
 	return "SELECT " + strings.Join(sel, sep) + "\nFROM " + in + order
+}
+
+// numbers tells whether a projection counts its input's rows.
+func numbers(n *rel.Project) bool {
+	counts := false
+	for _, it := range n.Items {
+		rel.WalkExpr(it.Expr, func(e rel.Expr) {
+			c, ok := e.(*rel.Call)
+			counts = counts || ok && c.Func == "row_id"
+		})
+	}
+	return counts
 }
 
 func prefix(items []rel.Item, cols []rel.Column) bool {
