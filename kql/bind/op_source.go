@@ -172,6 +172,9 @@ func (b *binder) rangeOp(o *syntax.Range, sc *scope) *table {
 		b.errorf(WrongType, o, "", "range takes numbers, or times and a timespan, not %s, %s and %s", t, to.Type(), step.Type())
 		return openTable()
 	}
+	if c, ok := step.(*rel.Const); ok && (c.Value == int64(0) || c.Value == 0.0 || c.Value == value.Span(0)) {
+		b.errorf(WrongArguments, o.Step, "", "a step of nothing never comes to the end")
+	}
 	return &table{rel: &rel.Series{Name: o.Name.Name, T: t, From: from, To: to, Step: step}}
 }
 
