@@ -44,7 +44,7 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 	case "==", "!=":
 		return x.equal(a[0], a[1], c.Func == "!=", truthy)
 	case "<", "<=", ">", ">=":
-		return "(" + x.bare(a[0]) + " " + c.Func + " " + x.bare(a[1]) + ")"
+		return x.order(c.Func, a[0], a[1])
 	case "+", "-", "*", "/", "%":
 		return x.arithmetic(c)
 	case "negate":

@@ -238,8 +238,42 @@ func (x *exprs) inTable(e *rel.InTable, truthy bool) string {
 	return "(" + s + ")"
 }
 
-// equal writes == and !=. Two nulls give null, one null is unequal to every value.
+// equal writes == and !=. What is no number equals nothing, not even itself; for the engine it equals itself.
 func (x *exprs) equal(l, r rel.Expr, not, truthy bool) string {
+	s := x.same(l, r, not, truthy)
+	switch {
+	case !maybeNaN(l) || !maybeNaN(r):
+		return s
+	case not:
+		return "(" + s + " OR isnan(" + x.value(l) + "))"
+	}
+	return "(" + s + " AND NOT isnan(" + x.value(l) + "))"
+}
+
+// order writes <, <=, > and >=. What is no number is neither less nor greater; for the engine it is the greatest.
+func (x *exprs) order(op string, l, r rel.Expr) string {
+	s := "(" + x.bare(l) + " " + op + " " + x.bare(r) + ")"
+	greater := l
+	if op[0] == '<' {
+		greater = r
+	}
+	if !maybeNaN(greater) {
+		return s
+	}
+	return "(" + s + " AND NOT isnan(" + x.value(greater) + "))"
+}
+
+// maybeNaN tells whether a value may be no number; a null is null for isnan, too.
+func maybeNaN(e rel.Expr) bool {
+	if c, ok := e.(*rel.Const); ok {
+		f, ok := c.Value.(float64)
+		return ok && math.IsNaN(f)
+	}
+	return e.Type() == value.Real
+}
+
+// same compares. Two nulls give null, one null is unequal to every value.
+func (x *exprs) same(l, r rel.Expr, not, truthy bool) string {
 	a, b := x.bare(l), x.bare(r)
 	nl, nr := nullable(l), nullable(r)
 	switch {
