@@ -88,6 +88,27 @@ func TestPermitted(t *testing.T) {
 	}
 }
 
+func TestCheckAllowed(t *testing.T) {
+	for entry, want := range map[string]string{
+		"https://host.example/list.csv": "", "https://host.example/": "", "https://host.example/lists/*": "", "https://host.example/list.csv?*": "", "https://host.example/list.csv?raw=true": "",
+		"https://host.example":           "the path is missing: https://host.example/ allows every address",
+		"https://host.example:8443*":     "the path is missing",
+		"https://host.example?x=1":       "the path is missing",
+		"https://*.example/":             "only be the last character",
+		"https://host.example/*/a.csv":   "only be the last character",
+		"http://host.example/":           "only https",
+		"https://host.example/a/../b*":   "written plainly",
+		"https://user@host.example/a*":   "user's name",
+		"host.example/list.csv":          "only https",
+		"https://host.example/list.csv#": "",
+	} {
+		err := CheckAllowed(entry)
+		if got := fmt.Sprint(err); (want == "") != (err == nil) || !strings.Contains(got, want) && want != "" {
+			t.Errorf("%s: %v, want %q", entry, err, want)
+		}
+	}
+}
+
 func TestRows(t *testing.T) {
 	asked := 0
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
