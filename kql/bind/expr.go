@@ -707,12 +707,6 @@ func fold(op string, t value.Type, x, y rel.Expr) rel.Expr {
 	return call(op, t, x, y)
 }
 
-func abs(n int64) int64 {
-	if n < 0 {
-		return -n
-	}
-	return n
-}
 
 // cast gives an expression another type by the conversion that the language makes by itself.
 func (b *binder) cast(x rel.Expr, t value.Type) rel.Expr {
