@@ -128,36 +128,33 @@ var quoteCatalog = tables{"S": {Name: "S", Columns: []rel.Column{
 	{Name: "u", Type: value.String}, {Name: "t", Type: value.DateTime}, {Name: "d", Type: value.Dynamic}, {Name: "TimeGenerated", Type: value.DateTime}, {Name: "_ItemId", Type: value.GUID},
 }}}
 
-// checkQuoting compiles the queries with a name and a text, and compares the shape of the SQL with that for plain
-// ones, before the rewrites, which look at what a text is. It gives how many compiled.
-func checkQuoting(t testing.TB, e *engine, id, lit string) int {
-	compiled := 0
-	for i, q := range quotedQueries {
-		p, diags := kql.Compile(fill(q, id, lit), kql.Options{Catalog: quoteCatalog, Lineage: true, Window: kql.ByTime})
-		if p == nil {
-			if id == lit && !strings.ContainsAny(id, "\x00\x7f\x1b") {
-				t.Logf("%s: %v", fill(q, id, lit), diags.Err())
-			}
-			continue
+// checkQuoting compiles query i with a name and a text, and compares the shape of the SQL with that for plain
+// ones, before the rewrites, which look at what a text is. It says whether it compiled.
+func checkQuoting(t testing.TB, e *engine, i int, id, lit string) bool {
+	q := quotedQueries[i]
+	p, diags := kql.Compile(fill(q, id, lit), kql.Options{Catalog: quoteCatalog, Lineage: true, Window: kql.ByTime})
+	if p == nil {
+		if id == lit && !strings.ContainsAny(id, "\x00\x7f\x1b") {
+			t.Logf("%s: %v", fill(q, id, lit), diags.Err())
 		}
-		compiled++
-		if e.shape(t, p.SQL) == "" {
-			t.Fatalf("the engine does not read the SQL of %s:\n%s", fill(q, id, lit), p.SQL)
-		}
-		sql := func(id, lit string) string {
-			s := sample{query: fill(q, id, lit), catalog: quoteCatalog}
-			out, err := sqlgen.DuckDB(rel.Lineage(s.tree()))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return out.SQL
-		}
-		got, want := e.shape(t, sql(id, lit)), e.shape(t, sql("plain", "plain"))
-		if got != want && lit != "" {
-			t.Fatalf("query %d with the name %q and the text %q is another statement:\n%s\nit has\n%s\nthe plain one has\n%s", i, id, lit, sql(id, lit), got, want)
-		}
+		return false
 	}
-	return compiled
+	if e.shape(t, p.SQL) == "" {
+		t.Fatalf("the engine does not read the SQL of %s:\n%s", fill(q, id, lit), p.SQL)
+	}
+	sql := func(id, lit string) string {
+		s := sample{query: fill(q, id, lit), catalog: quoteCatalog}
+		out, err := sqlgen.DuckDB(rel.Lineage(s.tree()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.SQL
+	}
+	got, want := e.shape(t, sql(id, lit)), e.shape(t, sql("plain", "plain"))
+	if got != want && lit != "" {
+		t.Fatalf("query %d with the name %q and the text %q is another statement:\n%s\nit has\n%s\nthe plain one has\n%s", i, id, lit, sql(id, lit), got, want)
+	}
+	return true
 }
 
 // TestQuoting holds that names and texts of a query stay names and texts in SQL, and come out as they went in.
@@ -168,8 +165,10 @@ func TestQuoting(t *testing.T) {
 		"plain two", "'", `"`, `''`, `""`, "x' OR '1'='1", `x" FROM "S`, "a\nb", "a\r\nb", "a\x00b", "\x00", `\`, `\'`, `\\'`, `E'\''`, "$now", "$1", "?", "--", "/*", "*/", ";", "; DROP TABLE S",
 		"SELECT", "select", "from", "NULL", "read_csv('x')", "\u2028", "\u00ad", "\u202e", "Ünïcödé", "\U0001F600", "a\u0301", "%s", "{{x}}", "$$", "$tag$x$tag$", "{\"a\":1}", "]", "['", "\t", "\x7f", "\x1b[31m", "[*]", "$.a", "a.b", `a"b.c`, strings.Repeat("x", 5000), strings.Repeat("'", 300),
 	} {
-		if n := checkQuoting(t, e, s, s); n < len(quotedQueries) {
-			t.Errorf("%q: only %d compile", s, n)
+		for i := range quotedQueries {
+			if !checkQuoting(t, e, i, s, s) {
+				t.Errorf("%q: query %d does not compile", s, i)
+			}
 		}
 		p, diags := kql.Compile("print ['"+asKQL("n"+s)+"'] = '"+asKQL(s)+"', y = tostring(dynamic({\""+asJSON(s)+"\": \""+asJSON(s)+"\"})['"+asKQL(s)+"'])", kql.Options{})
 		if p == nil {
@@ -189,19 +188,21 @@ func TestQuoting(t *testing.T) {
 
 // FuzzQuoting is TestQuoting for whatever a machine thinks of.
 func FuzzQuoting(f *testing.F) {
-	f.Add("id", "text")
-	f.Add(`a"b`, "a'b")
-	f.Add("a\nb", "a\\")
-	f.Add("\x00", "\x00'")
+	for i := range quotedQueries {
+		f.Add("id", "text", uint8(i))
+		f.Add(`a"b`, "a'b", uint8(i))
+		f.Add("a\nb", "a\\", uint8(i))
+		f.Add("\x00", "\x00'", uint8(i))
+	}
 	e := newSmallEngine(f)
 	e.create(f, quoteCatalog["S"], nil)
-	f.Fuzz(func(t *testing.T, id, lit string) {
+	f.Fuzz(func(t *testing.T, id, lit string, which uint8) {
 		if !utf8.ValidString(id) || !utf8.ValidString(lit) || len(id) > 1000 || len(lit) > 1000 {
 			return
 		}
 		if !strings.ContainsFunc(id, func(r rune) bool { return r > 'z' || r < '0' || r > '9' && r < 'A' || r > 'Z' && r < '_' }) {
 			id = "name " + id // a plain name may be that of a column, which makes another statement
 		}
-		checkQuoting(t, e, id, lit)
+		checkQuoting(t, e, int(which)%len(quotedQueries), id, lit)
 	})
 }
