@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"glassward/kql"
@@ -200,9 +201,17 @@ func FuzzQuoting(f *testing.F) {
 		if !utf8.ValidString(id) || !utf8.ValidString(lit) || len(id) > 1000 || len(lit) > 1000 {
 			return
 		}
-		if !strings.ContainsFunc(id, func(r rune) bool { return r > 'z' || r < '0' || r > '9' && r < 'A' || r > 'Z' && r < '_' }) {
-			id = "name " + id // a plain name may be that of a column, which makes another statement
-		}
-		checkQuoting(t, e, int(which)%len(quotedQueries), id, lit)
+		// A plain name may be that of a column, and a plain text one that the query has anyway: another statement.
+		checkQuoting(t, e, int(which)%len(quotedQueries), unlike("name", id), unlike("text", lit))
 	})
+}
+
+// unlike makes a text of letters and digits alone one that no other is like.
+func unlike(before, s string) string {
+	for _, r := range s {
+		if r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return s
+		}
+	}
+	return before + " " + s
 }

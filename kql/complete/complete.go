@@ -230,6 +230,9 @@ func closer(open string) byte {
 }
 
 func (c *place) add(k Kind, label, insert, detail, doc string) {
+	if label == "" {
+		return // the name of something that is still being typed
+	}
 	c.items = append(c.items, Item{k, label, insert, detail, doc, c.typed})
 }
 
