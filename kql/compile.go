@@ -86,10 +86,6 @@ func program(bound *bind.Result, tree rel.Rel, whole diag.Span, o Options, watch
 		diags.Errorf(bind.TooLarge, whole, "name what is used several times with materialize()", "the query grows beyond what can be compiled")
 		return nil
 	}
-	if o.Lineage && names(tree, rel.LineageColumn) {
-		diags.Errorf(bind.Unsupported, whole, "give it another name", "a query whose rows say where they come from can have no column %s", rel.LineageColumn)
-		return nil
-	}
 	p := &Program{Columns: slices.Clone(tree.Columns()), Lineage: o.Lineage}
 	p.Tables = tables(tree)
 	p.Prefilters = prefilters(tree)
@@ -112,13 +108,6 @@ func program(bound *bind.Result, tree rel.Rel, whole diag.Span, o Options, watch
 		return nil
 	}
 	return p
-}
-
-// names says whether a column anywhere in the tree has a name.
-func names(tree rel.Rel, name string) bool {
-	found := false
-	rel.Walk(tree, func(r rel.Rel) { found = found || rel.Index(r.Columns(), name) >= 0 })
-	return found
 }
 
 // write rewrites the tree and writes it as SQL.
