@@ -241,26 +241,48 @@ func (x *exprs) inTable(e *rel.InTable, truthy bool) string {
 // equal writes == and !=. What is no number equals nothing, not even itself; for the engine it equals itself.
 func (x *exprs) equal(l, r rel.Expr, not, truthy bool) string {
 	s := x.same(l, r, not, truthy)
-	switch {
-	case !maybeNaN(l) || !maybeNaN(r):
+	if !maybeNaN(l) || !maybeNaN(r) {
 		return s
-	case not:
+	}
+	if !isLeaf(l) && isLeaf(r) {
+		l = r // if one equals the other, either tells
+	}
+	if not {
 		return "(" + s + " OR isnan(" + x.value(l) + "))"
 	}
 	return "(" + s + " AND NOT isnan(" + x.value(l) + "))"
 }
 
 // order writes <, <=, > and >=. What is no number is neither less nor greater; for the engine it is the greatest.
+// A side that is more than a column is written once all the same, or SQL would double with every comparison
+// that stands within another.
 func (x *exprs) order(op string, l, r rel.Expr) string {
-	s := "(" + x.bare(l) + " " + op + " " + x.bare(r) + ")"
-	greater := l
+	great, small, turned := l, r, strings.Replace(op, ">", "<", 1)
 	if op[0] == '<' {
-		greater = r
+		great, small, turned = r, l, op
 	}
-	if !maybeNaN(greater) {
-		return s
+	switch {
+	case !maybeNaN(great):
+	case isLeaf(great):
+		return "(" + x.bare(l) + " " + op + " " + x.bare(r) + " AND NOT isnan(" + x.value(great) + "))"
+	case !maybeNaN(small):
+		// The opposite of no number is none either, and so it is not less than that of the other.
+		return "(-(" + x.bare(great) + ") " + turned + " -(" + x.bare(small) + "::DOUBLE))"
+	case turned == "<":
+		return "(" + x.bare(small) + " - " + x.bare(great) + " < 0)"
+	default:
+		return "(" + x.bare(l) + " " + op + " " + x.bare(r) + " AND NOT isnan(" + x.value(great) + "))"
 	}
-	return "(" + s + " AND NOT isnan(" + x.value(greater) + "))"
+	return "(" + x.bare(l) + " " + op + " " + x.bare(r) + ")"
+}
+
+// isLeaf says whether an expression costs nothing to write and to compute again.
+func isLeaf(e rel.Expr) bool {
+	switch e.(type) {
+	case *rel.Col, *rel.Const, *rel.Param:
+		return true
+	}
+	return false
 }
 
 // maybeNaN tells whether a value may be no number; a null is null for isnan, too.
