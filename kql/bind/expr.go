@@ -707,7 +707,6 @@ func fold(op string, t value.Type, x, y rel.Expr) rel.Expr {
 	return call(op, t, x, y)
 }
 
-
 // cast gives an expression another type by the conversion that the language makes by itself.
 func (b *binder) cast(x rel.Expr, t value.Type) rel.Expr {
 	if x.Type() == t || isUnknown(x) {
