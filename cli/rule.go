@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -92,13 +93,27 @@ func (a *app) rulesAlone(folder string) ([]daemon.RuleStatus, error) {
 }
 
 func (a *app) ruleLint() *cobra.Command {
-	return &cobra.Command{
+	var at place
+	cmd := &cobra.Command{
 		Use:   "lint FILE…",
 		Short: "Judge rule files: form, query, columns, and what would make them miss events",
-		Args:  args(cobra.MinimumNArgs(1)),
-		RunE: func(_ *cobra.Command, list []string) error {
+		Long: `Judges rule files: what is wrong with them, what would make them miss events, and
+what Azure would refuse of them. Where a daemon runs over --data, what it measured
+of how late records come is held against how far the rules look back.`,
+		Args: args(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, list []string) error {
 			files, err := filesOf(list)
 			if err != nil {
+				return err
+			}
+			env := environment()
+			if c, err := dial(at.data); err == nil {
+				var s daemon.Status
+				if err := c.call(cmd.Context(), "GET", "/v1/status", nil, &s); err != nil {
+					return err
+				}
+				env.Lag = measuredLag(s.Workspaces, at.tenant)
+			} else if !errors.Is(err, errNoDaemon) {
 				return err
 			}
 			failed := 0
@@ -107,7 +122,7 @@ func (a *app) ruleLint() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				_, p := rule.Lint(f, text, environment())
+				_, p := rule.Lint(f, text, env)
 				if err := diag.Render(a.Stderr, f, string(text), p.List); err != nil {
 					return err
 				}
@@ -122,6 +137,26 @@ func (a *app) ruleLint() *cobra.Command {
 			return nil
 		},
 	}
+	at.flags(cmd)
+	return cmd
+}
+
+// measuredLag gives how late the records of each table come: the 99th percentile
+// of the slowest road that it was learned on, in the tenant's workspace, or in
+// all of them where none is named.
+func measuredLag(workspaces []daemon.WorkspaceStatus, tenant string) map[string]time.Duration {
+	out := map[string]time.Duration{}
+	for _, w := range workspaces {
+		if tenant != "default" && !strings.EqualFold(w.Tenant, tenant) && !strings.EqualFold(w.Name, tenant) {
+			continue
+		}
+		for _, r := range w.Roads {
+			if r.Learned {
+				out[r.Table] = max(out[r.Table], time.Duration(r.P99*float64(time.Second)))
+			}
+		}
+	}
+	return out
 }
 
 func (a *app) ruleTest() *cobra.Command {

@@ -30,6 +30,10 @@ const (
 	codeShippedID diag.Code = "RULE0104" // a shipped rule that names an object
 	codeClock     diag.Code = "RULE0105" // a query that filters by the clock
 	codeIgnored   diag.Code = "RULE0106" // a field that has no effect
+	codeAzure     diag.Code = "RULE0107" // works here, and Azure refuses it
+	codeFirst     diag.Code = "RULE0108" // ids compared with names
+	codeLookBack  diag.Code = "RULE0109" // looks back less than records are late, or than the query asks
+	codeMatching  diag.Code = "RULE0110" // groups incidents by what alerts of the rule do not have
 )
 
 // A document is a YAML file that is read strictly: everything that is not

@@ -100,10 +100,11 @@ type Rule struct {
 	File    string
 	Shipped bool
 
-	source  string // the file's text
-	queryAt diag.Span
-	place   queryPlace
-	kindAt  diag.Span
+	source   string // the file's text
+	queryAt  diag.Span
+	periodAt diag.Span
+	place    queryPlace
+	kindAt   diag.Span
 }
 
 // An EntityMapping makes an entity of columns of a result row.
@@ -299,7 +300,7 @@ func (d *document) rule(r *Rule, body ast.Node) {
 		case "queryFrequency":
 			r.Frequency = d.duration(e, time.Minute, maxPeriod)
 		case "queryPeriod":
-			r.Period = d.duration(e, time.Minute, maxPeriod)
+			r.Period, r.periodAt = d.duration(e, time.Minute, maxPeriod), d.span(e.value)
 		case "triggerOperator":
 			s := d.text(e.value, e.key)
 			op, ok := operatorNames[strings.ToLower(s)]
@@ -400,6 +401,9 @@ func (d *document) require(r *Rule, seen map[string]entry) {
 		d.diags.Errorf(codeValue, d.span(at.value), "", "queryFrequency must be whole minutes")
 	case r.Frequency < minPeriod:
 		d.diags.Warnf(codeLimit, d.span(at.value), "", "Sentinel refuses a queryFrequency below 5m; it works here")
+	}
+	if r.Period >= r.Frequency && r.Period < minPeriod {
+		d.diags.Warnf(codeLimit, d.span(seen["queryPeriod"].value), "", "Sentinel refuses a queryPeriod below 5m; it works here")
 	}
 }
 

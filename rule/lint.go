@@ -5,9 +5,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"glassward/kql"
 	"glassward/kql/diag"
+	"glassward/kql/syntax"
 )
 
 // An Environment is what the queries of rules are compiled against.
@@ -19,12 +21,16 @@ type Environment struct {
 	Functions *kql.Functions
 	// Addresses says that there is a database of addresses.
 	Addresses bool
+	// Lag is how late records of a table come, as measured (the 99th percentile),
+	// for Lint. A table that is not in it counts as DefaultLag late.
+	Lag map[string]time.Duration
 }
 
 // Lint reads a rule file and judges it together with its query: everything that
 // Parse says, the query's diagnostics at their places in the file, columns that
-// the result does not have, an NRT rule that cannot run as one, and what would
-// make the rule miss events. The rule is nil if it cannot be used.
+// the result does not have, an NRT rule that cannot run as one, what would make
+// the rule miss events, and what Azure would refuse. The rule is nil if it cannot
+// be used.
 func Lint(file string, source []byte, env Environment) (*Rule, *Problem) {
 	r, p := Parse(file, source)
 	if r == nil {
@@ -46,6 +52,13 @@ func LintRule(r *Rule, env Environment) diag.List {
 	c := compileRule(r, env)
 	list := c.diags
 	judgedByName(r, &list)
+	if tree, mistakes := syntax.Parse(r.Query); !mistakes.HasErrors() {
+		refusedByAzure(r, tree, &list)
+		comparedByName(r, tree, env, &list)
+		if !c.diags.HasErrors() && c.program != nil {
+			looksBack(r, tree, c.program.Tables, env, &list)
+		}
+	}
 	if r.Shipped {
 		if at := guidInText.FindStringIndex(r.Query); at != nil {
 			list.Errorf(codeShippedID, r.inFile(diag.At(at[0], at[1])), "declare the account in the configuration and use _GetWatchlist('EmergencyAccounts')", "a shipped rule names an object")

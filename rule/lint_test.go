@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
@@ -44,6 +45,31 @@ func TestLint(t *testing.T) {
 			if err := os.WriteFile(name, txtar.Format(a), 0o644); err != nil {
 				t.Fatal(err)
 			}
+		}
+	}
+}
+
+// TestLintMeasuredLag: what was measured takes the place of what is usual.
+func TestLintMeasuredLag(t *testing.T) {
+	const text = "name: measured\nkind: Scheduled\nseverity: Low\nqueryFrequency: 5m\nqueryPeriod: 30m\nquery: SigninLogs | where UserId == 'x'\n"
+	for _, c := range []struct {
+		lag  map[string]time.Duration
+		want string
+	}{
+		{nil, ""},
+		{map[string]time.Duration{"SigninLogs": 30 * time.Minute}, ""},
+		{map[string]time.Duration{"SigninLogs": 30*time.Minute + 20*time.Second}, "measured.yaml:5:14: RULE0109: records of SigninLogs were measured to be 30m20s late, and Sentinel would miss those later than 30m; here a late record has its windows judged again (make queryPeriod at least 31m)"},
+		{map[string]time.Duration{"SigninLogs": time.Second, "AuditLogs": time.Hour}, ""},
+	} {
+		env := environment()
+		env.Lag = c.lag
+		_, p := rule.Lint("measured.yaml", []byte(text), env)
+		got := ""
+		if len(p.List) > 0 {
+			got = p.Error()
+		}
+		if got != c.want {
+			t.Errorf("%v: %q, want %q", c.lag, got, c.want)
 		}
 	}
 }
