@@ -37,8 +37,8 @@ func main() {
 	if *beside == "" {
 		*beside = filepath.Join(*root, "..", "shared")
 	}
-	how := view{shown: *shown, reason: *reason, counts: *v, whole: *every == 1}
-	var err error
+	_, err := os.Stat(filepath.Join(*beside, "kql"))
+	how := view{shown: *shown, reason: *reason, counts: *v, whole: *every == 1 && err == nil}
 	if how.filter, err = regexp.Compile("(?s)" + *match); err == nil {
 		err = run(*root, *beside, *query, *every, how)
 	}
@@ -54,7 +54,7 @@ type view struct {
 	shown  int  // queries of each difference
 	reason int  // the line of differences.txt whose differences are shown in place of those without a reason
 	counts bool // how many differences each line explains
-	whole  bool // all questions were asked, so that a reason without use is one too many
+	whole  bool // all questions were asked, the published ones too, so that a reason without use is one too many
 }
 
 func run(root, beside, query string, every int, how view) error {
