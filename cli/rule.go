@@ -64,6 +64,8 @@ shipped rules and those of the rules folder (--rules, or the configuration's).`,
 					state = "FAILS: " + clip(line(r.Error), 60)
 				case !r.Enabled:
 					state = "switched off"
+				case r.Suppressed > 0:
+					state = "at work, suppressed in " + counted(int(r.Suppressed), "window", "windows")
 				}
 				rows = append(rows, []string{line(r.Name), line(r.RunsAs), line(r.Origin), state, line(r.ID)})
 			}

@@ -79,14 +79,17 @@ type WorkspaceStatus struct {
 
 // A RuleStatus is how one rule stands.
 type RuleStatus struct {
-	ID      string    `json:"id"`
-	Name    string    `json:"name"`
-	RunsAs  string    `json:"runsAs"`
-	Origin  string    `json:"origin"`
-	Enabled bool      `json:"enabled"`
-	Owed    int64     `json:"owed,omitempty"`
-	Error   string    `json:"error,omitempty"`
-	Since   time.Time `json:"since,omitzero"`
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	RunsAs  string `json:"runsAs"`
+	Origin  string `json:"origin"`
+	Enabled bool   `json:"enabled"`
+	Owed    int64  `json:"owed,omitempty"`
+	// Suppressed counts the windows since the last alert whose alerts were
+	// suppressed.
+	Suppressed int64     `json:"suppressed,omitempty"`
+	Error      string    `json:"error,omitempty"`
+	Since      time.Time `json:"since,omitzero"`
 }
 
 func (w *workspace) status(ctx context.Context) (WorkspaceStatus, error) {
@@ -124,7 +127,7 @@ func (w *workspace) ruleStatus() []RuleStatus {
 func RuleStates(states []rule.State) []RuleStatus {
 	var out []RuleStatus
 	for _, r := range states {
-		x := RuleStatus{ID: r.ID, Name: r.Name, RunsAs: r.RunsAs, Origin: r.Origin, Enabled: r.Enabled, Owed: r.Owed}
+		x := RuleStatus{ID: r.ID, Name: r.Name, RunsAs: r.RunsAs, Origin: r.Origin, Enabled: r.Enabled, Owed: r.Owed, Suppressed: r.Suppressed}
 		if r.Err != nil {
 			x.Error, x.Since = r.Err.Error(), r.Since
 		}

@@ -73,8 +73,10 @@ const saveEvery = time.Minute
 type Engine struct {
 	options Options
 	judges  []*judge
-	screen  *screen
-	head    atomic.Int64 // sequence number of the newest record that was heard of
+	// accounts are the declared emergency accounts, by id and by name.
+	accounts []string
+	screen   *screen
+	head     atomic.Int64 // sequence number of the newest record that was heard of
 
 	mu     sync.Mutex // guards states
 	states []State
@@ -124,7 +126,7 @@ func NewEngine(ctx context.Context, o Options) (*Engine, error) {
 		o.Horizon = 48 * time.Hour
 	}
 	o.Watchlists = withResultTypes(o.Watchlists)
-	e := &Engine{options: o, states: make([]State, len(o.Rules))}
+	e := &Engine{options: o, states: make([]State, len(o.Rules)), accounts: accountsOf(o.Watchlists["EmergencyAccounts"])}
 	e.head.Store(o.Head)
 	programs := make([]*kql.Program, len(o.Rules))
 	for i, r := range o.Rules {
@@ -561,6 +563,7 @@ func (e *Engine) show(j *judge) {
 			_, end := j.grid.bounds(j.state.judged)
 			s.Windows = end.Time()
 			s.Owed = j.state.toJudge().size()
+			s.Suppressed = j.state.suppressed.size()
 			if t := j.state.openSince(j.program.Tables); t != 0 {
 				s.OpenSince = t.Time()
 			}

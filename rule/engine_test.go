@@ -55,6 +55,9 @@ func TestCrowd(t *testing.T) {
 	if len(alerts) != 150 || rows != 200 || records != 200 || last.Group != "rest" || last.RowCount != 51 {
 		t.Fatalf("%d alerts with %d rows and %d records; the last, of group %q, has %d", len(alerts), rows, records, last.Group, last.RowCount)
 	}
+	if last.Title != "Everyone: further results" || !strings.HasPrefix(last.Description, "More results than alerts are made of at a time (150): those beyond have no alert of their own and are in this one, 51 of them.") {
+		t.Errorf("the last alert says %q, %q", last.Title, last.Description)
+	}
 	s.pending = nil
 	check(t, s.line("at 10:01 record "+strings.Join(names, " ")+" of 10:00 UserId=one AppDisplayName=Portal"))
 	if n := len(s.book.Alerts()); n != 150 {

@@ -91,7 +91,8 @@ type Rule struct {
 	Override Override
 	Grouping Grouping
 	// Suppression is how long a Scheduled rule stays quiet after an alert, zero
-	// if it does not.
+	// if it does not. Alerts of severity High and those that name an emergency
+	// account come all the same.
 	Suppression time.Duration
 	Incident    IncidentConfiguration
 
@@ -353,6 +354,9 @@ func (d *document) rule(r *Rule, body ast.Node) {
 		d.diags.Warnf(codeIgnored, seen["suppressionEnabled"].at, "remove it; an alert that repeats joins its incident without paging again",
 			"an NRT rule is never suppressed: it would lose events")
 		r.Suppression = 0
+	} else if suppress && r.Severity == glassward.High && r.Override.SeverityColumn == "" {
+		d.diags.Warnf(codeIgnored, seen["suppressionEnabled"].at, "remove it, or lower the severity; an alert that repeats joins its incident without paging again",
+			"an alert of severity High is never suppressed")
 	}
 	if r.ID == "" && r.Name != "" {
 		r.ID = derivedID(r.Name)

@@ -128,6 +128,9 @@ type State struct {
 	Windows  time.Time
 	// Owed counts windows that are to be judged again or still.
 	Owed int64
+	// Suppressed counts the windows since the last alert that had results and gave
+	// no alert because the rule is suppressed. The next alert says so.
+	Suppressed int64
 	// OpenSince is the time up to which every source of the rule's tables has
 	// delivered: windows that end later are held open. Zero if nothing came yet.
 	OpenSince time.Time

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"glassward"
@@ -156,7 +158,7 @@ func (e *Engine) tickScheduled(ctx context.Context, j *judge) error {
 			break
 		}
 		p.next.prune(j.grid, now)
-		o := Outcome{RuleID: j.rule.ID, Alerts: p.verdicts.list()}
+		o := Outcome{RuleID: j.rule.ID, Alerts: p.list()}
 		p.next.failed = ""
 		if failure != nil {
 			p.next.failed = reason(failure)
@@ -218,10 +220,30 @@ type pass struct {
 	judge    *judge
 	next     state
 	verdicts *verdicts
+	// told is what new alerts say of what was suppressed before them.
+	told map[glassward.AlertID]string
 }
 
 func (e *Engine) begin(j *judge) *pass {
-	return &pass{judge: j, next: j.state.clone(), verdicts: newVerdicts(e, j)}
+	return &pass{judge: j, next: j.state.clone(), verdicts: newVerdicts(e, j), told: map[glassward.AlertID]string{}}
+}
+
+// list gives the pass's changes. An alert that was not suppressed says what was
+// before it.
+func (p *pass) list() []Change {
+	changes := p.verdicts.list()
+	for i := range changes {
+		a := &changes[i].Alert
+		if text := p.told[a.ID]; text != "" {
+			details := maps.Clone(a.Details)
+			if details == nil {
+				details = map[string][]string{}
+			}
+			details["Suppressed"] = addValue(slices.Clone(details["Suppressed"]), text)
+			a.Details = details
+		}
+	}
+	return changes
 }
 
 // settle notes that window n is judged.
@@ -251,25 +273,44 @@ func (e *memoryError) Unwrap() error { return e.error }
 func (e *Engine) judgeWindow(ctx context.Context, p *pass, n int64) error {
 	j := p.judge
 	from, to := j.grid.bounds(n)
-	if quiet := value.Ticks(j.rule.Suppression / 100); quiet > 0 && p.next.fired != 0 && to > p.next.fired && to < p.next.fired+quiet {
-		p.settle(n)
-		return nil
-	}
 	f := frame{from: from, to: to, late: p.next.late.has(n), again: j.cameAgain}
 	bind := kql.Bind{Now: to, From: from, To: to}
 	rows, columns, stamps, err := e.run(ctx, j, p.verdicts, bind, f, nil)
 	if err != nil {
 		return err
 	}
+	quiet := j.quiet(&p.next, to)
+	p.next.suppressed.remove(n, n)
 	var found []sighting
 	if j.rule.Operator.Met(len(rows), j.rule.Threshold) {
 		before := len(p.verdicts.changes)
 		silence := func(group string) (glassward.AlertID, bool) { return p.next.silence(group, n) }
+		if quiet {
+			// What would come of it is tried beside the pass first.
+			trial := newVerdicts(e, j)
+			trial.holders = maps.Clone(p.verdicts.holders)
+			if _, err := trial.find(ctx, rows, columns, stamps, f, silence); err != nil {
+				return &memoryError{err}
+			}
+			if len(trial.changes) > 0 && !slices.ContainsFunc(trial.changes, func(c *Change) bool { return e.loud(&c.Alert) }) {
+				p.next.suppressed.add(n, n)
+				p.settle(n)
+				return nil
+			}
+		}
 		if found, err = p.verdicts.find(ctx, rows, columns, stamps, f, silence); err != nil {
 			return &memoryError{err}
 		}
-		if j.rule.Suppression > 0 && slices.ContainsFunc(p.verdicts.changes[before:], func(c *Change) bool { return c.Kind == New }) {
-			p.next.fired = to
+		at := slices.IndexFunc(p.verdicts.changes[before:], func(c *Change) bool { return c.Kind == New })
+		if j.rule.Suppression > 0 && at >= 0 {
+			if text := suppressedText(j.grid, p.next.suppressed); text != "" {
+				p.told[p.verdicts.changes[before+at].Alert.ID] = text
+				p.next.suppressed = nil
+			}
+			if !quiet {
+				// What is too loud to be suppressed makes nothing else wait longer.
+				p.next.fired = to
+			}
 		}
 	}
 	for _, s := range p.next.sight(n, found) {
@@ -277,6 +318,70 @@ func (e *Engine) judgeWindow(ctx context.Context, p *pass, n int64) error {
 	}
 	p.settle(n)
 	return nil
+}
+
+// suppressedText says in an alert what was suppressed before it, "" if nothing.
+func suppressedText(g grid, s windowSet) string {
+	if len(s) == 0 {
+		return ""
+	}
+	first, last := endOf(g, s[0].first).Time().Format(time.RFC3339), endOf(g, s[len(s)-1].last).Time().Format(time.RFC3339)
+	which := "1 window before this alert, ending at " + first
+	if n := s.size(); n > 1 {
+		which = fmt.Sprintf("%d windows before this alert, ending from %s to %s", n, first, last)
+	}
+	return which + ", had results and gave no alert: the rule was suppressed"
+}
+
+// quiet says whether a window that ends at a time is suppressed.
+func (j *judge) quiet(s *state, to value.Ticks) bool {
+	d := value.Ticks(j.rule.Suppression / 100)
+	return d > 0 && s.fired != 0 && to > s.fired && to < s.fired+d
+}
+
+// loud says whether nothing may suppress an alert: it is of severity High, or it
+// names an emergency account.
+func (e *Engine) loud(a *glassward.Alert) bool {
+	if a.Severity >= glassward.High {
+		return true
+	}
+	names := func(text string) bool {
+		text = strings.ToLower(text)
+		return slices.ContainsFunc(e.accounts, func(id string) bool { return strings.Contains(text, id) })
+	}
+	for _, x := range a.Entities {
+		for _, v := range x.Identifiers {
+			if names(v) {
+				return true
+			}
+		}
+	}
+	for _, values := range a.Details {
+		if slices.ContainsFunc(values, names) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(a.Rows, func(r []string) bool { return slices.ContainsFunc(r, names) })
+}
+
+// accountsOf gives the object ids and user principal names of the watchlist
+// EmergencyAccounts, in lower case.
+func accountsOf(w *kql.Watchlist) []string {
+	if w == nil {
+		return nil
+	}
+	var out []string
+	for i, c := range w.Columns {
+		if c.Name != "ObjectId" && c.Name != "UserPrincipalName" {
+			continue
+		}
+		for _, r := range w.Rows {
+			if text, ok := r[i].(string); ok && text != "" {
+				out = append(out, strings.ToLower(text))
+			}
+		}
+	}
+	return out
 }
 
 // tableOf gives the table of a key that passKey made.

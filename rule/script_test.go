@@ -495,7 +495,7 @@ func (s *story) expect(words []string) error {
 	switch words[0] {
 	case "nothing":
 		return s.settled()
-	case "owed", "queries":
+	case "owed", "queries", "suppressed":
 		n, err := strconv.ParseInt(words[1], 10, 64)
 		if err != nil {
 			return err
@@ -503,6 +503,9 @@ func (s *story) expect(words []string) error {
 		got := int64(s.queries)
 		if words[0] == "owed" {
 			got = s.engine.States()[0].Owed
+		}
+		if words[0] == "suppressed" {
+			got = s.engine.States()[0].Suppressed
 		}
 		s.queries = 0
 		if got != n {
@@ -518,6 +521,16 @@ func (s *story) expect(words []string) error {
 			return fmt.Errorf("windows are held open since %v", got)
 		}
 		return nil
+	case "detail": // expect detail NAME of alert A TEXT
+		for _, a := range s.book.Alerts() {
+			if a.ID == s.alerts[words[4]] {
+				if got := strings.Join(a.Details[words[1]], "|"); got != strings.Join(words[5:], " ") {
+					return fmt.Errorf("the detail is %q", got)
+				}
+				return nil
+			}
+		}
+		return fmt.Errorf("there is no alert %s", words[4])
 	case "records": // expect records of alert A a b c
 		want := strings.Join(words[4:], " ")
 		for _, a := range s.book.Alerts() {

@@ -413,6 +413,9 @@ func (j *judge) alert(e *Engine, g groupOfRows, columns []string, records []glas
 	if len(g.rows) > 0 {
 		r.Override.apply(&a, columns, g.rows)
 	}
+	if g.name == restGroup {
+		crowded(&a, r)
+	}
 	start, end := f.from, f.to
 	if len(records) > 0 {
 		start = stamps[records[0]].time
@@ -425,6 +428,17 @@ func (j *judge) alert(e *Engine, g groupOfRows, columns []string, records []glas
 		}
 	}
 	return a
+}
+
+// crowded makes an alert say that it holds what went beyond the bound on alerts:
+// what its first row would call it is one of many.
+func crowded(a *glassward.Alert, r *Rule) {
+	text := fmt.Sprintf("More results than alerts are made of at a time (%d): those beyond have no alert of their own and are in this one, %d of them", maxAlerts, a.RowCount)
+	if a.RowCount > maxRows {
+		text += fmt.Sprintf(", the first %d with their rows", maxRows)
+	}
+	a.Title = cut(r.Name, maxTitle-20) + ": further results"
+	a.Description = cut(strings.TrimSpace(text+".\n\n"+r.Description), maxText)
 }
 
 // entity makes the entity of a mapping, false if the row names none.

@@ -37,6 +37,9 @@ type state struct {
 	// fired is the end of the last window that gave a new alert of a rule with
 	// suppression, 0 if none did.
 	fired value.Ticks
+	// suppressed are the windows after it whose alerts were suppressed, until the
+	// next alert says so. They lie within a suppression, a day at most.
+	suppressed windowSet
 	// minutes are the groups of the newest alerts of an NRT rule that makes one
 	// alert of a minute.
 	minutes []string
@@ -58,6 +61,7 @@ type sighting struct {
 func (s *state) clone() state {
 	c := *s
 	c.open, c.late, c.owed = s.open.clone(), s.late.clone(), s.owed.clone()
+	c.suppressed = s.suppressed.clone()
 	c.minutes = slices.Clone(s.minutes)
 	c.passed = maps.Clone(s.passed)
 	c.seen = slices.Clone(s.seen)
@@ -78,8 +82,10 @@ type storedState struct {
 	Passed  map[string]instant `json:"passed,omitempty"`
 	Seen    []storedSighting   `json:"seen,omitempty"`
 	Fired   *instant           `json:"fired,omitempty"`
-	Minutes []string           `json:"minutes,omitempty"`
-	Failed  string             `json:"failed,omitempty"`
+	// Suppressed is missing in what older versions wrote, which did not count.
+	Suppressed [][2]instant `json:"suppressed,omitempty"`
+	Minutes    []string     `json:"minutes,omitempty"`
+	Failed     string       `json:"failed,omitempty"`
 	// Begin is where a rule begins that was never judged, because it did not
 	// compile.
 	Begin *instant `json:"begin,omitempty"`
@@ -110,6 +116,7 @@ func (s *state) encode(g grid) ([]byte, error) {
 		for _, x := range s.seen {
 			out.Seen = append(out.Seen, storedSighting{x.alert, x.group, x.silent, g.stored(x.windows)})
 		}
+		out.Suppressed = g.stored(s.suppressed)
 		if s.fired != 0 {
 			out.Fired = new(instant)
 			*out.Fired = instant(s.fired)
@@ -147,6 +154,7 @@ func (in *storedState) state(g grid) (s state, windows bool) {
 			s.seen = append(s.seen, sighting{x.Alert, x.Group, x.Silent, windows})
 		}
 	}
+	s.suppressed = g.restored(in.Suppressed)
 	if in.Fired != nil {
 		s.fired = value.Ticks(*in.Fired)
 	}
