@@ -62,4 +62,28 @@ type Alert struct {
 	ActionGroups []string `json:"actionGroups,omitempty"`
 	// NoIncident is set where the rule says createIncident: false.
 	NoIncident bool `json:"noIncident,omitempty"`
+	// Grouping is what the rule says about which of its alerts share an incident;
+	// nil where it says nothing.
+	Grouping *IncidentGrouping `json:"incidentGrouping,omitempty"`
+}
+
+// An IncidentGrouping says which alerts of one rule share an incident, as
+// Sentinel's groupingConfiguration. Alerts that name an emergency account are
+// joined by the account, whatever it says.
+type IncidentGrouping struct {
+	// Enabled is false where every alert is to have an incident of its own.
+	Enabled bool `json:"enabled"`
+	// Matching is AllEntities, AnyAlert or Selected. With Selected alerts must
+	// agree in the entities of the types in Entities, in those of DisplayName and
+	// Severity that AlertDetails names, and in the values of the custom details in
+	// CustomDetails.
+	Matching      string   `json:"matchingMethod"`
+	Entities      []string `json:"groupByEntities,omitempty"`
+	AlertDetails  []string `json:"groupByAlertDetails,omitempty"`
+	CustomDetails []string `json:"groupByCustomDetails,omitempty"`
+	// Lookback is how far from the incident's activity an alert may lie and still
+	// join, in nanoseconds.
+	Lookback time.Duration `json:"lookbackDuration"`
+	// Reopen lets an alert reopen the closed incident that it belongs to.
+	Reopen bool `json:"reopenClosedIncident,omitempty"`
 }

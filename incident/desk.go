@@ -229,7 +229,7 @@ func (d *Desk) recognise(ctx context.Context, tx Tx, tenant string, e AlertChang
 }
 
 func (d *Desk) query(tenant string, p Policy, e AlertChange) Query {
-	reach := max(p.followUp(), p.lookback())
+	reach := max(p.followUp(), p.reach(e.Alert))
 	return Query{
 		Tenant: tenant, Alert: e.Alert.ID, Records: unionRecords(e.Alert.Records, e.NewRecords),
 		Accounts: concerned(p, e.Alert), GroupKey: groupKey(tidy(e.Alert)),

@@ -11,8 +11,9 @@
 // account's object id stands in one of its entities, details or rows. Such an
 // alert joins an open incident about the same account whose activity, by the
 // events' own times, lies within Policy.FollowUp of the alert's. An alert that
-// names no emergency account joins an open incident of the same rule and the
-// same entities within Policy.Lookback. Everything else opens an incident.
+// names no emergency account joins an open incident of the same rule by what the
+// rule's groupingConfiguration says, as Sentinel has it; of a rule without one,
+// by the same entities within Policy.Lookback. Everything else opens an incident.
 //
 // What joins is never thereby silent. Everything that distinguishes an act (the
 // account, address, session, actor, protected object, operation and rule) is a

@@ -28,6 +28,7 @@ func merge(prev, next glassward.Alert, grew bool) glassward.Alert {
 	if c := next.End.Compare(prev.End); c > 0 || c == 0 && next.RowCount > prev.RowCount {
 		out.Title, out.Description = next.Title, next.Description
 		out.RuleName, out.RuleVersion, out.QueryHash = next.RuleName, next.RuleVersion, next.QueryHash
+		out.Grouping = next.Grouping
 	}
 	out.Records = unionRecords(prev.Records, next.Records)
 	out.Severity = max(prev.Severity, next.Severity)
@@ -189,18 +190,55 @@ func entityKey(e glassward.Entity) string {
 }
 
 // groupKey is what alerts without an emergency account must share to be in one
-// incident: the rule and all entities (Sentinel's matching method AllEntities),
-// and for our own health alerts the subject.
+// incident: the rule, and what the rule says in its Grouping, or all entities
+// (Sentinel's matching method AllEntities) where it says nothing; for our own
+// health alerts the subject.
 func groupKey(a glassward.Alert) string {
 	parts := []string{"group", a.RuleID}
-	for _, e := range a.Entities {
-		parts = append(parts, entityKey(e))
+	g := a.Grouping
+	if g == nil || a.RuleID == HealthRule {
+		g = &glassward.IncidentGrouping{Enabled: true, Matching: "AllEntities"}
+	}
+	switch {
+	case !g.Enabled:
+		parts = append(parts, "alert|"+string(a.ID))
+	case g.Matching == "AnyAlert":
+	case g.Matching == "Selected":
+		parts = append(parts, selected(g, a)...)
+	default:
+		for _, e := range a.Entities {
+			parts = append(parts, entityKey(e))
+		}
 	}
 	if a.RuleID == HealthRule {
 		parts = append(parts, a.Group)
 	}
 	slices.Sort(parts[2:])
 	return digest(append(parts[:2:2], slices.Compact(parts[2:])...))
+}
+
+// selected gives what an alert has of that by which its rule groups.
+func selected(g *glassward.IncidentGrouping, a glassward.Alert) (parts []string) {
+	named := func(list []string, name string) bool {
+		return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, name) })
+	}
+	for _, e := range a.Entities {
+		if named(g.Entities, e.Type) {
+			parts = append(parts, entityKey(e))
+		}
+	}
+	if named(g.AlertDetails, "DisplayName") {
+		parts = append(parts, "displayname="+a.Title)
+	}
+	if named(g.AlertDetails, "Severity") {
+		parts = append(parts, "severity="+a.Severity.String())
+	}
+	for _, name := range g.CustomDetails {
+		for _, v := range a.Details[name] {
+			parts = append(parts, "detail "+name+"="+v)
+		}
+	}
+	return parts
 }
 
 // union gives the sorted union of two sets of strings, nil if it is empty.

@@ -29,7 +29,10 @@ var update = flag.Bool("update", false, "write what the scripts give into them")
 //	policy reopen|max=N|groups=a,b  changes the policy
 //	at HH:MM                        sets the time (of a day; 25:00 is one o'clock on the next)
 //	alert NAME key=value…           an alert; keys: rule, severity, start, end, received, records, account,
-//	                                user, ip, app, group, rows, and detail.NAME; flags late, noincident
+//	                                user, ip, app, group, rows, and detail.NAME; flags late, noincident.
+//	                                grouping=METHOD,BY…,DURATION,reopen is what its rule says of incidents:
+//	                                off, AllEntities, AnyAlert, or Selected by Account, DisplayName,
+//	                                detail.NAME …
 //	withdraw NAME                   later data took the alert's result away
 //	health CAUSE SUBJECT [over [forgotten|closes]]
 //	                                a fault of our own, since the time that it is; over, and nobody
@@ -220,6 +223,8 @@ func (s *script) alert(name string, args map[string]string, flags []string) (gla
 			a.Entities = append(a.Entities, glassward.Entity{Type: "CloudApplication", Identifiers: map[string]string{"Name": v}})
 		case "group":
 			a.ActionGroups = strings.Split(v, ",")
+		case "grouping":
+			a.Grouping = grouping(strings.Split(v, ","))
 		case "rows":
 			a.RowCount, err = strconv.Atoi(v)
 		default:
@@ -245,6 +250,24 @@ func (s *script) alert(name string, args map[string]string, flags []string) (gla
 	}
 	s.alerts[name] = a
 	return a, nil
+}
+
+func grouping(words []string) *glassward.IncidentGrouping {
+	g := &glassward.IncidentGrouping{Enabled: words[0] != "off", Matching: words[0], Lookback: 5 * time.Hour}
+	for _, w := range words[1:] {
+		if d, err := time.ParseDuration(w); err == nil {
+			g.Lookback = d
+		} else if name, ok := strings.CutPrefix(w, "detail."); ok {
+			g.CustomDetails = append(g.CustomDetails, name)
+		} else if w == "reopen" {
+			g.Reopen = true
+		} else if w == "DisplayName" || w == "Severity" {
+			g.AlertDetails = append(g.AlertDetails, w)
+		} else {
+			g.Entities = append(g.Entities, w)
+		}
+	}
+	return g
 }
 
 func (s *script) step(e incident.Event) error {

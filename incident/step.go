@@ -22,14 +22,15 @@ type Policy struct {
 	// FollowUp is how far from an incident's activity an alert about the same
 	// emergency account may lie and still join; 0 means 4 hours.
 	FollowUp time.Duration
-	// Lookback is the same for alerts without an emergency account; 0 means 5
-	// hours, as in Sentinel.
+	// Lookback is the same for alerts without an emergency account whose rule says
+	// nothing about it; 0 means 5 hours, as in Sentinel.
 	Lookback time.Duration
 	// MaxAlerts is how many alerts an incident takes before the next one is
 	// opened; 0 means 150, as in Sentinel.
 	MaxAlerts int
 	// Reopen lets a new alert reopen the closed incident that it belongs to
-	// instead of opening one that follows it.
+	// instead of opening one that follows it. A rule may say so of its own alerts
+	// that name no emergency account.
 	Reopen bool
 }
 
@@ -45,6 +46,21 @@ const (
 func (p Policy) followUp() time.Duration { return cmp.Or(p.FollowUp, defaultFollowUp) }
 func (p Policy) lookback() time.Duration { return cmp.Or(p.Lookback, defaultLookback) }
 func (p Policy) maxAlerts() int          { return cmp.Or(p.MaxAlerts, defaultMaxAlerts) }
+
+// reach is how far from an incident's activity an alert may lie and still join
+// by its group.
+func (p Policy) reach(a glassward.Alert) time.Duration {
+	if a.Grouping != nil && a.Grouping.Lookback > 0 {
+		return a.Grouping.Lookback
+	}
+	return p.lookback()
+}
+
+// reopens says whether an alert reopens the closed incident that it belongs to.
+func (p Policy) reopens(a glassward.Alert) bool {
+	g := a.Grouping
+	return p.Reopen || g != nil && g.Enabled && g.Reopen && len(concerned(p, a)) == 0
+}
 
 // A State is what Step has to know of one tenant: the incidents and alerts that
 // the event can concern. More than that does no harm.
@@ -210,7 +226,7 @@ func (st *step) place(a glassward.Alert, facts []string) {
 	switch {
 	case !ok:
 		st.open(a, facts, 0, fmt.Sprintf("%s: %s", a.RuleName, a.Title))
-	case home.Status == glassward.StatusClosed && st.policy.Reopen && !st.full(home):
+	case home.Status == glassward.StatusClosed && st.policy.reopens(a) && !st.full(home):
 		why := fmt.Sprintf("incident %d was closed and is reopened by a new alert: %s", home.Number, a.Title)
 		st.reopen(&home, why)
 		st.join(&home, a, facts)
@@ -246,7 +262,7 @@ func (st *step) grow(prev, next glassward.Alert, homes []glassward.Incident, fac
 		text += ", confirmed again by later data"
 	}
 	closed := home.Status == glassward.StatusClosed
-	if len(news) > 0 && (closed && !st.policy.Reopen || st.full(home)) {
+	if len(news) > 0 && (closed && !st.policy.reopens(next) || st.full(home)) {
 		st.open(next, facts, home.Number, fmt.Sprintf("%s, an alert of incident %d, which is %s: %s", next.Title, home.Number, st.pastTense(home), st.say(news)))
 		return
 	}
@@ -370,7 +386,7 @@ func (st *step) match(a glassward.Alert) (glassward.Incident, bool) {
 			continue
 		case a.RuleID == HealthRule && inc.Status != glassward.StatusClosed:
 			// A fault of our own that lasts is one incident, however long it lasts.
-		case gap > st.policy.lookback():
+		case gap > st.policy.reach(a):
 			continue
 		}
 		better := !found

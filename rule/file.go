@@ -139,7 +139,10 @@ type Override struct {
 
 // An IncidentConfiguration says whether and how alerts become incidents.
 type IncidentConfiguration struct {
-	Create               bool
+	Create bool
+	// Configured says that the file has a groupingConfiguration. Where it has none
+	// alerts are grouped as with AllEntities.
+	Configured           bool
 	Grouping             bool
 	Reopen               bool
 	Lookback             time.Duration
@@ -147,6 +150,23 @@ type IncidentConfiguration struct {
 	GroupByEntities      []string
 	GroupByAlertDetails  []string
 	GroupByCustomDetails []string
+
+	at         diag.Span // of groupingConfiguration
+	entitiesAt diag.Span
+	alertAt    diag.Span
+	detailsAt  diag.Span
+}
+
+// grouping gives what alerts carry of it.
+func (c *IncidentConfiguration) grouping() *glassward.IncidentGrouping {
+	if !c.Configured {
+		return nil
+	}
+	g := &glassward.IncidentGrouping{Enabled: c.Grouping, Matching: c.Matching, Lookback: c.Lookback, Reopen: c.Reopen}
+	if c.Matching == "Selected" {
+		g.Entities, g.AlertDetails, g.CustomDetails = c.GroupByEntities, c.GroupByAlertDetails, c.GroupByCustomDetails
+	}
+	return g
 }
 
 // QueryHash is the SHA-256 of the query's text, in hex.
@@ -345,6 +365,7 @@ func (d *document) rule(r *Rule, body ast.Node) {
 		}
 	}
 	d.require(r, seen)
+	d.matching(r)
 	if !suppress {
 		r.Suppression = 0
 	} else if r.Suppression == 0 {
@@ -592,6 +613,7 @@ func (d *document) incident(r *Rule, e entry) {
 			c.Create = d.boolean(f.value, f.key)
 			continue
 		}
+		c.Configured, c.at = true, f.at
 		known := []string{"enabled", "reopenClosedIncident", "lookbackDuration", "matchingMethod", "groupByEntities", "groupByAlertDetails", "groupByCustomDetails"}
 		for _, g := range d.mapping(f.value, f.key, known) {
 			switch g.key {
@@ -607,13 +629,44 @@ func (d *document) incident(r *Rule, e entry) {
 					d.diags.Errorf(codeValue, d.span(g.value), hintFor(c.Matching, known), "unknown matchingMethod %q", c.Matching)
 				}
 			case "groupByEntities":
-				c.GroupByEntities = d.texts(g.value, g.key)
+				c.GroupByEntities, c.entitiesAt = d.texts(g.value, g.key), d.span(g.value)
 			case "groupByAlertDetails":
-				c.GroupByAlertDetails = d.texts(g.value, g.key)
+				c.GroupByAlertDetails, c.alertAt = d.texts(g.value, g.key), d.span(g.value)
 			case "groupByCustomDetails":
-				c.GroupByCustomDetails = d.texts(g.value, g.key)
+				c.GroupByCustomDetails, c.detailsAt = d.texts(g.value, g.key), d.span(g.value)
 			}
 		}
+	}
+}
+
+// matching holds what incidents are grouped by against what alerts of the rule
+// have.
+func (d *document) matching(r *Rule) {
+	c := &r.Incident
+	for _, t := range c.GroupByEntities {
+		if _, ok := entityIdentifiers[t]; !ok {
+			d.diags.Errorf(codeEntity, c.entitiesAt, hintFor(t, slices.Sorted(maps.Keys(entityIdentifiers))), "unknown entity type %q", t)
+		} else if !slices.ContainsFunc(r.Entities, func(m EntityMapping) bool { return m.Type == t }) {
+			d.diags.Warnf(codeMatching, c.entitiesAt, "map it in entityMappings, or leave it out", "incidents are grouped by %s, and alerts of the rule have no such entity", t)
+		}
+	}
+	for _, t := range c.GroupByAlertDetails {
+		if known := []string{"DisplayName", "Severity"}; !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, t) }) {
+			d.diags.Errorf(codeValue, c.alertAt, "use DisplayName or Severity", "unknown alert detail %q", t)
+		}
+	}
+	for _, t := range c.GroupByCustomDetails {
+		if !slices.ContainsFunc(r.Details, func(x CustomDetail) bool { return x.Name == t }) {
+			d.diags.Warnf(codeMatching, c.detailsAt, "name it in customDetails, or leave it out", "incidents are grouped by the detail %s, and alerts of the rule have no such detail", t)
+		}
+	}
+	selects := len(c.GroupByEntities)+len(c.GroupByAlertDetails)+len(c.GroupByCustomDetails) > 0
+	switch {
+	case c.Matching == "Selected" && !selects:
+		d.diags.Warnf(codeMatching, c.at, "name something in groupByEntities, groupByAlertDetails or groupByCustomDetails, or write matchingMethod: AnyAlert",
+			"matchingMethod is Selected and nothing is selected: all alerts of the rule share an incident")
+	case c.Matching != "Selected" && selects:
+		d.diags.Warnf(codeIgnored, c.at, "write matchingMethod: Selected, or leave them out", "what incidents are grouped by has no effect with matchingMethod %s", c.Matching)
 	}
 }
 

@@ -386,7 +386,7 @@ func (j *judge) alert(e *Engine, g groupOfRows, columns []string, records []glas
 		Tactics: slices.Clone(r.Tactics), Techniques: slices.Clone(r.Techniques),
 		Columns: slices.Clone(columns), RowCount: len(g.rows),
 		Records: slices.Clone(records), Judged: e.options.Now().UTC(),
-		NoIncident: !r.Incident.Create,
+		NoIncident: !r.Incident.Create, Grouping: r.Incident.grouping(),
 	}
 	if e.options.ActionGroups != nil {
 		a.ActionGroups = e.options.ActionGroups(r)
