@@ -140,6 +140,7 @@ alertDetailsOverride:
     - {alertProperty: AlertLink, value: Link}
 incidentConfiguration:
   createIncident: false
+  groupingConfiguration: {enabled: true, matchingMethod: Selected, groupByEntities: [IP], lookbackDuration: PT2H, reopenClosedIncident: true}
 `
 
 // TestAlertFields: what an alert says, and where it has it from.
@@ -167,6 +168,7 @@ func TestAlertFields(t *testing.T) {
 		{"records", s.list(a.Records), "a"},
 		{"query hash", a.QueryHash, s.rules[0].QueryHash()},
 		{"no incident", fmt.Sprint(a.NoIncident), "true"},
+		{"grouping", fmt.Sprintf("%+v", *a.Grouping), "{Enabled:true Matching:Selected Entities:[IP] AlertDetails:[] CustomDetails:[] Lookback:2h0m0s Reopen:true}"},
 		{"tenant", a.Tenant, tenant},
 	} {
 		if c.got != c.want {
