@@ -116,8 +116,6 @@ func (a *app) printStatus(s daemon.Status) error {
 	fmt.Fprintln(a.Stdout)
 	for _, r := range s.Receivers {
 		switch {
-		case r.Disabled != "":
-			fmt.Fprintf(a.Stdout, "receiver %s %s\n", line(r.Receiver), bad("switched itself off: %s", line(r.Disabled)))
 		case !r.FailingSince.IsZero():
 			fmt.Fprintf(a.Stdout, "receiver %s %s\n", line(r.Receiver), bad("has taken nothing since %s", stamp(r.FailingSince)))
 		default:

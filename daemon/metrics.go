@@ -86,7 +86,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, r := range s.Receivers {
 		bad := 0.0
-		if !r.FailingSince.IsZero() || r.Disabled != "" {
+		if !r.FailingSince.IsZero() {
 			bad = 1
 		}
 		gauge(receiversDesc, bad, r.Receiver)

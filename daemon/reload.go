@@ -240,15 +240,8 @@ func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) map[strin
 			say("action group %s is gone", g.Name)
 			continue
 		}
-		for _, r := range g.Email {
-			if !slices.Contains(n.Email, r) {
-				say("action group %s: mail receiver %s is gone or changed", g.Name, r.Name)
-			}
-		}
-		for _, r := range g.Webhook {
-			if !slices.ContainsFunc(n.Webhook, func(x notify.WebhookReceiver) bool { return reflect.DeepEqual(x, r) }) {
-				say("action group %s: webhook receiver %s is gone or changed", g.Name, r.Name)
-			}
+		for _, r := range g.Lost(n) {
+			say("action group %s: %s is gone or changed", g.Name, r)
 		}
 	}
 	for _, s := range old.MailServers {

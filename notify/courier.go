@@ -78,10 +78,8 @@ type queue struct {
 
 // A health is what we know of a receiver.
 type health struct {
-	since    time.Time // of the first failure in a row, zero if it is well
-	told     bool      // a Failing trouble was raised
-	disabled string    // the answer that switched it off
-	at       time.Time // and when
+	since time.Time // of the first failure in a row, zero if it is well
+	told  bool      // a Failing trouble was raised
 }
 
 const (
@@ -135,13 +133,10 @@ func (c *Courier) Wake() {
 }
 
 // Reload puts another configuration in place. Attempts under way end with the
-// old one. Endpoints that had switched themselves off are called again.
+// old one.
 func (c *Courier) Reload(f *Fleet) {
 	c.mu.Lock()
 	c.fleet = f
-	for _, h := range c.health {
-		h.disabled = ""
-	}
 	clear(c.lost)
 	c.mu.Unlock()
 	c.Wake()
@@ -318,11 +313,11 @@ func (c *Courier) attempt(sending context.Context, j Job) {
 		At: at, Took: now.Sub(at), OK: out.Verdict == Accepted, Answer: out.Answer,
 	}}
 	stopped := sending.Err() != nil
-	age := now.Sub(j.Notice.Created)
+	ceiling := backoffCeiling(now.Sub(j.Notice.Created), j.Notice.Severity)
 	switch out.Verdict {
 	case Accepted:
 		s.Status = glassward.Delivered
-	case Refused, Gone:
+	case Refused:
 		s.Status = glassward.Failed
 	default:
 		s.Status = glassward.Pending
@@ -330,9 +325,9 @@ func (c *Courier) attempt(sending context.Context, j Job) {
 		case stopped:
 			s.Next = now
 		case out.RetryAfter > 0:
-			s.Next = now.Add(obey(out.RetryAfter, j.Attempt, age, c.o.Random()))
+			s.Next = now.Add(obey(out.RetryAfter, j.Attempt, ceiling, c.o.Random()))
 		default:
-			s.Next = now.Add(backoff(j.Attempt, age, c.o.Random()))
+			s.Next = now.Add(backoff(j.Attempt, ceiling, c.o.Random()))
 		}
 	}
 	settled := c.settle(sending, s)
@@ -367,14 +362,7 @@ func (c *Courier) send(ctx context.Context, j Job) (out Outcome) {
 	}()
 	c.mu.Lock()
 	fleet := c.fleet
-	var off string
-	if h := c.health[strings.ToLower(j.Receiver)]; h != nil && h.disabled != "" {
-		off = fmt.Sprintf("not sent: the endpoint was switched off at %s by its answer %s", clock(h.at), h.disabled)
-	}
 	c.mu.Unlock()
-	if off != "" {
-		return Outcome{Verdict: Refused, Answer: answer(off)}
-	}
 	r, ok := fleet.receiver(j.Receiver)
 	if !ok {
 		if time.Since(j.Notice.Created) > forgetAfter {
@@ -444,12 +432,6 @@ func (c *Courier) judge(sending context.Context, j Job, out Outcome, now time.Ti
 			raise = append(raise, Failing)
 		}
 		h.since, h.told = time.Time{}, false
-	case Gone:
-		if h.disabled == "" {
-			h.disabled, h.at = out.Answer, now
-			raise = append(raise, Disabled)
-		}
-		t.Since = h.at
 	case Refused:
 		t.Since = now
 		if j.Notice.Kind != "health" {
@@ -506,8 +488,6 @@ type ReceiverStatus struct {
 	// FailingSince is the first failure in a row, zero if the last attempt
 	// succeeded.
 	FailingSince time.Time `json:"failingSince,omitzero"`
-	// Disabled is the answer by which the endpoint switched itself off.
-	Disabled string `json:"disabled,omitempty"`
 }
 
 // Status gives how the configured receivers are, sorted by name.
@@ -523,7 +503,7 @@ func (c *Courier) Status() []ReceiverStatus {
 				s.Queued = len(q.jobs) + q.running
 			}
 			if h := c.health[name]; h != nil {
-				s.FailingSince, s.Disabled = h.since, h.disabled
+				s.FailingSince = h.since
 			}
 			out = append(out, s)
 		}

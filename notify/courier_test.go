@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -313,7 +314,6 @@ func TestVerdicts(t *testing.T) {
 		{"accepted", "fired", Outcome{Verdict: Accepted}, glassward.Delivered, ""},
 		{"refused", "fired", Outcome{Verdict: Refused}, glassward.Failed, "notice-refused oncall/x over=false\n"},
 		{"refused, health", "health", Outcome{Verdict: Refused}, glassward.Failed, ""},
-		{"gone", "fired", Outcome{Verdict: Gone}, glassward.Failed, "receiver-disabled oncall/x over=false\n"},
 		{"mend", "fired", Outcome{Verdict: Mend}, glassward.Pending, "receiver-failing oncall/x over=false\n"},
 		{"retry", "fired", Outcome{Verdict: Retry}, glassward.Pending, ""},
 	} {
@@ -339,41 +339,78 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// TestGone switches the endpoint off until the configuration is read anew.
+// TestGone keeps calling an endpoint that answers 410, and says once that it
+// fails.
 func TestGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		calls := 0
-		verdict := Gone
+		calls, gone := 0, true
 		fleet := scripted(map[string]scriptedReceiver{"x": func(context.Context, Message) Outcome {
 			calls++
-			return Outcome{Verdict: verdict, Answer: "HTTP 410 Gone"}
+			if gone {
+				return Outcome{Verdict: httpVerdict(http.StatusGone), Answer: "HTTP 410 Gone"}
+			}
+			return Outcome{Verdict: Accepted}
 		}})
 		box, told := newOutbox(), &troubles{}
-		c, end := run(t, Options{Outbox: box, Fleet: fleet, Trouble: told.tell})
-		for _, id := range []string{"one", "two"} {
-			box.owe(id, "oncall")
-			c.Wake()
-			synctest.Wait()
+		_, end := run(t, Options{Outbox: box, Fleet: fleet, Trouble: told.tell})
+		box.owe("one", "oncall")
+		time.Sleep(26 * time.Hour)
+		if calls < 26*60 {
+			t.Errorf("%d calls of an endpoint that is gone, in 26 hours", calls)
 		}
-		if calls != 1 {
-			t.Errorf("%d calls of an endpoint that is gone", calls)
+		gone = false
+		time.Sleep(criticalCeiling)
+		if d := box.of("oncall/x")["one"]; d.Status != glassward.Delivered {
+			t.Errorf("after the endpoint is back: %+v", d)
 		}
-		if d := box.of("oncall/x")["two"]; d.Status != glassward.Failed || !strings.Contains(d.Answer, "switched off") {
-			t.Errorf("%+v", d)
-		}
-		if got, want := told.String(), "receiver-disabled oncall/x over=false\nnotice-refused oncall/x over=false\n"; got != want {
+		if got, want := told.String(), "receiver-failing oncall/x over=false\nreceiver-failing oncall/x over=true\n"; got != want {
 			t.Errorf("troubles:\n%s", got)
-		}
-		verdict = Accepted
-		c.Reload(fleet)
-		box.owe("three", "oncall")
-		c.Wake()
-		synctest.Wait()
-		if d := box.of("oncall/x")["three"]; d.Status != glassward.Delivered {
-			t.Errorf("after a reload: %+v", d)
 		}
 		end()
 	})
+}
+
+// TestCritical looks at the gaps between the attempts of a critical notice: a
+// minute at most, however old it is, unless the receiver names a longer wait.
+func TestCritical(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		severity    glassward.Severity
+		after       time.Duration
+		least, most time.Duration
+	}{
+		{"critical", glassward.High, 0, backoffFloor, time.Minute},
+		{"critical, told to wait", glassward.High, 5 * time.Minute, 5 * time.Minute, 5*time.Minute + 10*time.Second},
+		{"medium", glassward.Medium, 0, backoffFloor, time.Hour},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var calls []time.Time
+				fleet := scripted(map[string]scriptedReceiver{"x": func(context.Context, Message) Outcome {
+					calls = append(calls, time.Now())
+					return Outcome{Verdict: Retry, RetryAfter: c.after}
+				}})
+				box := newOutbox()
+				courier, end := run(t, Options{Outbox: box, Fleet: fleet, Random: func() float64 { return 0.999 }, Poll: time.Hour})
+				synctest.Wait()
+				box.owe("one", "oncall")
+				box.notices[0].Severity = c.severity
+				courier.Wake()
+				time.Sleep(30 * time.Hour)
+				end()
+				var most time.Duration
+				for i := range calls[1:] {
+					gap := calls[i+1].Sub(calls[i])
+					if most = max(most, gap); gap < c.least || gap > c.most {
+						t.Fatalf("attempts %d and %d are %s apart, want from %s to %s", i+1, i+2, gap, c.least, c.most)
+					}
+				}
+				if c.severity == glassward.Medium && most < 50*time.Minute {
+					t.Errorf("at most %s apart after 30 hours", most)
+				}
+			})
+		})
+	}
 }
 
 // TestUnrouted sends a notice of an unknown group to the tenant's others, and
@@ -556,10 +593,11 @@ func TestBackoff(t *testing.T) {
 		{7, 0, 5 * time.Minute}, {50, 59 * time.Minute, 5 * time.Minute}, {50, 2 * time.Hour, 15 * time.Minute},
 		{50, 30 * time.Hour, time.Hour}, {1 << 40, 30 * time.Hour, time.Hour},
 	} {
-		if got := backoff(c.failed, c.age, 1); got != c.most {
+		ceiling := backoffCeiling(c.age, glassward.Medium)
+		if got := backoff(c.failed, ceiling, 1); got != c.most {
 			t.Errorf("%d failures at %s: at most %s, want %s", c.failed, c.age, got, c.most)
 		}
-		if got := backoff(c.failed, c.age, 0); got != backoffFloor {
+		if got := backoff(c.failed, ceiling, 0); got != backoffFloor {
 			t.Errorf("%d failures at %s: at least %s, want %s", c.failed, c.age, got, backoffFloor)
 		}
 	}

@@ -62,14 +62,13 @@ func NewFleet(c Config, n Network) (*Fleet, error) {
 			}
 			f.put(full, &emailReceiver{to: r.EmailAddress, server: server, html: html})
 		}
-		for _, r := range g.Webhook {
-			full := fullName(g.Name, r.Name)
-			w, err := newWebhookReceiver(r, n.Dial, n.Resolve)
+		for _, s := range g.services() {
+			full := fullName(g.Name, s.label())
+			r, err := s.open(n)
 			if err != nil {
-				f.put(full, broken(full, err))
-				continue
+				r = broken(full, err)
 			}
-			f.put(full, w)
+			f.put(full, r)
 		}
 	}
 	return f, errors.Join(errs...)

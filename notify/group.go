@@ -7,6 +7,7 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,49 @@ type ActionGroup struct {
 	Subject string            `yaml:"subject,omitempty" json:"subject,omitempty"`
 	Email   []EmailReceiver   `yaml:"emailReceivers,omitempty" json:"emailReceivers,omitempty"`
 	Webhook []WebhookReceiver `yaml:"webhookReceivers,omitempty" json:"webhookReceivers,omitempty"`
+	Teams   []TeamsReceiver   `yaml:"teamsReceivers,omitempty" json:"teamsReceivers,omitempty"`
+	Slack   []SlackReceiver   `yaml:"slackReceivers,omitempty" json:"slackReceivers,omitempty"`
+}
+
+// A service is the configuration of a receiver that is called by HTTPS. The
+// file of a type holds all that is its own: the fields, the call, and what an
+// answer means.
+type service interface {
+	// label is the receiver's name in its group.
+	label() string
+	// destination is where it goes to, equal for two that are one.
+	destination() string
+	validate(p place)
+	open(n Network) (Receiver, error)
+	// lint gives advice (Place is filled in by the caller), and why the receiver
+	// stands or falls with the watched tenant, empty if it does not.
+	lint(w Watched) (advice []Finding, depends string)
+}
+
+// A listed is a service where the configuration has it.
+type listed struct {
+	service
+	kind  string // "webhook"
+	index int
+}
+
+// field is the name of the list that it stands in, "webhookReceivers[0]".
+func (l listed) field() string { return fmt.Sprintf("%sReceivers[%d]", l.kind, l.index) }
+
+// services gives the group's receivers other than mail, in their order.
+func (g ActionGroup) services() []listed {
+	var out []listed
+	out = list(out, "webhook", g.Webhook)
+	out = list(out, "teams", g.Teams)
+	out = list(out, "slack", g.Slack)
+	return out
+}
+
+func list[S service](out []listed, kind string, services []S) []listed {
+	for i, s := range services {
+		out = append(out, listed{s, kind, i})
+	}
+	return out
 }
 
 // An EmailReceiver is one address.
@@ -138,7 +182,7 @@ const (
 const (
 	maxShortName  = 12   // Azure: groupShortName
 	maxEmails     = 1000 // Azure: e-mail receivers a group
-	maxWebhooks   = 10   // Azure: other receivers a group
+	maxServices   = 10   // Azure: receivers of each other type a group
 	maxAzureEmail = 64   // Azure: emailAddress
 )
 
@@ -203,10 +247,28 @@ func (g ActionGroup) Receivers() []string {
 	for _, r := range g.Email {
 		names = append(names, r.Name)
 	}
-	for _, r := range g.Webhook {
-		names = append(names, r.Name)
+	for _, s := range g.services() {
+		names = append(names, s.label())
 	}
 	return names
+}
+
+// Lost gives the receivers of the group that next does not have, or has in
+// another form, as "webhook receiver pager".
+func (g ActionGroup) Lost(next ActionGroup) []string {
+	var out []string
+	for _, r := range g.Email {
+		if !slices.Contains(next.Email, r) {
+			out = append(out, "mail receiver "+r.Name)
+		}
+	}
+	after := next.services()
+	for _, s := range g.services() {
+		if !slices.ContainsFunc(after, func(n listed) bool { return reflect.DeepEqual(n.service, s.service) }) {
+			out = append(out, s.kind+" receiver "+s.label())
+		}
+	}
+	return out
 }
 
 // server gives the mail server that a receiver goes through.
@@ -256,14 +318,17 @@ func (c Config) validateGroup(p place, g ActionGroup) {
 	if g.Enabled != nil && !*g.Enabled {
 		p.say("enabled: false would silence every rule that names this group; take the group's name out of the rules in its place")
 	}
-	if len(g.Email)+len(g.Webhook) == 0 {
+	if len(g.Receivers()) == 0 {
 		p.say("the group has no receiver: add emailReceivers or webhookReceivers")
 	}
 	if len(g.Email) > maxEmails {
 		p.say("%d e-mail receivers: at most %d", len(g.Email), maxEmails)
 	}
-	if len(g.Webhook) > maxWebhooks {
-		p.say("%d webhook receivers: at most %d", len(g.Webhook), maxWebhooks)
+	many := map[string]int{}
+	for _, s := range g.services() {
+		if many[s.kind]++; many[s.kind] == maxServices+1 {
+			p.say("more than %d receivers of type %s", maxServices, s.kind)
+		}
 	}
 	if strings.ContainsAny(g.Subject, "\r\n") {
 		p.say("subject: must be one line")
@@ -279,10 +344,10 @@ func (c Config) validateGroup(p place, g ActionGroup) {
 			q.say("%w", err)
 		}
 	}
-	for i, r := range g.Webhook {
-		q := p.in("webhookReceivers[%d] %s", i, r.Name)
-		q.name(r.Name, seen)
-		r.validate(q)
+	for _, s := range g.services() {
+		q := p.in("%s %s", s.field(), s.label())
+		q.name(s.label(), seen)
+		s.validate(q)
 	}
 }
 
@@ -338,27 +403,6 @@ func (s MailServer) validate(p place) {
 	}
 }
 
-func (r WebhookReceiver) validate(p place) {
-	if r.ServiceURI == "" {
-		p.say("serviceUri: missing")
-	} else if !isReference(r.ServiceURI) {
-		if err := checkURI(r.ServiceURI); err != nil {
-			p.say("serviceUri: %w", err)
-		}
-	}
-	for i, s := range r.SigningSecrets {
-		p.secret(fmt.Sprintf("signingSecrets[%d]", i), s)
-	}
-	for _, n := range r.AllowedNetworks {
-		if _, err := netip.ParsePrefix(n); err != nil {
-			p.say("allowedNetworks %q: write a network as 10.1.0.0/16, one address as 10.1.2.3/32", n)
-		}
-	}
-	if r.Timeout < 0 || r.Timeout > 5*time.Minute {
-		p.say("timeout %s: from 1s to 5m", r.Timeout)
-	}
-}
-
 // checkURI says what keeps an endpoint's address, written out or taken from a
 // secret, from being called. Its errors never hold the address beyond its host:
 // path and query are secrets at many services.
@@ -384,7 +428,7 @@ func checkSecretQuery(u *url.URL) error {
 	for key := range u.Query() {
 		switch strings.ToLower(key) {
 		case "sig", "code", "token", "access_token", "key", "apikey", "api_key", "secret", "password":
-			return fmt.Errorf("%w (%s=…): put the whole address into a file of mode 0600 and write serviceUri: file:PATH", errSecretURI, PlainText(key))
+			return fmt.Errorf("%w (%s=…): put the whole address into a file of mode 0600 and give its place, file:PATH", errSecretURI, PlainText(key))
 		}
 	}
 	return nil
@@ -464,6 +508,25 @@ func (p place) name(name string, seen map[string]bool) {
 		p.say("name %q is used twice", name)
 	}
 	seen[key] = true
+}
+
+// address checks an endpoint's address, written out or by reference.
+func (p place) address(field, text string) {
+	if text == "" {
+		p.say("%s: missing", field)
+	} else if !isReference(text) {
+		if err := checkURI(text); err != nil {
+			p.say("%s: %w", field, err)
+		}
+	}
+}
+
+// needs checks a secret that the receiver cannot do without.
+func (p place) needs(field string, s glassward.Secret) {
+	if s == "" {
+		p.say("%s: missing; give it by reference: env:NAME or file:PATH (mode 0600)", field)
+	}
+	p.secret(field, s)
 }
 
 // secret checks that a secret is a reference. It must not print it otherwise.

@@ -11,13 +11,13 @@ import (
 // Only 2xx is success; a redirect is not followed, since it could lead the
 // alarm anywhere. What is wrong with us or the endpoint's set-up (login, path,
 // redirect by a portal) is tried again and said at once. What is wrong with the
-// call itself is final. 410 switches the endpoint off (Standard Webhooks).
+// call itself is final. 410 would switch the endpoint off by Standard Webhooks;
+// here it is one more thing that somebody has to mend, since whoever can make an
+// endpoint answer it could silence the alarm.
 func httpVerdict(status int) Verdict {
 	switch status {
-	case http.StatusGone:
-		return Gone
 	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden,
-		http.StatusNotFound, http.StatusProxyAuthRequired, http.StatusNetworkAuthenticationRequired,
+		http.StatusNotFound, http.StatusGone, http.StatusProxyAuthRequired, http.StatusNetworkAuthenticationRequired,
 		http.StatusMisdirectedRequest, http.StatusUpgradeRequired,
 		http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
 		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:

@@ -69,7 +69,7 @@ func (c Config) Lint(ctx context.Context, w Watched) []Finding {
 func (c Config) lintGroup(ctx context.Context, place string, g ActionGroup, w Watched, mx map[string]string) []Finding {
 	var out []Finding
 	add := func(code, where, message, fix string) { out = append(out, Finding{code, where, message, fix}) }
-	if n := len(g.Email) + len(g.Webhook); n == 1 {
+	if len(g.Receivers()) == 1 {
 		add(SingleReceiver, place, "the group has a single receiver: when it is down, ill or on leave, nobody hears the alarm",
 			"add a second one that shares neither person nor provider with the first")
 	}
@@ -97,28 +97,37 @@ func (c Config) lintGroup(ctx context.Context, place string, g ActionGroup, w Wa
 			reasons = append(reasons, r.Name+": "+why)
 		}
 	}
-	for i, r := range g.Webhook {
-		where := fmt.Sprintf("%s: webhookReceivers[%d] %s", place, i, r.Name)
-		same(where, r.Name, r.ServiceURI)
-		if len(r.SigningSecrets) == 0 {
-			add(UnsignedWebhook, where, "calls are not signed: whoever knows the address can forge an alarm", "give signingSecrets and check webhook-signature (Standard Webhooks) at the receiver")
+	for _, r := range g.services() {
+		where := fmt.Sprintf("%s: %s %s", place, r.field(), r.label())
+		same(where, r.label(), r.destination())
+		advice, why := r.lint(w)
+		for _, f := range advice {
+			add(f.Code, where, f.Message, f.Fix)
 		}
-		host := ""
-		if u, err := url.Parse(r.ServiceURI); err == nil && !isReference(r.ServiceURI) {
-			host = strings.ToLower(u.Hostname())
-		}
-		if within(host, "outlook.office.com", "webhook.office.com") {
-			add(RetiredEndpoint, where, "Office 365 connectors are retired; Microsoft no longer delivers what they get", "make a Workflows webhook in Teams and use its address")
-		}
-		if why := w.webhook(host); why != "" {
-			reasons = append(reasons, r.Name+": "+why)
+		if why != "" {
+			reasons = append(reasons, r.label()+": "+why)
 		}
 	}
-	if n := len(g.Email) + len(g.Webhook); n > 0 && len(reasons) == n {
+	if n := len(g.Receivers()); n > 0 && len(reasons) == n {
 		add(DependsOnTenant, place, "every receiver depends on the tenant that is watched, and goes down or is read with it ("+strings.Join(reasons, "; ")+")",
 			"add a receiver elsewhere: a mailbox at another provider through another mail server, or a webhook outside Microsoft's cloud")
 	}
 	return out
+}
+
+// retiredConnector is found fault with wherever its address stands.
+var retiredConnector = Finding{
+	Code: RetiredEndpoint, Message: "Office 365 connectors are retired; Microsoft no longer delivers what they get",
+	Fix: "make a Workflows webhook in Teams and use its address under teamsReceivers",
+}
+
+// hostOf gives an address's host in lower case, empty where the address is a
+// secret.
+func hostOf(address string) string {
+	if u, err := url.Parse(address); err == nil && !isReference(address) {
+		return strings.ToLower(u.Hostname())
+	}
+	return ""
 }
 
 // mail says why a mail depends on the watched tenant, empty if it does not as

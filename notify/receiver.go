@@ -21,8 +21,6 @@ const (
 	Mend
 	// Refused: the receiver will never take this notice. Said at once.
 	Refused
-	// Gone: Refused, and the receiver wants to hear nothing more.
-	Gone
 	// Accepted: the receiver took it over.
 	Accepted
 )
@@ -36,8 +34,6 @@ func (v Verdict) String() string {
 		return "mend"
 	case Refused:
 		return "refused"
-	case Gone:
-		return "gone"
 	case Accepted:
 		return "accepted"
 	}

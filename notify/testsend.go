@@ -15,7 +15,7 @@ import (
 type TestResult struct {
 	// Receiver is the full name, "group/receiver".
 	Receiver string `json:"receiver"`
-	// Kind is email or webhook.
+	// Kind is email, webhook, teams …, as the receiver's list is called.
 	Kind string `json:"kind"`
 	OK   bool   `json:"ok"`
 	// Answer is what the receiver said, or what went wrong.
@@ -41,14 +41,15 @@ func (f *Fleet) Test(ctx context.Context, group string) ([]TestResult, error) {
 		Created: time.Now(),
 	}
 	names := g.Receivers()
+	services := g.services()
 	results := make([]TestResult, len(names))
 	var work sync.WaitGroup
 	for i, name := range names {
 		full := fullName(g.Name, name)
 		r, _ := f.receiver(full)
-		results[i] = TestResult{Receiver: full, Kind: "webhook"}
-		if i < len(g.Email) {
-			results[i].Kind = "email"
+		results[i] = TestResult{Receiver: full, Kind: "email"}
+		if i >= len(g.Email) {
+			results[i].Kind = services[i-len(g.Email)].kind
 		}
 		work.Go(func() {
 			at := time.Now()

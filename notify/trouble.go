@@ -17,9 +17,6 @@ const (
 	Failing TroubleKind = "receiver-failing"
 	// RefusedNotice: the receiver refused a notice for good.
 	RefusedNotice TroubleKind = "notice-refused"
-	// Disabled: the endpoint answered 410 and is not called again until the
-	// configuration is read anew.
-	Disabled TroubleKind = "receiver-disabled"
 	// Unrouted: a notice is owed to a group that does not exist or has nobody in
 	// it. It went to the tenant's other groups where there are any.
 	Unrouted TroubleKind = "notice-unrouted"
@@ -52,8 +49,6 @@ func (t Trouble) String() string {
 		return fmt.Sprintf("receiver %s has not taken a notice since %s: %s", t.Receiver, clock(t.Since), t.Answer)
 	case t.Kind == RefusedNotice:
 		return fmt.Sprintf("receiver %s refused notice %s for good: %s", t.Receiver, t.Notice.ID, t.Answer)
-	case t.Kind == Disabled:
-		return fmt.Sprintf("receiver %s is switched off, it answered %s; correct its serviceUri and reload", t.Receiver, t.Answer)
 	}
 	return fmt.Sprintf("action group %q has no receiver; notice %s went elsewhere or waits: %s", t.Group, t.Notice.ID, t.Answer)
 }

@@ -138,7 +138,7 @@ const verdicts = `
 405-406 refused
 407     mend
 408-409 retry
-410     gone
+410     mend
 411-420 refused
 421     mend
 422     refused
@@ -324,21 +324,21 @@ func TestGuard(t *testing.T) {
 	}
 	dial := func(allowed []string, address string) error {
 		dialed = ""
-		r, err := newWebhookReceiver(WebhookReceiver{AllowedNetworks: allowed}, func(_ context.Context, _, address string) (net.Conn, error) {
+		r, err := newWebhookReceiver(WebhookReceiver{AllowedNetworks: allowed}, Network{Dial: func(_ context.Context, _, address string) (net.Conn, error) {
 			dialed = address
 			client, server := net.Pipe()
 			server.Close()
 			return client, nil
-		}, func(_ context.Context, _, host string) ([]netip.Addr, error) {
+		}, Resolve: func(_ context.Context, _, host string) ([]netip.Addr, error) {
 			if a, ok := names[host]; ok {
 				return a, nil
 			}
 			return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
-		})
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := r.guard.DialContext(t.Context(), "tcp", address)
+		c, err := r.caller.guard.DialContext(t.Context(), "tcp", address)
 		if c != nil {
 			c.Close()
 		}
