@@ -40,6 +40,11 @@ type ActionGroup struct {
 	Webhook []WebhookReceiver `yaml:"webhookReceivers,omitempty" json:"webhookReceivers,omitempty"`
 	Teams   []TeamsReceiver   `yaml:"teamsReceivers,omitempty" json:"teamsReceivers,omitempty"`
 	Slack   []SlackReceiver   `yaml:"slackReceivers,omitempty" json:"slackReceivers,omitempty"`
+
+	Ntfy      []NtfyReceiver      `yaml:"ntfyReceivers,omitempty" json:"ntfyReceivers,omitempty"`
+	Pushover  []PushoverReceiver  `yaml:"pushoverReceivers,omitempty" json:"pushoverReceivers,omitempty"`
+	PagerDuty []PagerDutyReceiver `yaml:"pagerdutyReceivers,omitempty" json:"pagerdutyReceivers,omitempty"`
+	LogicApp  []LogicAppReceiver  `yaml:"logicAppReceivers,omitempty" json:"logicAppReceivers,omitempty"`
 }
 
 // A service is the configuration of a receiver that is called by HTTPS. The
@@ -73,6 +78,10 @@ func (g ActionGroup) services() []listed {
 	out = list(out, "webhook", g.Webhook)
 	out = list(out, "teams", g.Teams)
 	out = list(out, "slack", g.Slack)
+	out = list(out, "ntfy", g.Ntfy)
+	out = list(out, "pushover", g.Pushover)
+	out = list(out, "pagerduty", g.PagerDuty)
+	out = list(out, "logicApp", g.LogicApp)
 	return out
 }
 

@@ -33,6 +33,12 @@ actionGroups:
         signingSecrets: ["env:PAGER_NEW", "file:/etc/glassward/pager"]
         allowedNetworks: [10.1.0.0/16]
         timeout: 10s
+    teamsReceivers:
+      - {name: channel, url: "file:/etc/glassward/teams", timeout: 15s}
+    slackReceivers:
+      - name: war-room
+        url: env:SLACK_URL
+        caFile: /etc/ssl/proxy.pem
 `
 
 func TestConfigReads(t *testing.T) {
@@ -47,7 +53,7 @@ func TestConfigReads(t *testing.T) {
 	if s.port() != 587 || s.tls() != StartTLS || s.auth() != AuthAuto || s.timeout() != 45*time.Second {
 		t.Errorf("mail server %+v", s)
 	}
-	if d := cmp.Diff([]string{"duty", "pager"}, c.Receivers("OnCall")); d != "" {
+	if d := cmp.Diff([]string{"duty", "pager", "channel", "war-room"}, c.Receivers("OnCall")); d != "" {
 		t.Error(d)
 	}
 	if f := c.Lint(t.Context(), Watched{}); len(f) != 0 {
@@ -89,6 +95,10 @@ func TestValidate(t *testing.T) {
 		{"secret in query", "hooks/glassward", "hooks?sig=hunter2", "carries a secret in its query (sig=…)"},
 		{"signing secret in the file", "env:PAGER_NEW", "whsec_hunter2", "signingSecrets[0]: holds a value"},
 		{"network", "10.1.0.0/16", "10.1.0.0", "write a network as 10.1.0.0/16"},
+		{"Teams without address", `url: "file:/etc/glassward/teams", `, "", "teamsReceivers[0] channel: url: missing"},
+		{"Teams address in the file", "file:/etc/glassward/teams", "https://x.logic.azure.com/?sig=hunter2", "teamsReceivers[0] channel: url: holds a value"},
+		{"Slack address in the file", "env:SLACK_URL", "https://hooks.slack.com/services/T/B/hunter2", "slackReceivers[0] war-room: url: holds a value"},
+		{"timeout of Teams", "timeout: 15s", "timeout: 15h", "teamsReceivers[0] channel: timeout 15h0m0s: from 1s to 5m"},
 		{"timeout", "timeout: 10s", "timeout: 1h", "timeout 1h0m0s: from 1s to 5m"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -31,6 +31,7 @@ const (
 	DisabledInAzure  = "disabled-in-azure"
 	LongForAzure     = "long-for-azure"
 	SameDestination  = "same-destination"
+	OpenTopic        = "open-topic"
 )
 
 // Watched is the tenant that is being guarded, as far as receivers may depend
