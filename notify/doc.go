@@ -1,6 +1,6 @@
 // Package notify tells people. It holds action groups with their receivers, it
-// turns a notice with its incident and alerts into a mail or a webhook call,
-// and its Courier takes what the outbox owes to every receiver until it has
+// turns a notice with its incident and alerts into a mail or a call of another
+// service, and its Courier takes what the outbox owes to every receiver until it has
 // arrived.
 //
 // The flow is claim → route → render → deliver → settle (transaction C of the

@@ -39,6 +39,14 @@ actionGroups:
       - name: war-room
         url: env:SLACK_URL
         caFile: /etc/ssl/proxy.pem
+    ntfyReceivers:
+      - {name: phones, server: https://ntfy.example.net, topic: alarms, token: env:NTFY_TOKEN}
+    pushoverReceivers:
+      - {name: kim, token: env:PO_APP, user: env:PO_KIM, retry: 30s, expire: 3h}
+    pagerdutyReceivers:
+      - {name: duty-pager, routingKey: env:PD_KEY, endpoint: https://events.eu.pagerduty.com/v2/enqueue}
+    logicAppReceivers:
+      - {name: playbook, callbackUrl: env:LOGIC_APP, useCommonAlertSchema: true, resourceId: /subscriptions/s}
 `
 
 func TestConfigReads(t *testing.T) {
@@ -53,7 +61,7 @@ func TestConfigReads(t *testing.T) {
 	if s.port() != 587 || s.tls() != StartTLS || s.auth() != AuthAuto || s.timeout() != 45*time.Second {
 		t.Errorf("mail server %+v", s)
 	}
-	if d := cmp.Diff([]string{"duty", "pager", "channel", "war-room"}, c.Receivers("OnCall")); d != "" {
+	if d := cmp.Diff([]string{"duty", "pager", "channel", "war-room", "phones", "kim", "duty-pager", "playbook"}, c.Receivers("OnCall")); d != "" {
 		t.Error(d)
 	}
 	if f := c.Lint(t.Context(), Watched{}); len(f) != 0 {
@@ -98,6 +106,17 @@ func TestValidate(t *testing.T) {
 		{"Teams without address", `url: "file:/etc/glassward/teams", `, "", "teamsReceivers[0] channel: url: missing"},
 		{"Teams address in the file", "file:/etc/glassward/teams", "https://x.logic.azure.com/?sig=hunter2", "teamsReceivers[0] channel: url: holds a value"},
 		{"Slack address in the file", "env:SLACK_URL", "https://hooks.slack.com/services/T/B/hunter2", "slackReceivers[0] war-room: url: holds a value"},
+		{"ntfy server with a path", "https://ntfy.example.net", "https://ntfy.example.net/alarms", "ntfyReceivers[0] phones: server: an address without a path"},
+		{"ntfy in the clear", "https://ntfy.example.net", "http://ntfy.example.net", "would send the alarm in the clear"},
+		{"ntfy topic", "topic: alarms", "topic: a b", `topic "a b": at most 64 letters`},
+		{"ntfy token in the file", "env:NTFY_TOKEN", "tk_hunter2", "token: holds a value"},
+		{"Pushover without user", "user: env:PO_KIM, ", "", "pushoverReceivers[0] kim: user: missing"},
+		{"Pushover's retry", "retry: 30s", "retry: 5s", "retry 5s: at least 30s"},
+		{"Pushover's expiry", "expire: 3h", "expire: 4h", "expire 4h0m0s: from retry to 3h0m0s"},
+		{"Pushover's device", "token: env:PO_APP", "device: a/b, token: env:PO_APP", `device "a/b"`},
+		{"routing key in the file", "env:PD_KEY", "hunter2", "pagerdutyReceivers[0] duty-pager: routingKey: holds a value"},
+		{"PagerDuty in the clear", "https://events.eu", "http://events.eu", "endpoint: http://events.eu.pagerduty.com would send"},
+		{"callback address in the file", "env:LOGIC_APP", "https://x.logic.azure.com/?sig=hunter2", "logicAppReceivers[0] playbook: callbackUrl: holds a value"},
 		{"timeout of Teams", "timeout: 15s", "timeout: 15h", "teamsReceivers[0] channel: timeout 15h0m0s: from 1s to 5m"},
 		{"timeout", "timeout: 10s", "timeout: 1h", "timeout 1h0m0s: from 1s to 5m"},
 	} {
@@ -177,6 +196,10 @@ func TestLint(t *testing.T) {
 			Email:   []EmailReceiver{email("a", "a@provider.example")},
 			Webhook: []WebhookReceiver{hook("teams", "https://fabrikam.webhook.office.com/webhookb2/x")},
 		}, []string{UnsignedWebhook, RetiredEndpoint}},
+		{"everything in Microsoft's cloud", relay, ActionGroup{
+			Email: []EmailReceiver{email("a", "a@fabrikam.example")}, Teams: []TeamsReceiver{{Name: "t", URL: "env:T"}}, LogicApp: []LogicAppReceiver{{Name: "l", CallbackURL: "env:L"}},
+		}, []string{DependsOnTenant}},
+		{"open topic, and one that is no secret", relay, ActionGroup{Ntfy: []NtfyReceiver{{Name: "a", Topic: "alarms"}, {Name: "b", Topic: "alarms", Token: "env:X"}}}, []string{OpenTopic, SameDestination}},
 		{"same twice", relay, ActionGroup{Email: []EmailReceiver{email("a", "a@provider.example"), email("b", "A@provider.example")}}, []string{SameDestination}},
 		{"unsubscribed", relay, ActionGroup{Email: []EmailReceiver{
 			email("a", "a@provider.example"), {Name: "b", EmailAddress: strings.Repeat("b", 60) + "@provider.example", Status: "Disabled"},
