@@ -24,8 +24,8 @@ import (
 )
 
 func (a *app) ruleCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "rule", Short: "List, lint and test analytics rules"}
-	cmd.AddCommand(a.ruleList(), a.ruleLint(), a.ruleTest())
+	cmd := &cobra.Command{Use: "rule", Short: "List, lint, test and compare analytics rules"}
+	cmd.AddCommand(a.ruleList(), a.ruleLint(), a.ruleTest(), a.ruleBacktest(), a.ruleDiff())
 	return cmd
 }
 

@@ -118,6 +118,10 @@ func (h *house) RevokeToken(_ context.Context, name, _ string) error {
 	h.note("revoke %s", name)
 	return fmt.Errorf("token %q %w", name, console.ErrNoSuch)
 }
+func (h *house) Backtest(_ context.Context, tenant string, b console.Backtest, who string) (any, error) {
+	return b, nil
+}
+
 func (h *house) Rules(_ context.Context, tenant string) (any, error) {
 	h.note("rules %s", tenant)
 	return nil, nil
@@ -187,6 +191,7 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		"GET /v1/workspaces/{workspace}/incidents/{number}":           console.Query,
 		"POST /v1/workspaces/{workspace}/incidents/{number}/{action}": console.Acknowledge,
 		"GET /v1/workspaces/{workspace}/rules":                        console.Query,
+		"POST /v1/workspaces/{workspace}/backtest":                    console.Query,
 		"GET /v1/status":                                              console.Operate,
 		"POST /v1/reload":                                             console.Operate,
 		"POST /v1/actiongroups/{group}/test":                          console.Operate,

@@ -47,6 +47,41 @@ func (s *Server) rules(w http.ResponseWriter, r *http.Request, c call) *apiError
 	return s.answer(w, v, err)
 }
 
+// A Backtest asks what a rule would have raised, and where Old is given, what an
+// older version of it would have raised that it does not, and the other way round.
+type Backtest struct {
+	// Rule and Old are texts of rule files, File and OldFile what to call them.
+	File    string `json:"file"`
+	Rule    string `json:"rule"`
+	OldFile string `json:"oldFile,omitempty"`
+	Old     string `json:"old,omitempty"`
+	// From and To bound the time that is judged.
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+	// Examples is how many alerts of each kind are answered, 20 if it is 0, at most
+	// 1,000.
+	Examples int `json:"examples,omitempty"`
+	// Wait is how long it may take; 0 means ten minutes.
+	Wait time.Duration `json:"-"`
+}
+
+// backtest answers POST /v1/workspaces/{workspace}/backtest.
+func (s *Server) backtest(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	var b Backtest
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<20)).Decode(&b); err != nil {
+		return badRequest(`the body is not JSON of the form {"file": "…", "rule": "…", "from": "…", "to": "…"}: %v`, err)
+	}
+	b.Wait = waitOf(r.Header)
+	v, err := s.o.Operator.Backtest(r.Context(), c.tenant, b, c.grant.Name)
+	switch {
+	case errors.Is(err, ErrTimeout):
+		return &apiError{status: http.StatusGatewayTimeout, code: "GatewayTimeout", message: err.Error()}
+	case errors.Is(err, ErrBudget):
+		return badRequest("%v", err)
+	}
+	return s.answer(w, v, err)
+}
+
 // everywhere refuses what concerns the whole daemon to a token of one tenant.
 func everywhere(c call) *apiError {
 	if c.grant.Tenant != "" {

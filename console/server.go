@@ -48,6 +48,9 @@ type Operator interface {
 	ListTokens(ctx context.Context) (any, error)
 	RevokeToken(ctx context.Context, name, who string) error
 	Rules(ctx context.Context, tenant string) (any, error)
+	// Backtest judges a rule over what is stored, or two versions of one, and
+	// commits nothing.
+	Backtest(ctx context.Context, tenant string, b Backtest, who string) (any, error)
 	// Backup, Restore and Compact are for the owner of the data folder alone: they
 	// name folders of this machine.
 	Backup(ctx context.Context, b Backup, who string) (any, error)
@@ -119,6 +122,7 @@ func (s *Server) routes() []Route {
 		{"GET", "/v1/workspaces/{workspace}/incidents/{number}", Query, s.incident},
 		{"POST", "/v1/workspaces/{workspace}/incidents/{number}/{action}", Acknowledge, s.act},
 		{"GET", "/v1/workspaces/{workspace}/rules", Query, s.rules},
+		{"POST", "/v1/workspaces/{workspace}/backtest", Query, s.backtest},
 		{"GET", "/v1/status", Operate, s.status},
 		{"POST", "/v1/reload", Operate, s.reload},
 		{"POST", "/v1/actiongroups/{group}/test", Operate, s.testGroup},

@@ -53,6 +53,9 @@ type BacktestDay struct {
 // Trim leaves at most n alerts as examples. What was counted stays.
 func (b *Backtest) Trim(n int) { b.Alerts = b.Alerts[:min(n, len(b.Alerts))] }
 
+// ErrBacktest is wrapped where a backtest was refused for what was asked.
+var ErrBacktest = errors.New("no backtest")
+
 // Bounds on a backtest.
 const (
 	maxBacktestWindows = 100_000
@@ -66,7 +69,7 @@ const (
 // makes no sense, or why the store could not answer.
 func RunBacktest(ctx context.Context, r *Rule, env Environment, run Runner, from, to time.Time) (*Backtest, error) {
 	if !from.Before(to) {
-		return nil, fmt.Errorf("a backtest from %s to %s: the beginning must be before the end", from.Format(time.RFC3339), to.Format(time.RFC3339))
+		return nil, fmt.Errorf("%w from %s to %s: the beginning must be before the end", ErrBacktest, from.Format(time.RFC3339), to.Format(time.RFC3339))
 	}
 	env.Watchlists = withResultTypes(env.Watchlists)
 	one := *r
@@ -102,7 +105,7 @@ func RunBacktest(ctx context.Context, r *Rule, env Environment, run Runner, from
 		g := newGrid(c.frequency, c.period)
 		first, last := g.last(value.FromTime(from))+1, g.last(value.FromTime(to))
 		if b.Windows = max(last-first+1, 0); b.Windows > maxBacktestWindows {
-			return nil, fmt.Errorf("%s over %s are %d windows, at most %d are judged: choose a shorter time", c.runsAs, formatDuration(to.Sub(from)), b.Windows, maxBacktestWindows)
+			return nil, fmt.Errorf("%w: %s over %s are %d windows, at most %d are judged: choose a shorter time", ErrBacktest, c.runsAs, formatDuration(to.Sub(from)), b.Windows, maxBacktestWindows)
 		}
 		o.Since = from.Add(c.frequency)
 	}
@@ -155,7 +158,7 @@ func (e *Engine) replay(ctx context.Context, j *judge, env Environment, from, to
 		stretch = time.Minute
 	}
 	if n := to.Sub(from) / stretch; n > maxBacktestWindows {
-		return fmt.Errorf("the query asks for the clock and is judged minute by minute: %d of them, at most %d are judged: choose a shorter time", n, maxBacktestWindows)
+		return fmt.Errorf("%w: the query asks for the clock and is judged minute by minute: %d of them, at most %d are judged: choose a shorter time", ErrBacktest, n, maxBacktestWindows)
 	}
 	for at := from; at.Before(to); at = at.Add(stretch) {
 		end := at.Add(stretch)
