@@ -249,6 +249,11 @@ func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) map[strin
 			say("mail server %s is gone or changed", s.Name)
 		}
 	}
+	for _, s := range old.PhoneProviders {
+		if !slices.ContainsFunc(next.PhoneProviders, func(x notify.PhoneProvider) bool { return reflect.DeepEqual(x, s) }) {
+			say("phone provider %s is gone or changed", s.Name)
+		}
+	}
 	for _, r := range oldRules.Rules {
 		i := slices.IndexFunc(nextRules.Rules, func(x *rule.Rule) bool { return x.ID == r.ID })
 		switch {

@@ -18,11 +18,13 @@ func TestWeakenedNamesWhatIsTakenAway(t *testing.T) {
 	base := func() *config.Config {
 		return &config.Config{
 			Config: notify.Config{
-				MailServers: []notify.MailServer{{Name: "main", Host: "smtp.example.org", From: "g@example.org"}},
+				MailServers:    []notify.MailServer{{Name: "main", Host: "smtp.example.org", From: "g@example.org"}},
+				PhoneProviders: []notify.PhoneProvider{{Name: "twilio", Type: notify.Twilio, From: "+15005550006"}},
 				ActionGroups: []notify.ActionGroup{{
 					Name:    "emergency",
 					Email:   []notify.EmailReceiver{{Name: "oncall", EmailAddress: "oncall@example.org"}},
 					Webhook: []notify.WebhookReceiver{{Name: "pager", ServiceURI: "https://pager.example.org"}},
+					SMS:     []notify.SMSReceiver{{Name: "kim", Phone: notify.Phone{CountryCode: "49", PhoneNumber: "1701234567"}}},
 				}},
 			},
 			Each: []config.Tenant{{
@@ -57,6 +59,10 @@ func TestWeakenedNamesWhatIsTakenAway(t *testing.T) {
 			[]string{"action group emergency: webhook receiver pager is gone or changed"}},
 		{"a mail server", func(c *config.Config, _ *rule.Set) { c.MailServers[0].Host = "elsewhere.example.org" },
 			[]string{"mail server main is gone or changed"}},
+		{"a telephone", func(c *config.Config, _ *rule.Set) { c.ActionGroups[0].SMS[0].PhoneNumber = "1709999999" },
+			[]string{"action group emergency: sms receiver kim is gone or changed"}},
+		{"a phone provider", func(c *config.Config, _ *rule.Set) { c.PhoneProviders[0].From = "+15005550001" },
+			[]string{"phone provider twilio is gone or changed"}},
 		{"a rule", func(_ *config.Config, s *rule.Set) { s.Rules = nil }, []string{`rule "mine" is gone`}},
 		{"a rule's switch", func(_ *config.Config, s *rule.Set) { s.Rules[0].Enabled = false }, []string{`rule "mine" is switched off`}},
 		{"a rule's query", func(_ *config.Config, s *rule.Set) { s.Rules[0].Query = "SigninLogs | take 0" }, []string{`rule "mine" is changed`}},

@@ -80,6 +80,7 @@ type queue struct {
 type health struct {
 	since time.Time // of the first failure in a row, zero if it is well
 	told  bool      // a Failing trouble was raised
+	weak  bool      // a Weakened trouble was raised
 }
 
 const (
@@ -417,6 +418,7 @@ func (c *Courier) judge(sending context.Context, j Job, out Outcome, now time.Ti
 	group, _ := splitName(j.Receiver)
 	t := Trouble{Receiver: j.Receiver, Group: group, Notice: j.Notice, Tenant: j.Notice.Tenant, Answer: out.Answer}
 	var raise []TroubleKind
+	weakened := false
 	c.mu.Lock()
 	name := strings.ToLower(j.Receiver)
 	h := c.health[name]
@@ -432,6 +434,8 @@ func (c *Courier) judge(sending context.Context, j Job, out Outcome, now time.Ti
 			raise = append(raise, Failing)
 		}
 		h.since, h.told = time.Time{}, false
+		weakened = out.Weak != "" && !h.weak
+		h.weak = out.Weak != ""
 	case Refused:
 		t.Since = now
 		if j.Notice.Kind != "health" {
@@ -452,6 +456,10 @@ func (c *Courier) judge(sending context.Context, j Job, out Outcome, now time.Ti
 		c.hasten(sending, j.Receiver, now)
 	}
 	for _, t.Kind = range raise {
+		c.tell(t)
+	}
+	if weakened {
+		t.Kind, t.Over, t.Since, t.Answer = Weakened, false, now, out.Weak
 		c.tell(t)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -343,22 +344,23 @@ func TestVerdicts(t *testing.T) {
 // fails.
 func TestGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		calls, gone := 0, true
+		var calls atomic.Int64
+		var back atomic.Bool
 		fleet := scripted(map[string]scriptedReceiver{"x": func(context.Context, Message) Outcome {
-			calls++
-			if gone {
-				return Outcome{Verdict: httpVerdict(http.StatusGone), Answer: "HTTP 410 Gone"}
+			calls.Add(1)
+			if back.Load() {
+				return Outcome{Verdict: Accepted}
 			}
-			return Outcome{Verdict: Accepted}
+			return Outcome{Verdict: httpVerdict(http.StatusGone), Answer: "HTTP 410 Gone"}
 		}})
 		box, told := newOutbox(), &troubles{}
 		_, end := run(t, Options{Outbox: box, Fleet: fleet, Trouble: told.tell})
 		box.owe("one", "oncall")
 		time.Sleep(26 * time.Hour)
-		if calls < 26*60 {
-			t.Errorf("%d calls of an endpoint that is gone, in 26 hours", calls)
+		if n := calls.Load(); n < 26*60 {
+			t.Errorf("%d calls of an endpoint that is gone, in 26 hours", n)
 		}
-		gone = false
+		back.Store(true)
 		time.Sleep(criticalCeiling)
 		if d := box.of("oncall/x")["one"]; d.Status != glassward.Delivered {
 			t.Errorf("after the endpoint is back: %+v", d)

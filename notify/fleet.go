@@ -64,7 +64,7 @@ func NewFleet(c Config, n Network) (*Fleet, error) {
 		}
 		for _, s := range g.services() {
 			full := fullName(g.Name, s.label())
-			r, err := s.open(n)
+			r, err := s.open(c, n)
 			if err != nil {
 				r = broken(full, err)
 			}

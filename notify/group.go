@@ -16,13 +16,14 @@ import (
 	"glassward"
 )
 
-// A Config is who is told and how: the action groups, and the mail servers that
-// their e-mail receivers go through. The field names are those of Azure's
+// A Config is who is told and how: the action groups, the mail servers that
+// their e-mail receivers go through, and the companies that text and call. The field names are those of Azure's
 // resource Microsoft.Insights/actionGroups (2024-10-01-preview) where Azure has
 // them.
 type Config struct {
-	MailServers  []MailServer  `yaml:"mailServers,omitempty" json:"mailServers,omitempty"`
-	ActionGroups []ActionGroup `yaml:"actionGroups,omitempty" json:"actionGroups,omitempty"`
+	MailServers    []MailServer    `yaml:"mailServers,omitempty" json:"mailServers,omitempty"`
+	PhoneProviders []PhoneProvider `yaml:"phoneProviders,omitempty" json:"phoneProviders,omitempty"`
+	ActionGroups   []ActionGroup   `yaml:"actionGroups,omitempty" json:"actionGroups,omitempty"`
 }
 
 // An ActionGroup is a named set of receivers that rules name and share.
@@ -45,6 +46,9 @@ type ActionGroup struct {
 	Pushover  []PushoverReceiver  `yaml:"pushoverReceivers,omitempty" json:"pushoverReceivers,omitempty"`
 	PagerDuty []PagerDutyReceiver `yaml:"pagerdutyReceivers,omitempty" json:"pagerdutyReceivers,omitempty"`
 	LogicApp  []LogicAppReceiver  `yaml:"logicAppReceivers,omitempty" json:"logicAppReceivers,omitempty"`
+
+	SMS   []SMSReceiver   `yaml:"smsReceivers,omitempty" json:"smsReceivers,omitempty"`
+	Voice []VoiceReceiver `yaml:"voiceReceivers,omitempty" json:"voiceReceivers,omitempty"`
 }
 
 // A service is the configuration of a receiver that is called by HTTPS. The
@@ -55,8 +59,8 @@ type service interface {
 	label() string
 	// destination is where it goes to, equal for two that are one.
 	destination() string
-	validate(p place)
-	open(n Network) (Receiver, error)
+	validate(c Config, p place)
+	open(c Config, n Network) (Receiver, error)
 	// lint gives advice (Place is filled in by the caller), and why the receiver
 	// stands or falls with the watched tenant, empty if it does not.
 	lint(w Watched) (advice []Finding, depends string)
@@ -82,6 +86,8 @@ func (g ActionGroup) services() []listed {
 	out = list(out, "pushover", g.Pushover)
 	out = list(out, "pagerduty", g.PagerDuty)
 	out = list(out, "logicApp", g.LogicApp)
+	out = list(out, "sms", g.SMS)
+	out = list(out, "voice", g.Voice)
 	return out
 }
 
@@ -312,6 +318,12 @@ func (c Config) Validate() error {
 		s.validate(p)
 	}
 	seen = map[string]bool{}
+	for i, s := range c.PhoneProviders {
+		p := all.in("phoneProviders[%d] %s", i, s.Name)
+		p.name(s.Name, seen)
+		s.validate(p)
+	}
+	seen = map[string]bool{}
 	for i, g := range c.ActionGroups {
 		p := all.in("actionGroups[%d] %s", i, g.Name)
 		p.name(g.Name, seen)
@@ -356,7 +368,7 @@ func (c Config) validateGroup(p place, g ActionGroup) {
 	for _, s := range g.services() {
 		q := p.in("%s %s", s.field(), s.label())
 		q.name(s.label(), seen)
-		s.validate(q)
+		s.validate(c, q)
 	}
 }
 

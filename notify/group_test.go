@@ -19,6 +19,9 @@ mailServers:
     password: env:SMTP_PASSWORD
     from: Glassward <glassward@example.net>
     timeout: 45s
+phoneProviders:
+  - {name: twilio, type: twilio, account: AC0123456789abcdef0123456789abcdef, apiKey: SK0123456789abcdef0123456789abcdef, secret: env:TWILIO, from: "+15005550006"}
+  - {name: vonage, type: vonage, account: abcd1234, secret: env:VONAGE, from: Glassward}
 actionGroups:
   - name: oncall
     groupShortName: oncall
@@ -47,6 +50,10 @@ actionGroups:
       - {name: duty-pager, routingKey: env:PD_KEY, endpoint: https://events.eu.pagerduty.com/v2/enqueue}
     logicAppReceivers:
       - {name: playbook, callbackUrl: env:LOGIC_APP, useCommonAlertSchema: true, resourceId: /subscriptions/s}
+    smsReceivers:
+      - {name: kim-sms, countryCode: "49", phoneNumber: "1701234567", segments: 2, status: Enabled}
+    voiceReceivers:
+      - {name: kim-call, countryCode: 49, phoneNumber: "(0170) 123-4567", providers: [twilio]}
 `
 
 func TestConfigReads(t *testing.T) {
@@ -61,7 +68,7 @@ func TestConfigReads(t *testing.T) {
 	if s.port() != 587 || s.tls() != StartTLS || s.auth() != AuthAuto || s.timeout() != 45*time.Second {
 		t.Errorf("mail server %+v", s)
 	}
-	if d := cmp.Diff([]string{"duty", "pager", "channel", "war-room", "phones", "kim", "duty-pager", "playbook"}, c.Receivers("OnCall")); d != "" {
+	if d := cmp.Diff([]string{"duty", "pager", "channel", "war-room", "phones", "kim", "duty-pager", "playbook", "kim-sms", "kim-call"}, c.Receivers("OnCall")); d != "" {
 		t.Error(d)
 	}
 	if f := c.Lint(t.Context(), Watched{}); len(f) != 0 {
@@ -117,6 +124,17 @@ func TestValidate(t *testing.T) {
 		{"routing key in the file", "env:PD_KEY", "hunter2", "pagerdutyReceivers[0] duty-pager: routingKey: holds a value"},
 		{"PagerDuty in the clear", "https://events.eu", "http://events.eu", "endpoint: http://events.eu.pagerduty.com would send"},
 		{"callback address in the file", "env:LOGIC_APP", "https://x.logic.azure.com/?sig=hunter2", "logicAppReceivers[0] playbook: callbackUrl: holds a value"},
+		{"provider of no type", "type: vonage", "type: sinch", `phoneProviders[1] vonage: type "sinch": use twilio or vonage`},
+		{"account SID", "account: AC01", "account: AC1", "account \"AC123456789abcdef0123456789abcdef\": AC and 32 hex digits"},
+		{"API key for an account", "apiKey: SK", "apiKey: AC", "apiKey \"AC0123456789abcdef0123456789abcdef\": SK and"},
+		{"provider's secret in the file", "env:TWILIO", "hunter2", "phoneProviders[0] twilio: secret: holds a value"},
+		{"provider without sender", `, from: "+15005550006"`, "", "from \"\": a number as"},
+		{"long sender", "from: Glassward}", "from: Glassward-alarms}", "at most 11 letters"},
+		{"same provider", "name: vonage", "name: Twilio", `name "Twilio" is used twice`},
+		{"telephone number", `"1701234567"`, `"call Kim"`, "smsReceivers[0] kim-sms: countryCode"},
+		{"segments", "segments: 2", "segments: 9", "segments 9: from 1 to 3"},
+		{"unknown provider", "providers: [twilio]", "providers: [sinch]", `no phone provider "sinch"`},
+		{"provider without voice", "providers: [twilio]", "providers: [vonage]", `phone provider "vonage" cannot call people`},
 		{"timeout of Teams", "timeout: 15s", "timeout: 15h", "teamsReceivers[0] channel: timeout 15h0m0s: from 1s to 5m"},
 		{"timeout", "timeout: 10s", "timeout: 1h", "timeout 1h0m0s: from 1s to 5m"},
 	} {
@@ -139,6 +157,16 @@ func TestValidate(t *testing.T) {
 				t.Errorf("the error holds control characters: %q", err)
 			}
 		})
+	}
+}
+
+func TestPhoneWithoutProvider(t *testing.T) {
+	c := Config{ActionGroups: []ActionGroup{{Name: "g", SMS: []SMSReceiver{{Name: "kim", Phone: Phone{CountryCode: "+49", PhoneNumber: "0170/1234567"}}}}}}
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "smsReceivers[0] kim: providers: there is no phone provider for it") {
+		t.Errorf("got %v", err)
+	}
+	if got := c.ActionGroups[0].SMS[0].e164(); got != "+491701234567" {
+		t.Errorf("got %s", got)
 	}
 }
 

@@ -24,7 +24,7 @@ func (r LogicAppReceiver) label() string { return r.Name }
 
 func (r LogicAppReceiver) destination() string { return string(r.CallbackURL) }
 
-func (r LogicAppReceiver) validate(p place) {
+func (r LogicAppReceiver) validate(_ Config, p place) {
 	p.needs("callbackUrl", r.CallbackURL)
 	r.Reach.validate(p)
 }
@@ -33,7 +33,7 @@ func (r LogicAppReceiver) lint(Watched) ([]Finding, string) {
 	return nil, "a Logic App runs in Azure, with the tenant's identities"
 }
 
-func (r LogicAppReceiver) open(n Network) (Receiver, error) {
+func (r LogicAppReceiver) open(_ Config, n Network) (Receiver, error) {
 	c, err := newCaller(r.Reach, n)
 	if err != nil {
 		return nil, err

@@ -39,7 +39,7 @@ func (r NtfyReceiver) label() string { return r.Name }
 
 func (r NtfyReceiver) destination() string { return r.server() + "/" + r.Topic }
 
-func (r NtfyReceiver) validate(p place) {
+func (r NtfyReceiver) validate(_ Config, p place) {
 	p.address("server", r.server())
 	if u, err := url.Parse(r.server()); err == nil && (isReference(r.Server) || u.Path != "" || u.RawQuery != "") {
 		p.say("server: an address without a path, as %s; the topic goes under topic", ntfyServer)
@@ -63,7 +63,7 @@ func (r NtfyReceiver) lint(w Watched) (out []Finding, depends string) {
 	return out, w.webhook(hostOf(r.server()))
 }
 
-func (r NtfyReceiver) open(n Network) (Receiver, error) {
+func (r NtfyReceiver) open(_ Config, n Network) (Receiver, error) {
 	c, err := newCaller(r.Reach, n)
 	if err != nil {
 		return nil, err

@@ -36,7 +36,7 @@ func (r PagerDutyReceiver) label() string { return r.Name }
 
 func (r PagerDutyReceiver) destination() string { return "pagerduty " + string(r.RoutingKey) }
 
-func (r PagerDutyReceiver) validate(p place) {
+func (r PagerDutyReceiver) validate(_ Config, p place) {
 	p.needs("routingKey", r.RoutingKey)
 	p.address("endpoint", firstOf(r.Endpoint, pagerDutyEndpoint))
 	r.Reach.validate(p)
@@ -44,7 +44,7 @@ func (r PagerDutyReceiver) validate(p place) {
 
 func (r PagerDutyReceiver) lint(Watched) ([]Finding, string) { return nil, "" }
 
-func (r PagerDutyReceiver) open(n Network) (Receiver, error) {
+func (r PagerDutyReceiver) open(_ Config, n Network) (Receiver, error) {
 	c, err := newCaller(r.Reach, n)
 	if err != nil {
 		return nil, err

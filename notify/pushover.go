@@ -65,7 +65,7 @@ func (r PushoverReceiver) destination() string {
 	return "pushover " + string(r.User) + " " + r.Device
 }
 
-func (r PushoverReceiver) validate(p place) {
+func (r PushoverReceiver) validate(_ Config, p place) {
 	p.needs("token", r.Token)
 	p.needs("user", r.User)
 	p.address("endpoint", firstOf(r.Endpoint, pushoverEndpoint))
@@ -83,7 +83,7 @@ func (r PushoverReceiver) validate(p place) {
 
 func (r PushoverReceiver) lint(Watched) ([]Finding, string) { return nil, "" }
 
-func (r PushoverReceiver) open(n Network) (Receiver, error) {
+func (r PushoverReceiver) open(_ Config, n Network) (Receiver, error) {
 	c, err := newCaller(r.Reach, n)
 	if err != nil {
 		return nil, err

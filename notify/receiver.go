@@ -48,6 +48,9 @@ type Outcome struct {
 	Answer string
 	// RetryAfter is how long the receiver asked us to wait, 0 if it did not.
 	RetryAfter time.Duration
+	// Weak says what failed although the notice was accepted: the provider before
+	// the one that took it. Empty if nothing did.
+	Weak string
 }
 
 // A Receiver takes messages to one place. Deliver makes one attempt; it gives

@@ -23,14 +23,14 @@ func (r SlackReceiver) label() string { return r.Name }
 
 func (r SlackReceiver) destination() string { return string(r.URL) }
 
-func (r SlackReceiver) validate(p place) {
+func (r SlackReceiver) validate(_ Config, p place) {
 	p.needs("url", r.URL)
 	r.Reach.validate(p)
 }
 
 func (r SlackReceiver) lint(Watched) ([]Finding, string) { return nil, "" }
 
-func (r SlackReceiver) open(n Network) (Receiver, error) {
+func (r SlackReceiver) open(_ Config, n Network) (Receiver, error) {
 	c, err := newCaller(r.Reach, n)
 	if err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ func (r TeamsReceiver) label() string { return r.Name }
 
 func (r TeamsReceiver) destination() string { return string(r.URL) }
 
-func (r TeamsReceiver) validate(p place) {
+func (r TeamsReceiver) validate(_ Config, p place) {
 	p.needs("url", r.URL)
 	r.Reach.validate(p)
 }
@@ -35,7 +35,7 @@ func (r TeamsReceiver) lint(Watched) ([]Finding, string) {
 	return nil, "Teams is reached and read with the tenant's own accounts"
 }
 
-func (r TeamsReceiver) open(n Network) (Receiver, error) {
+func (r TeamsReceiver) open(_ Config, n Network) (Receiver, error) {
 	c, err := newCaller(r.Reach, n)
 	if err != nil {
 		return nil, err

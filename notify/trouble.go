@@ -17,6 +17,9 @@ const (
 	Failing TroubleKind = "receiver-failing"
 	// RefusedNotice: the receiver refused a notice for good.
 	RefusedNotice TroubleKind = "notice-refused"
+	// Weakened: the receiver took a notice by its second way, since the first
+	// failed. Told once, until the first works again.
+	Weakened TroubleKind = "receiver-weakened"
 	// Unrouted: a notice is owed to a group that does not exist or has nobody in
 	// it. It went to the tenant's other groups where there are any.
 	Unrouted TroubleKind = "notice-unrouted"
@@ -34,7 +37,7 @@ type Trouble struct {
 	// Notice is the notice at hand, and Tenant whose it is.
 	Notice glassward.Notice
 	Tenant string
-	// Answer is what the receiver said last.
+	// Answer is what the receiver said last; of Weakened, what its first way said.
 	Answer string
 	// Since is when it began: the same for every telling of one trouble.
 	Since time.Time
@@ -43,6 +46,8 @@ type Trouble struct {
 // String says the trouble in one sentence.
 func (t Trouble) String() string {
 	switch {
+	case t.Kind == Weakened:
+		return fmt.Sprintf("receiver %s takes notices by its second way only: %s", t.Receiver, t.Answer)
 	case t.Over:
 		return fmt.Sprintf("receiver %s takes notices again, after failing since %s", t.Receiver, clock(t.Since))
 	case t.Kind == Failing:

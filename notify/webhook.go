@@ -21,7 +21,7 @@ func (r WebhookReceiver) destination() string { return r.ServiceURI }
 
 func (r WebhookReceiver) reach() Reach { return Reach{r.AllowedNetworks, r.CAFile, r.Timeout} }
 
-func (r WebhookReceiver) validate(p place) {
+func (r WebhookReceiver) validate(_ Config, p place) {
 	p.address("serviceUri", r.ServiceURI)
 	for i, s := range r.SigningSecrets {
 		p.secret(fmt.Sprintf("signingSecrets[%d]", i), s)
@@ -29,7 +29,7 @@ func (r WebhookReceiver) validate(p place) {
 	r.reach().validate(p)
 }
 
-func (r WebhookReceiver) open(n Network) (Receiver, error) { return newWebhookReceiver(r, n) }
+func (r WebhookReceiver) open(_ Config, n Network) (Receiver, error) { return newWebhookReceiver(r, n) }
 
 func (r WebhookReceiver) lint(w Watched) (out []Finding, depends string) {
 	if len(r.SigningSecrets) == 0 {

@@ -1,0 +1,399 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"glassward"
+)
+
+const (
+	twilioAccount = "AC0123456789abcdef0123456789abcdef"
+	twilioToken   = "hunter2hunter2hunter2hunter2hunt"
+	vonageSecret  = "hunter3Hunter3"
+)
+
+// vendorConfig has the phone providers, at the fake's address.
+func vendorConfig(t testing.TB, base string) Config {
+	return Config{PhoneProviders: []PhoneProvider{
+		{Name: "first", Type: Twilio, Account: twilioAccount, Secret: secret(t, twilioToken), From: "+15005550006", Endpoint: base, Reach: reach()},
+		{Name: "second", Type: Vonage, Account: "abcd1234", Secret: secret(t, vonageSecret), From: "Glassward", Endpoint: base, Reach: reach()},
+	}}
+}
+
+func phone(providers ...string) Phone {
+	return Phone{CountryCode: "49", PhoneNumber: "0170 1234567", Providers: providers}
+}
+
+// smsVendor is Twilio's Messages resource. Sources: twilio.com/docs, "Messages
+// resource" (To, From or MessagingServiceSid, Body of at most 1,600 characters,
+// 201 with sid and status), "Twilio API responses" (code, message, more_info,
+// status), "Error and Warning Dictionary" (the codes below).
+var smsVendor = vendor{
+	name: "sms",
+	group: func(testing.TB, string) ActionGroup {
+		return ActionGroup{SMS: []SMSReceiver{{Name: "x", Phone: phone("first")}}}
+	},
+	check: func(r *http.Request, body []byte) error {
+		form, err := checkTwilio(r, body, "Messages.json")
+		if err != nil {
+			return err
+		}
+		text := form.Get("Body")
+		switch {
+		case text == "":
+			return errors.New("21602")
+		case utf8.RuneCountInString(text) > 1600:
+			return errors.New("21617")
+		case len(form) != 3:
+			return errors.New("a parameter that the resource does not have")
+		}
+		if n, ok := gsmLength(text); ok && n > 160 || !ok && len(utf16.Encode([]rune(text))) > 70 {
+			return errors.New("more than one segment")
+		}
+		return nil
+	},
+	success: func(w http.ResponseWriter, body []byte) {
+		form, _ := url.ParseQuery(string(body))
+		w.WriteHeader(http.StatusCreated)
+		_ = json.NewEncoder(w).Encode(map[string]any{"sid": "SM0123456789abcdef0123456789abcdef", "status": "queued", "error_code": nil, "error_message": nil, "num_segments": "1", "body": form.Get("Body"), "to": form.Get("To")})
+	},
+	refusal: twilioRefusal,
+	mutations: []string{
+		"header:Content-Type=application/json", "header:Authorization=Basic eDp5", "To", "To=0170 1234567", "From", "From=*20", "Body", "Body=*1601", "Body=*161", "Text=hello",
+	},
+	answers: append([]vendorAnswer{
+		{201, `{"sid":"SM1","status":"queued","error_code":null}`, Accepted},
+		{201, `{"sid":"SM1","status":"failed","error_code":30007}`, Mend},
+		{201, `{"sid":"CA1","status":"queued"}`, Mend},
+		{400, `{"code":21602,"message":"Message body is required.","status":400}`, Refused},
+		{400, `{"code":21617,"message":"The concatenated message body exceeds the 1600 character limit","status":400}`, Refused},
+		{400, `{"code":21610,"message":"Attempt to send to unsubscribed recipient","status":400}`, Mend},
+		{400, `{"code":21614,"message":"'To' number is not a valid mobile number","status":400}`, Mend},
+	}, twilioAnswers...),
+	secrets: []string{twilioToken},
+}
+
+var twilioAnswers = []vendorAnswer{
+	{200, "<html>", Mend},
+	{201, "", Mend},
+	{400, `{"code":21211,"message":"Invalid 'To' Phone Number","status":400}`, Mend},
+	{400, `{"code":21606,"message":"The 'From' phone number is not valid","status":400}`, Mend},
+	{400, `{"code":21408,"message":"Permission to send has not been enabled for the region","status":400}`, Mend},
+	{401, `{"code":20003,"message":"Authenticate","more_info":"https://www.twilio.com/docs/errors/20003","status":401}`, Mend},
+	{429, `{"code":20429,"message":"Too Many Requests","status":429}`, Retry},
+	{503, `{"code":20503,"message":"Service unavailable","status":503}`, Retry},
+}
+
+func twilioRefusal(w http.ResponseWriter, err error) {
+	w.WriteHeader(http.StatusBadRequest)
+	_ = json.NewEncoder(w).Encode(map[string]any{"code": 21211, "message": err.Error(), "more_info": "https://www.twilio.com/docs/errors/21211", "status": 400})
+}
+
+func checkTwilio(r *http.Request, body []byte, resource string) (url.Values, error) {
+	if r.URL.Path != "/2010-04-01/Accounts/"+twilioAccount+"/"+resource {
+		return nil, errors.New("20404")
+	}
+	if user, password, ok := r.BasicAuth(); !ok || user != twilioAccount || password != twilioToken {
+		return nil, errors.New("20003")
+	}
+	if r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+		return nil, errors.New("not a form")
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, err
+	}
+	e164 := regexp.MustCompile(`^\+[1-9][0-9]{7,14}$`)
+	if !e164.MatchString(form.Get("To")) || !e164.MatchString(form.Get("From")) {
+		return nil, errors.New("21211")
+	}
+	return form, nil
+}
+
+// voiceVendor is Twilio's Calls resource. Sources: twilio.com/docs, "Call
+// resource" (To, From, Twiml of at most 4,000 characters, Timeout; 201 with a
+// sid), "TwiML for Programmable Voice" (Response, Say, Pause).
+var voiceVendor = vendor{
+	name: "voice",
+	group: func(testing.TB, string) ActionGroup {
+		return ActionGroup{Voice: []VoiceReceiver{{Name: "x", Phone: phone()}}}
+	},
+	check: func(r *http.Request, body []byte) error {
+		form, err := checkTwilio(r, body, "Calls.json")
+		if err != nil {
+			return err
+		}
+		if form.Get("Timeout") != "45" || len(form) != 4 {
+			return errors.New("21208")
+		}
+		if utf8.RuneCountInString(form.Get("Twiml")) > 4000 {
+			return errors.New("32018")
+		}
+		_, err = spoken(form.Get("Twiml"))
+		return err
+	},
+	success: func(w http.ResponseWriter, _ []byte) {
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"sid":"CA0123456789abcdef0123456789abcdef","status":"queued"}`)
+	},
+	refusal: twilioRefusal,
+	mutations: []string{
+		"header:Authorization=Basic eDp5", "To", "To=1", "From", "Timeout=soon", "Twiml", "Twiml=*4001", "Twiml=<Response><Say>x</Response>", "Twiml=<Response></Response>",
+		"Twiml=<Response><Dial>+1900</Dial></Response>", "Body=hello",
+	},
+	answers: append([]vendorAnswer{
+		{201, `{"sid":"CA1","status":"queued"}`, Accepted},
+		{201, `{"sid":"SM1","status":"queued"}`, Mend},
+		{400, `{"code":32018,"message":"Twiml size exceeded","status":400}`, Refused},
+	}, twilioAnswers...),
+	secrets: []string{twilioToken},
+}
+
+// spoken gives what a TwiML document says; it may say and pause, no more.
+func spoken(document string) ([]string, error) {
+	d := xml.NewDecoder(strings.NewReader(document))
+	var said []string
+	depth, in := 0, ""
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			if len(said) == 0 || depth != 0 {
+				return nil, errors.New("it says nothing")
+			}
+			return said, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			depth++
+			in = t.Name.Local
+			switch {
+			case depth == 1 && in == "Response", depth == 2 && in == "Pause":
+			case depth == 2 && in == "Say":
+				said = append(said, "")
+			default:
+				return nil, fmt.Errorf("element %s", in)
+			}
+		case xml.EndElement:
+			depth--
+			in = ""
+		case xml.CharData:
+			if in != "Say" {
+				return nil, errors.New("text outside Say")
+			}
+			said[len(said)-1] += string(t)
+		default:
+			return nil, fmt.Errorf("%T", t)
+		}
+	}
+}
+
+// vonageVendor is Vonage's SMS API. Source: developer.vonage.com, OpenAPI
+// description "sms" 1.5.0 (basic authentication, from, to without +, text, type,
+// client-ref of at most 100; 200 whatever happens) and "SMS API errors" (the
+// statuses).
+var vonageVendor = vendor{
+	name: "vonage", kind: "sms",
+	group: func(testing.TB, string) ActionGroup {
+		return ActionGroup{SMS: []SMSReceiver{{Name: "x", Phone: phone("second")}}}
+	},
+	check: func(r *http.Request, body []byte) error {
+		if r.URL.Path != "/sms/json" || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+			return errors.New("path or form")
+		}
+		if user, password, _ := r.BasicAuth(); user != "abcd1234" || password != vonageSecret {
+			return errors.New("4")
+		}
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return err
+		}
+		_, gsm := gsmLength(form.Get("text"))
+		switch {
+		case !regexp.MustCompile(`^[1-9][0-9]{6,14}$`).MatchString(form.Get("to")):
+			return errors.New("3")
+		case !regexp.MustCompile(`^[A-Za-z0-9]{1,11}$|^[1-9][0-9]{6,14}$`).MatchString(form.Get("from")):
+			return errors.New("15")
+		case form.Get("text") == "" || len(form.Get("client-ref")) > 100:
+			return errors.New("2")
+		case form.Get("type") != "text" && form.Get("type") != "unicode" || form.Get("type") == "text" && !gsm:
+			return errors.New("3")
+		case len(form) != 5:
+			return errors.New("unknown parameter")
+		}
+		return nil
+	},
+	success: func(w http.ResponseWriter, _ []byte) {
+		fmt.Fprint(w, `{"message-count":"1","messages":[{"to":"491701234567","message-id":"0A0000000123ABCD1","status":"0","remaining-balance":"3.1","message-price":"0.03","network":"12345"}]}`)
+	},
+	refusal: func(w http.ResponseWriter, err error) {
+		fmt.Fprintf(w, `{"message-count":"1","messages":[{"status":"3","error-text":%q}]}`, err.Error())
+	},
+	mutations: []string{
+		"header:Content-Type=application/json", "header:Authorization=Basic eDp5", "to", "to=+491701234567", "from", "from=*12", "text", "text=日本", "type=html", "client-ref=*101", "body=x",
+	},
+	answers: []vendorAnswer{
+		{200, `{"message-count":"1","messages":[{"status":"0","message-id":"a"}]}`, Accepted},
+		{200, `{"message-count":"2","messages":[{"status":"0","message-id":"a"},{"status":"1","error-text":"Throughput Rate Exceeded"}]}`, Retry},
+		{200, `{"message-count":"1","messages":[{"status":"1","error-text":"Throughput Rate Exceeded"}]}`, Retry},
+		{200, `{"message-count":"1","messages":[{"status":"4","error-text":"Bad Credentials"}]}`, Mend},
+		{200, `{"message-count":"1","messages":[{"status":"5","error-text":"Internal Error"}]}`, Retry},
+		{200, `{"message-count":"1","messages":[{"status":"9","error-text":"Quota Exceeded - rejected"}]}`, Mend},
+		{200, `{"message-count":"1","messages":[{"status":"12","error-text":"too long"}]}`, Refused},
+		{200, `{"message-count":"0","messages":[]}`, Mend},
+		{200, "<html>", Mend},
+	},
+	secrets: []string{vonageSecret},
+}
+
+// TestSecondProvider texts through the second provider when the first fails, and
+// says that the first does.
+func TestSecondProvider(t *testing.T) {
+	down := smsVendor.serve(t)
+	down.answer = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "120")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	well := vonageVendor.serve(t)
+	c := vendorConfig(t, down.URL)
+	c.PhoneProviders[1].Endpoint = well.URL
+	r := one(t, ActionGroup{SMS: []SMSReceiver{{Name: "x", Phone: phone()}}}, c)
+	out := r.Deliver(t.Context(), message())
+	if out.Verdict != Accepted || !strings.HasPrefix(out.Answer, "second: HTTP 200 OK: message 0A") || !strings.HasPrefix(out.Weak, "first: HTTP 503") {
+		t.Errorf("got %+v", out)
+	}
+	well.answer = func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"messages":[{"status":"4","error-text":"Bad Credentials"}]}`)
+	}
+	out = r.Deliver(t.Context(), message())
+	if out.Verdict != Retry || out.RetryAfter.Seconds() != 120 || !strings.Contains(out.Answer, "first: HTTP 503") || !strings.Contains(out.Answer, "second: HTTP 200 OK: Bad Credentials (Vonage 4)") {
+		t.Errorf("both down: %+v", out)
+	}
+	down.answer = nil
+	if out = r.Deliver(t.Context(), message()); out.Verdict != Accepted || out.Weak != "" || !strings.HasPrefix(out.Answer, "first: HTTP 201 Created: SM") {
+		t.Errorf("the first is back: %+v", out)
+	}
+}
+
+// TestWeakened is told once, until the first way works again.
+func TestWeakened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		box, told := newOutbox(), &troubles{}
+		weak := []string{"", "first: HTTP 503", "first: HTTP 503", "", "first: HTTP 503"}
+		n := 0
+		fleet := scripted(map[string]scriptedReceiver{"x": func(context.Context, Message) Outcome {
+			n++
+			return Outcome{Verdict: Accepted, Weak: weak[n-1]}
+		}})
+		c, end := run(t, Options{Outbox: box, Fleet: fleet, Trouble: told.tell})
+		want := []int{0, 1, 1, 1, 2}
+		for i := range weak {
+			box.owe(fmt.Sprint("n", i), "oncall")
+			c.Wake()
+			synctest.Wait()
+			if len(told.list) != want[i] {
+				t.Errorf("after notice %d: %s", i, told)
+			}
+		}
+		if s := told.list[0].String(); s != "receiver oncall/x takes notices by its second way only: first: HTTP 503" {
+			t.Error(s)
+		}
+		end()
+	})
+}
+
+// TestShortMessage keeps the link, and no strange letter takes the room away.
+func TestShortMessage(t *testing.T) {
+	const tail = "\nhttps://glassward.example.net/incidents/12"
+	for _, c := range []struct {
+		name, title string
+		segments    int
+		want        string
+		ucs2        bool
+	}{
+		{"plain", "EA-01 signed in", 1, "CRITICAL: EA-01 signed in\nea-01@fabrikam.onmicrosoft.com\n203.0.113.7, Berlin, Land Berlin, DE\n0, completed" + tail, false},
+		{"folded", "Dvořák “EA” – geöffnet…", 2, "CRITICAL: Dvorak \"EA\" - geöffnet...\nea-01@fabrikam.onmicrosoft.com\n203.0.113.7, Berlin, Land Berlin, DE\n0, completed" + tail, false},
+		{"strange letters", "李雷 🔥 EA-01", 1, "CRITICAL: ?? ? EA-01\nea-01@fabrikam.onmicrosoft.com\n203.0.113.7, Berlin, Land Berlin, DE\n0, completed" + tail, false},
+		{"cut", strings.Repeat("x", 70), 1, "CRITICAL: " + strings.Repeat("x", 70) + "\nea-01@fabrikam.onmicrosoft.com\n20..." + tail, false},
+		{"two septets each", strings.Repeat("[]", 40), 1, "CRITICAL: " + strings.Repeat("[]", 26) + "..." + tail, false},
+	} {
+		j := signIn()
+		j.Alerts[0].Title = c.title
+		got := shortMessage(newMessage(j, group(), link, nil), c.segments)
+		if got.text != c.want || got.ucs2 != c.ucs2 {
+			t.Errorf("%s:\n%q, want\n%q", c.name, got.text, c.want)
+		}
+	}
+	// A link that leaves no room for the headline is left out.
+	long := func(glassward.Notice) string { return "https://glassward.example.net/" + strings.Repeat("x", 60) }
+	if got := shortMessage(newMessage(signIn(), group(), long, nil), 1); strings.Contains(got.text, "https") {
+		t.Errorf("got %+v", got)
+	}
+	// Short enough, and in letters of its own: sent as it is.
+	j := healthJob()
+	j.Notice.Why = "李雷 停止"
+	if got := shortMessage(newMessage(j, group(), nil, nil), 1); !got.ucs2 || got.text != "MEDIUM: 李雷 停止" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestSeptets holds the alphabet to 3GPP TS 23.038: 127 characters besides the
+// escape, and ten of two.
+func TestSeptets(t *testing.T) {
+	if n := utf8.RuneCountInString(gsmBasic); n != 127 {
+		t.Errorf("the alphabet has %d characters", n)
+	}
+	for text, want := range map[string]int{"": 0, "@£": 2, "€": 2, "[]{}": 8, "Ç": 1, "ß": 1, "\n": 1} {
+		if n, ok := gsmLength(text); n != want || !ok {
+			t.Errorf("%q: %d %v", text, n, ok)
+		}
+	}
+	for _, text := range []string{"ç", "`", "\t", "…", "李", "\x00"} {
+		if _, ok := gsmLength(text); ok {
+			t.Errorf("%q is of the alphabet", text)
+		}
+	}
+}
+
+// FuzzPhone fits every text into what was allowed, with the link whole, and says
+// nothing but words.
+func FuzzPhone(f *testing.F) {
+	for _, s := range []string{"", nasty, "李雷", strings.Repeat("[", 300), "</Say><Dial>+1900</Dial>", "🔥🔥", "\xff"} {
+		f.Add(s, 1)
+		f.Add(s, 3)
+	}
+	f.Fuzz(func(t *testing.T, s string, segments int) {
+		segments = 1 + (segments&0xff)%3
+		j := signIn()
+		j.Alerts[0].Title, j.Alerts[0].Rows[0][1] = s, s
+		m := newMessage(j, group(), link, nil)
+		text := shortMessage(m, segments)
+		n, gsm := gsmLength(text.text)
+		if text.ucs2 {
+			n = len(utf16.Encode([]rune(text.text)))
+		}
+		if !gsm && !text.ucs2 || n > room(segments, text.ucs2) || !strings.HasSuffix(text.text, "\n"+m.Link) {
+			t.Fatalf("%q: %d of %d: %q", s, n, room(segments, text.ucs2), text.text)
+		}
+		document := twiml(spokenText(m))
+		said, err := spoken(document)
+		if err != nil || len(said) != 3 || said[0] != said[2] || utf8.RuneCountInString(document) > 4000 {
+			t.Fatalf("%q: %v in %s", s, err, document)
+		}
+	})
+}

@@ -1,0 +1,70 @@
+package notify
+
+import (
+	"context"
+	"strings"
+	"unicode"
+)
+
+// A VoiceReceiver is a telephone that is called; a voice says the headline, and
+// says it again.
+type VoiceReceiver struct {
+	Name  string `yaml:"name" json:"name"`
+	Phone `yaml:",inline"`
+}
+
+func (r VoiceReceiver) label() string { return r.Name }
+
+func (r VoiceReceiver) destination() string { return "voice " + r.e164() }
+
+func (r VoiceReceiver) validate(c Config, p place) { r.Phone.validate(c, p, PhoneProvider.speaks) }
+
+func (r VoiceReceiver) lint(Watched) ([]Finding, string) { return nil, "" }
+
+func (r VoiceReceiver) open(c Config, n Network) (Receiver, error) {
+	list, err := r.Phone.open(c, n, PhoneProvider.speaks)
+	if err != nil {
+		return nil, err
+	}
+	return &voiceReceiver{r, list}, nil
+}
+
+type voiceReceiver struct {
+	VoiceReceiver
+	list []phoneProvider
+}
+
+// Deliver has the first provider call that takes it. That the call was taken
+// over is not that somebody has listened.
+func (r *voiceReceiver) Deliver(ctx context.Context, m Message) Outcome {
+	words := spokenText(m)
+	return firstThatWorks(r.list, func(p phoneProvider) Outcome { return p.speak(ctx, r.e164(), words) })
+}
+
+// maxSpoken bounds what is said, in characters: about twenty seconds.
+const maxSpoken = 300
+
+// spokenText is the headline and who it is about, in letters, digits and the
+// marks that make a pause: a voice reads all else out, or stumbles.
+func spokenText(m Message) string {
+	v := NewView(m)
+	parts := []string{"Glassward", strings.ToLower(urgency(m.Notice.Severity)) + " alert", v.Title}
+	switch m.Notice.Kind {
+	case "test":
+		parts[1] = "test of the alarm. Nothing has happened"
+	case "closed":
+		parts[1] = "incident closed"
+	}
+	for _, f := range v.Facts {
+		if f.Label == "Who" {
+			parts = append(parts, withoutID(f.Value))
+		}
+	}
+	text := strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(" .,:-@", r) {
+			return r
+		}
+		return ' '
+	}, strings.Join(parts, ". "))
+	return cutRunes(strings.Join(strings.Fields(text), " "), maxSpoken)
+}
