@@ -67,7 +67,7 @@ files may use them. Exit code 0 if all compile, 1 if not.`,
 // at hand: the watchlists are there and empty.
 func environment() rule.Environment {
 	// A database of addresses may be there where the query will run.
-	return rule.Environment{Catalog: schema.Default().Catalog(), Addresses: true, Watchlists: map[string]*kql.Watchlist{"EmergencyAccounts": rule.EmergencyAccounts()}}
+	return rule.Environment{Catalog: schema.Default().Catalog(), Addresses: true, Watchlists: rule.Watchlists()}
 }
 
 // checkFunctions reads the stored functions of a folder into the environment and

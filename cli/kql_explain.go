@@ -32,9 +32,6 @@ rule and explained as the rule runs.`,
 			file := files[0]
 			var text string
 			o := kql.Options{Catalog: schema.Default().Catalog(), Watchlists: environment().Watchlists, Addresses: true, Lineage: lineage, File: file}
-			if _, ok := o.Watchlists["ResultTypes"]; !ok {
-				o.Watchlists["ResultTypes"] = rule.ResultTypes()
-			}
 			if strings.HasSuffix(file, ".yaml") || strings.HasSuffix(file, ".yml") {
 				source, err := os.ReadFile(file)
 				if err != nil {

@@ -152,7 +152,7 @@ func (a *app) queryFiles(ctx context.Context, from []string, text, name string, 
 // know; without it such columns and all warnings are left to a later compilation, and the program may be nil.
 func (a *app) compile(text, name string, lists map[string]*kql.Watchlist, explore func(*kql.Program) (*kql.Result, error)) (*kql.Program, error) {
 	if lists == nil {
-		lists = map[string]*kql.Watchlist{"EmergencyAccounts": rule.EmergencyAccounts(), "ResultTypes": rule.ResultTypes()}
+		lists = rule.Watchlists()
 	}
 	p, list := kql.Compile(text, kql.Options{Catalog: schema.Default().Catalog(), Watchlists: lists, File: name, Explore: explore})
 	if explore == nil {

@@ -12,6 +12,7 @@ import (
 
 	"glassward"
 	"glassward/entra"
+	"glassward/kql/diag"
 	"glassward/schema"
 )
 
@@ -109,8 +110,49 @@ type Pulse struct {
 // A ProtectedObject is something that protects the accounts: their group, unit,
 // policies.
 type ProtectedObject struct {
-	ObjectID string `yaml:"objectId" json:"objectId" jsonschema:"required"`
+	// ObjectID is a GUID; that of an authentication context is c1 to c99.
+	ObjectID string `yaml:"objectId" json:"objectId" jsonschema:"required,description=The object's id (a GUID; c1 to c99 for an authentication context)"`
 	Name     string `yaml:"name" json:"name,omitempty"`
+	// Kind is one of ObjectKinds; empty says nothing about it.
+	Kind string `yaml:"kind" json:"kind,omitempty" jsonschema:"enum=group,enum=restrictedUnit,enum=roleDefinition,enum=policy,enum=strength,enum=passkeyProfile,enum=namedLocation,enum=authenticationContext"`
+}
+
+// ObjectKinds are what a protected object can be.
+func ObjectKinds() []string {
+	return []string{"group", "restrictedUnit", "roleDefinition", "policy", "strength", "passkeyProfile", "namedLocation", "authenticationContext"}
+}
+
+var contextID = regexp.MustCompile(`^c[1-9][0-9]?$`)
+
+// checkObjects looks at the protected objects of a tenant's file.
+func (t *Tenant) checkObjects(at func(path, format string, args ...any)) {
+	seen := map[string]bool{}
+	for i := range t.ProtectedObjects {
+		o := &t.ProtectedObjects[i]
+		path := fmt.Sprintf("$.protectedObjects[%d]", i)
+		o.ObjectID = strings.ToLower(strings.TrimSpace(o.ObjectID))
+		context := o.Kind == "authenticationContext"
+		switch {
+		case context && !contextID.MatchString(o.ObjectID):
+			at(path+".objectId", "objectId %q is no authentication context: its id is c1 to c99", o.ObjectID)
+		case !context && contextID.MatchString(o.ObjectID):
+			at(path+".objectId", "objectId %q is an authentication context: write kind: authenticationContext beside it", o.ObjectID)
+		case !context && !glassward.IsGUID(o.ObjectID):
+			at(path+".objectId", "objectId %q is not a GUID", o.ObjectID)
+		case seen[o.ObjectID]:
+			at(path+".objectId", "object %s is declared twice", o.ObjectID)
+		case slices.Contains(t.Accounts(), o.ObjectID):
+			at(path+".objectId", "%s is declared as an emergency account already, which protects it as well: remove one of the two", o.ObjectID)
+		}
+		seen[o.ObjectID] = true
+		if o.Kind != "" && !slices.Contains(ObjectKinds(), o.Kind) {
+			near := ""
+			if n := diag.Nearest(o.Kind, ObjectKinds()); n != "" {
+				near = " (did you mean " + n + "?)"
+			}
+			at(path+".kind", "kind %q: use %s%s", o.Kind, strings.Join(ObjectKinds(), ", "), near)
+		}
+	}
 }
 
 // What of a tenant's records is kept.
@@ -160,11 +202,14 @@ func (t Tenant) CloudOf() (entra.Cloud, error) {
 	return c, nil
 }
 
-// Watched gives the ids of accounts and of what protects them.
+// Watched gives the ids of accounts and of what protects them, as far as they can
+// be found in the text of a record: that of an authentication context is too short.
 func (t Tenant) Watched() []string {
 	ids := t.Accounts()
 	for _, o := range t.ProtectedObjects {
-		ids = append(ids, o.ObjectID)
+		if glassward.IsGUID(o.ObjectID) {
+			ids = append(ids, o.ObjectID)
+		}
 	}
 	return ids
 }
@@ -224,9 +269,7 @@ func (t *Tenant) checkSources(base string, has func(path string) bool, at, warn 
 	default:
 		at("$.keep", "keep %q: use %s or %s", t.Keep, KeepAll, KeepProtectedOnly)
 	}
-	for i := range t.ProtectedObjects {
-		id(fmt.Sprintf("$.protectedObjects[%d].objectId", i), &t.ProtectedObjects[i].ObjectID, "objectId")
-	}
+	t.checkObjects(at)
 
 	s := &t.Sources
 	// A key without a value reads like a road that is switched on, and is none.

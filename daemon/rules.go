@@ -46,7 +46,10 @@ func LoadRules(folder string) (*rule.Set, error) {
 
 // watchlists gives a tenant's watchlists, as rules and queries know them.
 func watchlists(t config.Tenant) map[string]*kql.Watchlist {
-	return map[string]*kql.Watchlist{"EmergencyAccounts": EmergencyAccounts(t), "ResultTypes": rule.ResultTypes()}
+	lists := rule.Watchlists()
+	lists["EmergencyAccounts"] = EmergencyAccounts(t)
+	lists["ProtectedObjects"] = ProtectedObjects(t)
+	return lists
 }
 
 // EmergencyAccounts gives the watchlist of a tenant's declared accounts.
@@ -56,6 +59,16 @@ func EmergencyAccounts(t config.Tenant) *kql.Watchlist {
 		accounts = append(accounts, rule.Account{ObjectID: a.ObjectID, Name: a.Name, UserPrincipalName: a.UserPrincipalName, Kind: a.Kind})
 	}
 	return rule.EmergencyAccounts(accounts...)
+}
+
+// ProtectedObjects gives the watchlist of what a tenant declares to protect its
+// accounts.
+func ProtectedObjects(t config.Tenant) *kql.Watchlist {
+	var objects []rule.Object
+	for _, o := range t.ProtectedObjects {
+		objects = append(objects, rule.Object{ObjectID: o.ObjectID, Name: o.Name, Kind: o.Kind, Tenant: t.ID})
+	}
+	return rule.ProtectedObjects(objects...)
 }
 
 func (d *Daemon) lookupRule(id string) (*rule.Rule, bool) {

@@ -71,7 +71,7 @@ func RunBacktest(ctx context.Context, r *Rule, env Environment, run Runner, from
 	if !from.Before(to) {
 		return nil, fmt.Errorf("%w from %s to %s: the beginning must be before the end", ErrBacktest, from.Format(time.RFC3339), to.Format(time.RFC3339))
 	}
-	env.Watchlists = withResultTypes(env.Watchlists)
+	env.Watchlists = withShipped(env.Watchlists)
 	one := *r
 	one.Enabled = true
 	c := compileRule(&one, env)

@@ -67,8 +67,18 @@ func (b bench) Load(ctx context.Context, records []byte) (rule.Loaded, error) {
 func environment() rule.Environment {
 	return rule.Environment{
 		Catalog:    schema.Default().Catalog(),
-		Watchlists: map[string]*kql.Watchlist{"EmergencyAccounts": emergencyAccounts()},
+		Watchlists: watchlists(),
 	}
+}
+
+// watchlists are the shipped ones with declared accounts and objects.
+func watchlists() map[string]*kql.Watchlist {
+	lists := rule.Watchlists()
+	lists["EmergencyAccounts"] = emergencyAccounts()
+	lists["ProtectedObjects"] = rule.ProtectedObjects(
+		rule.Object{ObjectID: "5f0c7a14-3b2d-4e6f-8a91-c0d1e2f3b001", Name: "Break-glass", Kind: "group"},
+		rule.Object{ObjectID: "c7", Kind: "authenticationContext"})
+	return lists
 }
 
 // TestDefaults runs the fixtures that stand beside the shipped rules.
@@ -112,7 +122,6 @@ func TestDefaultsAreClean(t *testing.T) {
 		}
 	}
 	env := environment()
-	env.Watchlists["ResultTypes"] = rule.ResultTypes()
 	for _, r := range rules {
 		// What concerns nobody who is declared must cost no query.
 		p, diags := kql.Compile(r.Query, kql.Options{Catalog: env.Catalog, Watchlists: env.Watchlists, Window: kql.BySeq, Lineage: true})

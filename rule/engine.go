@@ -125,7 +125,7 @@ func NewEngine(ctx context.Context, o Options) (*Engine, error) {
 	if o.Horizon == 0 {
 		o.Horizon = 48 * time.Hour
 	}
-	o.Watchlists = withResultTypes(o.Watchlists)
+	o.Watchlists = withShipped(o.Watchlists)
 	e := &Engine{options: o, states: make([]State, len(o.Rules)), accounts: accountsOf(o.Watchlists["EmergencyAccounts"])}
 	e.head.Store(o.Head)
 	programs := make([]*kql.Program, len(o.Rules))

@@ -16,6 +16,7 @@ import (
 // file stands beside the rule's, with the ending .fixture:
 //
 //	account 11111111-… EA-01 ea-01@contoso.example user
+//	object 22222222-… group Break-glass group
 //
 //	== fires: a completed sign-in
 //	{"time":"2026-03-02T10:00:00Z","category":"SignInLogs",…}
@@ -34,6 +35,7 @@ import (
 type Fixture struct {
 	File     string
 	Accounts []Account
+	Objects  []Object
 	Cases    []Case
 }
 
@@ -81,6 +83,12 @@ func ParseFixture(file, text string) (*Fixture, error) {
 				a.UserPrincipalName = w[3]
 			}
 			f.Accounts = append(f.Accounts, a)
+		case strings.HasPrefix(line, "object "):
+			w := strings.Fields(line)
+			if c != nil || len(w) < 3 {
+				return fail(n, "write object ID KIND [NAME] before the first case")
+			}
+			f.Objects = append(f.Objects, Object{ObjectID: w[1], Kind: w[2], Name: strings.Join(w[3:], " ")})
 		case strings.HasPrefix(line, "== "):
 			if c != nil && fires && len(c.Alerts) == 0 {
 				return fail(c.Line, "the case fires and names no alert")
@@ -189,6 +197,7 @@ func Test(ctx context.Context, r *Rule, f *Fixture, env Environment, bench Bench
 		lists[k] = w
 	}
 	lists["EmergencyAccounts"] = EmergencyAccounts(f.Accounts...)
+	lists["ProtectedObjects"] = ProtectedObjects(f.Objects...)
 	env.Watchlists = lists
 	var out []Verdict
 	for i := range f.Cases {

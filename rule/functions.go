@@ -52,7 +52,7 @@ func (s *Set) LoadFunctions(folder fs.FS, env Environment) error {
 	if err != nil {
 		return err
 	}
-	functions, problems := kql.ReadFunctions(files, kql.Options{Catalog: env.Catalog, Watchlists: withResultTypes(env.Watchlists), External: noExternal})
+	functions, problems := kql.ReadFunctions(files, kql.Options{Catalog: env.Catalog, Watchlists: withShipped(env.Watchlists), External: noExternal})
 	s.Functions = functions
 	for _, p := range problems {
 		s.FunctionProblems = append(s.FunctionProblems, &Problem{File: p.File.Name, Source: p.File.Text, List: p.List})

@@ -15,7 +15,7 @@ import (
 // An Environment is what the queries of rules are compiled against.
 type Environment struct {
 	Catalog kql.Catalog
-	// Watchlists are the tenant's; ResultTypes is added if it is not there.
+	// Watchlists are the tenant's; those that every workspace has are added.
 	Watchlists map[string]*kql.Watchlist
 	// Functions are the stored functions; nil for none.
 	Functions *kql.Functions
@@ -48,7 +48,7 @@ func Lint(file string, source []byte, env Environment) (*Rule, *Problem) {
 
 // LintRule gives what Lint says beyond Parse.
 func LintRule(r *Rule, env Environment) diag.List {
-	env.Watchlists = withResultTypes(env.Watchlists)
+	env.Watchlists = withShipped(env.Watchlists)
 	c := compileRule(r, env)
 	list := c.diags
 	judgedByName(r, &list)
@@ -133,7 +133,7 @@ func judgedByName(r *Rule, list *diag.List) {
 // List says what the rules are and how they would run, without an engine: ids,
 // names, kinds, how they run, where they are from, and why one does not compile.
 func List(rules []*Rule, env Environment) []State {
-	env.Watchlists = withResultTypes(env.Watchlists)
+	env.Watchlists = withShipped(env.Watchlists)
 	var out []State
 	for _, r := range rules {
 		c := compileRule(r, env)

@@ -19,8 +19,25 @@ var resultTypes string
 // outcome (Completed, Interrupted, Failed or Blocked), firstFactor (whether the
 // code says that the first factor was right: yes, no or unknown) and meaning. A
 // code that it does not hold is unknown, which is not the same as harmless.
-func ResultTypes() *kql.Watchlist {
-	lines := strings.Split(strings.TrimSpace(resultTypes), "\n")
+func ResultTypes() *kql.Watchlist { return tabbed(resultTypes) }
+
+//go:embed defaults/operations.tsv
+var operations string
+
+// AuditOperations gives the shipped watchlist AuditOperations: the operations of
+// AuditLogs that are known. Its columns, all strings, are operation (the search
+// key: in lower case, dashes as hyphens, single blanks, no full stop at the end),
+// service, category and account: the detection whose rule tells of it where an
+// emergency account is its target, empty where that is the general rule's.
+func AuditOperations() *kql.Watchlist { return tabbed(operations) }
+
+// Watchlists gives the shipped watchlists and the declared ones without a row:
+// what rules and queries know where no tenant is at hand.
+func Watchlists() map[string]*kql.Watchlist { return withShipped(nil) }
+
+// tabbed reads a shipped table: a line of names, then the rows, all strings.
+func tabbed(text string) *kql.Watchlist {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	w := &kql.Watchlist{}
 	for _, name := range strings.Split(lines[0], "\t") {
 		w.Columns = append(w.Columns, rel.Column{Name: name, Type: value.String})
@@ -58,15 +75,42 @@ type Account struct {
 	ObjectID, Name, UserPrincipalName, Kind string
 }
 
-// withResultTypes adds the shipped watchlist to those that are given.
-func withResultTypes(lists map[string]*kql.Watchlist) map[string]*kql.Watchlist {
-	if lists["ResultTypes"] != nil {
-		return lists
+// ProtectedObjects gives the watchlist ProtectedObjects. Its columns, all strings,
+// are ObjectId (the search key), Name, Kind and Tenant.
+func ProtectedObjects(objects ...Object) *kql.Watchlist {
+	w := &kql.Watchlist{}
+	for _, name := range []string{"ObjectId", "Name", "Kind", "Tenant"} {
+		w.Columns = append(w.Columns, rel.Column{Name: name, Type: value.String})
 	}
+	for _, o := range objects {
+		id := strings.ToLower(o.ObjectID)
+		w.Rows = append(w.Rows, []any{id, cmp.Or(o.Name, id), o.Kind, o.Tenant})
+	}
+	return w
+}
+
+// An Object is a declared object that protects the emergency accounts: their
+// group, their restricted unit, a policy. Kind is one of config.ObjectKinds or
+// empty, Tenant the id of its tenant.
+type Object struct {
+	ObjectID, Name, Kind, Tenant string
+}
+
+// withShipped adds what every workspace has to the watchlists that are given: the
+// shipped ones, and the declared ones without a row where nobody declared any.
+func withShipped(lists map[string]*kql.Watchlist) map[string]*kql.Watchlist {
 	out := maps.Clone(lists)
 	if out == nil {
 		out = map[string]*kql.Watchlist{}
 	}
-	out["ResultTypes"] = ResultTypes()
+	for name, list := range map[string]func() *kql.Watchlist{
+		"ResultTypes": ResultTypes, "AuditOperations": AuditOperations,
+		"EmergencyAccounts": func() *kql.Watchlist { return EmergencyAccounts() },
+		"ProtectedObjects":  func() *kql.Watchlist { return ProtectedObjects() },
+	} {
+		if out[name] == nil {
+			out[name] = list()
+		}
+	}
 	return out
 }

@@ -82,7 +82,7 @@ func TestKilledDaemon(t *testing.T) {
 	bodies := [][]byte{bytes.Join(day[:10], []byte("\n")), bytes.Join(day[10:30], []byte("\n")), bytes.Join(day[30:], []byte("\n"))}
 
 	undisturbed := killed(t, "", bodies)
-	if undisturbed.incidents != 1 || len(undisturbed.alerts) != 5 {
+	if undisturbed.incidents != 1 || len(undisturbed.alerts) != 4 {
 		t.Fatalf("undisturbed it came to %+v", undisturbed)
 	}
 	var specs []string
@@ -147,7 +147,7 @@ func killed(t *testing.T, spec string, bodies [][]byte) story {
 			if s, err = h.told("default"); err != nil {
 				return err
 			}
-			if len(s.alerts) < 5 || s.owed > 0 || s.waiting > 0 {
+			if len(s.alerts) < 4 || s.owed > 0 || s.waiting > 0 {
 				quiet = 0
 				return fmt.Errorf("%+v", s)
 			}

@@ -192,7 +192,7 @@ func TestTenantExport(t *testing.T) {
 		h.cli("ingest", h.file("theirs.json"), "--tenant", "other")
 		until(t, func() error {
 			s, err := h.told(entrasim.TenantName)
-			if err == nil && (len(s.alerts) < 5 || s.owed > 0 || s.waiting > 0) {
+			if err == nil && (len(s.alerts) < 4 || s.owed > 0 || s.waiting > 0) {
 				err = fmt.Errorf("%+v", s)
 			}
 			return err

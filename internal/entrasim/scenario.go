@@ -13,7 +13,7 @@ import (
 // be told of it. Its file in the folder scenario is written for people; the
 // README there says how.
 type Story struct {
-	// Name is S1 to S12, or A1; Title and Text are for people.
+	// Name is S1 to S12, A1 or A2; Title and Text are for people.
 	Name, Title, Text string
 	// Minutes is how long the story lasts.
 	Minutes int
@@ -65,7 +65,7 @@ type storyStep struct {
 //go:embed scenario/*.txt
 var storyFiles embed.FS
 
-var storyNames = []string{"S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12", "A1"}
+var storyNames = []string{"S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12", "A1", "A2"}
 
 // Scenarios gives the stories in order.
 func Scenarios() []*Story {
