@@ -50,6 +50,7 @@ cost: deps
 # The documentation that is made from the code.
 docs:
 	$(GO) run ./internal/kqldocs > docs/kql-support.md
+	$(GO) run ./internal/ruledocs > docs/detections.md
 
 # How much of KQL stands: cases by feature, refusals, published rules and queries. The material is other
 # people's and lies beside the repository; MATERIAL names its folder.

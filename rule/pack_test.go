@@ -3,11 +3,36 @@ package rule_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"glassward/rule"
+	"glassward/schema"
 )
+
+// TestCatalogue: docs/detections.md is what the rules say, and every rule names
+// its detection and what to do first.
+func TestCatalogue(t *testing.T) {
+	rules, err := rule.Defaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := rule.Catalogue(rules, rule.Environment{Catalog: schema.Default().Catalog()})
+	for line := range strings.SplitSeq(want, "\n") {
+		if strings.Contains(line, "|  |") {
+			t.Errorf("something is missing: %s", line)
+		}
+	}
+	have, err := os.ReadFile(filepath.Join("..", "docs", "detections.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(have) != want {
+		t.Error("docs/detections.md is not what rule/defaults says: run make docs")
+	}
+}
 
 // TestEveryOperationIsToldOnce: whatever is done to an emergency account, one
 // rule tells it and one alone, whether the operation is known or not.
