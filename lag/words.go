@@ -34,9 +34,12 @@ func words(d time.Duration) string {
 }
 
 // list writes names, the first eight of them.
-func list(names []string) string {
-	if len(names) > 8 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:7], ", "), len(names)-7)
+func list(names []string) string { return listTo(8, names) }
+
+// listTo is list for at most so many names.
+func listTo(most int, names []string) string {
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most-1], ", "), len(names)-most+1)
 	}
 	return strings.Join(names, ", ")
 }
@@ -79,7 +82,8 @@ func (t *Tracker) describe(c *Change, m move) {
 		say("Nobody shows: %s. What happens there is not seen and makes no alarm.", list(c.Blind))
 		if t.o.Blinds != nil {
 			if names := t.o.Blinds(slices.Clone(c.Blind)); len(names) > 0 {
-				say("Blind: %s.", list(names))
+				// Which alarms do not come is what the reader has to know: each is named.
+				say("Blind: %s.", listTo(50, names))
 			}
 		}
 	}
