@@ -3,11 +3,14 @@ package logstore
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 // TestGrowthStopsTheYoungest lets the process grow twice while queries of people and of rules run.
-func TestGrowthStopsTheYoungest(t *testing.T) {
+func TestGrowthStopsTheYoungest(t *testing.T) { synctest.Test(t, growthStopsTheYoungest) }
+
+func growthStopsTheYoungest(t *testing.T) {
 	has := int64(1000)
 	g := growth{bound: 100, resident: func() int64 { return has }}
 	said := make(chan string, 10)
