@@ -357,7 +357,7 @@ func TestRemovedWhileNothingRan(t *testing.T) {
 		inner := *h
 		inner.t = t
 		inner.serve()
-		if code, _, errs := run(t, "", "query", "--timeout", "1us", "range x from 1 to 1000000 step 1 | summarize sum(x)", "--tenant", "other", "--data", h.data()); code != 1 || !strings.Contains(errs, "longer than its limit") {
+		if code, _, errs := run(t, "", "query", "--timeout", "1us", "range x from 1 to 100000000000 step 1 | summarize sum(x)", "--tenant", "other", "--data", h.data()); code != 1 || !strings.Contains(errs, "longer than its limit") {
 			t.Errorf("a query that may take a microsecond: %d %s", code, errs)
 		}
 	})
