@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -196,7 +197,7 @@ func (s *smtpSession) connect(ctx context.Context, timeout time.Duration) (*smtp
 		// The session keeps its own time; the client's deadline is only the net
 		// below.
 		gomail.WithTimeout(2 * timeout),
-		gomail.WithHELO(firstOf(srv.Helo, domainOf(srv.from.Address))),
+		gomail.WithHELO(cmp.Or(srv.Helo, domainOf(srv.from.Address))),
 		gomail.WithTLSConfig(config),
 		gomail.WithoutSMTPUTF8(), // addresses are ASCII by Validate
 		gomail.WithDialContextFunc(func(ctx context.Context, network, address string) (net.Conn, error) {

@@ -43,7 +43,7 @@ func MailTo(t testing.TB, s MailServer, n Network) (*Fleet, Config) { return mai
 func DeliverSignIn(t testing.TB, f *Fleet) Outcome { return deliver(t, f) }
 
 func NewWebhook(r WebhookReceiver, dial DialFunc, resolve ResolveFunc) (Receiver, error) {
-	return newWebhookReceiver(r, Network{Dial: dial, Resolve: resolve})
+	return openService(r, Config{}, Network{Dial: dial, Resolve: resolve})
 }
 
 func SignInMessage() Message { return message() }

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -160,7 +161,7 @@ func who(r row) string {
 	}
 	account := r.get("Account")
 	if name == "" {
-		name, account = firstOf(account, r.get("UserDisplayName", "AccountName", "Identity", "User")), ""
+		name, account = cmp.Or(account, r.get("UserDisplayName", "AccountName", "Identity", "User")), ""
 	}
 	if account != "" && !strings.EqualFold(account, name) {
 		name = account + ", " + name
@@ -236,7 +237,7 @@ func result(r row) string {
 	outcome := r.get("Outcome", "ResultClass", "Result", "Status")
 	if r.get("Outcome") != "" { // the shipped rules say it in words too
 		outcome = r.get("What", "Outcome")
-		code = firstOf(code, r.get("Result"))
+		code = cmp.Or(code, r.get("Result"))
 	}
 	switch {
 	case code == "0" && outcome == "":
@@ -308,7 +309,7 @@ func fromEntities(entities []glassward.Entity, label string) string {
 			if name == "" {
 				name = id["DisplayName"]
 			}
-			v = named(name, firstOf(id["AadUserId"], id["ObjectGuid"]))
+			v = named(name, cmp.Or(id["AadUserId"], id["ObjectGuid"]))
 		case label == "From" && e.Type == "IP":
 			v = id["Address"]
 		case label == "Application" && e.Type == "CloudApplication":
@@ -319,13 +320,4 @@ func fromEntities(entities []glassward.Entity, label string) string {
 		}
 	}
 	return strings.Join(values, "; ")
-}
-
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }

@@ -64,7 +64,7 @@ func NewFleet(c Config, n Network) (*Fleet, error) {
 		}
 		for _, s := range g.services() {
 			full := fullName(g.Name, s.label())
-			r, err := s.open(c, n)
+			r, err := openService(s.service, c, n)
 			if err != nil {
 				r = broken(full, err)
 			}
@@ -72,6 +72,21 @@ func NewFleet(c Config, n Network) (*Fleet, error) {
 		}
 	}
 	return f, errors.Join(errs...)
+}
+
+// openService makes the receiver of a service.
+func openService(s service, c Config, n Network) (Receiver, error) {
+	switch s := s.(type) {
+	case called:
+		k, err := newCaller(s.reach(), n)
+		if err != nil {
+			return nil, err
+		}
+		return s.by(k), nil
+	case made:
+		return s.open(c, n)
+	}
+	return nil, fmt.Errorf("%T is neither called nor made: please report this", s)
 }
 
 func (f *Fleet) put(full string, r Receiver) { f.receivers[strings.ToLower(full)] = r }

@@ -51,19 +51,31 @@ type ActionGroup struct {
 	Voice []VoiceReceiver `yaml:"voiceReceivers,omitempty" json:"voiceReceivers,omitempty"`
 }
 
-// A service is the configuration of a receiver that is called by HTTPS. The
-// file of a type holds all that is its own: the fields, the call, and what an
-// answer means.
+// A service is the configuration of a receiver other than mail. The file of a
+// type holds all that is its own: the fields, the call, and what an answer means.
+// It is a called or a made one besides.
 type service interface {
 	// label is the receiver's name in its group.
 	label() string
 	// destination is where it goes to, equal for two that are one.
 	destination() string
 	validate(c Config, p place)
-	open(c Config, n Network) (Receiver, error)
 	// lint gives advice (Place is filled in by the caller), and why the receiver
 	// stands or falls with the watched tenant, empty if it does not.
 	lint(w Watched) (advice []Finding, depends string)
+}
+
+// A called is a service that one HTTPS call of its own reaches.
+type called interface {
+	service
+	reach() Reach
+	by(c caller) Receiver
+}
+
+// A made is a service whose receiver takes more than that.
+type made interface {
+	service
+	open(c Config, n Network) (Receiver, error)
 }
 
 // A listed is a service where the configuration has it.

@@ -29,6 +29,8 @@ type Reach struct {
 	Timeout time.Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"`
 }
 
+func (r Reach) reach() Reach { return r }
+
 func (r Reach) validate(p place) {
 	for _, n := range r.AllowedNetworks {
 		if _, err := netip.ParsePrefix(n); err != nil {

@@ -33,13 +33,7 @@ func (r LogicAppReceiver) lint(Watched) ([]Finding, string) {
 	return nil, "a Logic App runs in Azure, with the tenant's identities"
 }
 
-func (r LogicAppReceiver) open(_ Config, n Network) (Receiver, error) {
-	c, err := newCaller(r.Reach, n)
-	if err != nil {
-		return nil, err
-	}
-	return &logicAppReceiver{r, c}, nil
-}
+func (r LogicAppReceiver) by(c caller) Receiver { return &logicAppReceiver{r, c} }
 
 type logicAppReceiver struct {
 	LogicAppReceiver

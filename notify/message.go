@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,13 +72,13 @@ func (m Message) alert() *glassward.Alert {
 // from the title. A subject that somebody configured is kept to the letter,
 // since filters and phones are set to it; what is no alarm says so before it.
 func subject(m Message, g ActionGroup) string {
-	s := firstOf(m.Notice.Subject, g.Subject)
+	s := cmp.Or(m.Notice.Subject, g.Subject)
 	switch m.Notice.Kind {
 	case "health":
 		// A group's subject stands for its alarms and would mislead here.
-		return firstOf(m.Notice.Subject, "[GLASSWARD] "+title(m))
+		return cmp.Or(m.Notice.Subject, "[GLASSWARD] "+title(m))
 	case "test":
-		return "[TEST] " + firstOf(s, "Glassward notification")
+		return "[TEST] " + cmp.Or(s, "Glassward notification")
 	}
 	if s == "" {
 		s = fmt.Sprintf("[%s] %s", urgency(m.Notice.Severity), title(m))
@@ -104,7 +105,7 @@ func title(m Message) string {
 	if m.Incident != nil && m.Incident.Title != "" {
 		return m.Incident.Title
 	}
-	return firstOf(m.Notice.Subject, m.Notice.Why, "Notice "+string(m.Notice.ID))
+	return cmp.Or(m.Notice.Subject, m.Notice.Why, "Notice "+string(m.Notice.ID))
 }
 
 // A View is a message as a person reads it, in plain lines. Every text in it
@@ -233,7 +234,7 @@ func (v *View) incident(in glassward.Incident) {
 	v.Incident = []Fact{
 		{"Incident", fmt.Sprintf("%d, %s", in.Number, show(in.Title, maxTitle))},
 		{"State", show(state, maxTitle)},
-		{"Owner", show(firstOf(in.Owner, "nobody yet"), maxTitle)},
+		{"Owner", show(cmp.Or(in.Owner, "nobody yet"), maxTitle)},
 		{"Activity", span(in.FirstActivity, in.LastActivity)},
 		{"Alerts", fmt.Sprint(len(in.Alerts))},
 	}

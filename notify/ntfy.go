@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -32,7 +33,7 @@ const ntfyServer = "https://ntfy.sh"
 var ntfyTopic = regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`)
 
 func (r NtfyReceiver) server() string {
-	return strings.TrimSuffix(firstOf(r.Server, ntfyServer), "/")
+	return strings.TrimSuffix(cmp.Or(r.Server, ntfyServer), "/")
 }
 
 func (r NtfyReceiver) label() string { return r.Name }
@@ -63,13 +64,7 @@ func (r NtfyReceiver) lint(w Watched) (out []Finding, depends string) {
 	return out, w.webhook(hostOf(r.server()))
 }
 
-func (r NtfyReceiver) open(_ Config, n Network) (Receiver, error) {
-	c, err := newCaller(r.Reach, n)
-	if err != nil {
-		return nil, err
-	}
-	return &ntfyReceiver{r, c}, nil
-}
+func (r NtfyReceiver) by(c caller) Receiver { return &ntfyReceiver{r, c} }
 
 type ntfyReceiver struct {
 	NtfyReceiver

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -38,19 +39,13 @@ func (r PagerDutyReceiver) destination() string { return "pagerduty " + string(r
 
 func (r PagerDutyReceiver) validate(_ Config, p place) {
 	p.needs("routingKey", r.RoutingKey)
-	p.address("endpoint", firstOf(r.Endpoint, pagerDutyEndpoint))
+	p.address("endpoint", cmp.Or(r.Endpoint, pagerDutyEndpoint))
 	r.Reach.validate(p)
 }
 
 func (r PagerDutyReceiver) lint(Watched) ([]Finding, string) { return nil, "" }
 
-func (r PagerDutyReceiver) open(_ Config, n Network) (Receiver, error) {
-	c, err := newCaller(r.Reach, n)
-	if err != nil {
-		return nil, err
-	}
-	return &pagerDutyReceiver{r, c}, nil
-}
+func (r PagerDutyReceiver) by(c caller) Receiver { return &pagerDutyReceiver{r, c} }
 
 type pagerDutyReceiver struct {
 	PagerDutyReceiver
@@ -86,7 +81,7 @@ type (
 // Deliver sends one event. The dedup_key is the incident's, so that a repeat
 // changes nothing.
 func (r *pagerDutyReceiver) Deliver(ctx context.Context, m Message) Outcome {
-	target, err := endpoint("endpoint", firstOf(r.Endpoint, pagerDutyEndpoint))
+	target, err := endpoint("endpoint", cmp.Or(r.Endpoint, pagerDutyEndpoint))
 	if err != nil {
 		return mend(err)
 	}
@@ -117,7 +112,7 @@ func pagerDuty(m Message) pagerDutyEvent {
 		return e
 	}
 	p := pagerDutyPayload{
-		Summary: cutRunes(v.Title, maxPagerDutySummary), Source: firstOf(show(m.Notice.Tenant, maxTitle), "glassward"),
+		Summary: cutRunes(v.Title, maxPagerDutySummary), Source: cmp.Or(show(m.Notice.Tenant, maxTitle), "glassward"),
 		Severity: pagerDutySeverity(m.Notice.Severity), Timestamp: stamp(m.Notice.Created), Group: show(m.Group, maxTitle),
 		Details: map[string]string{},
 	}

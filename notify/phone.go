@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,7 +79,7 @@ func (s PhoneProvider) validate(p place) {
 	default:
 		p.say("type %q: use twilio or vonage", s.Type)
 	}
-	p.address("endpoint", firstOf(s.Endpoint, twilioEndpoint))
+	p.address("endpoint", cmp.Or(s.Endpoint, twilioEndpoint))
 	s.Reach.validate(p)
 }
 

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -68,7 +69,7 @@ func (r PushoverReceiver) destination() string {
 func (r PushoverReceiver) validate(_ Config, p place) {
 	p.needs("token", r.Token)
 	p.needs("user", r.User)
-	p.address("endpoint", firstOf(r.Endpoint, pushoverEndpoint))
+	p.address("endpoint", cmp.Or(r.Endpoint, pushoverEndpoint))
 	if len(r.Device) > 25 || strings.Trim(r.Device, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
 		p.say("device %q: at most 25 letters, digits, _ and -", r.Device)
 	}
@@ -83,13 +84,7 @@ func (r PushoverReceiver) validate(_ Config, p place) {
 
 func (r PushoverReceiver) lint(Watched) ([]Finding, string) { return nil, "" }
 
-func (r PushoverReceiver) open(_ Config, n Network) (Receiver, error) {
-	c, err := newCaller(r.Reach, n)
-	if err != nil {
-		return nil, err
-	}
-	return &pushoverReceiver{r, c}, nil
-}
+func (r PushoverReceiver) by(c caller) Receiver { return &pushoverReceiver{r, c} }
 
 type pushoverReceiver struct {
 	PushoverReceiver
@@ -99,7 +94,7 @@ type pushoverReceiver struct {
 // Deliver sends one message. Pushover knows no key for repeats. The receipt of
 // an emergency is in the answer that is recorded.
 func (r *pushoverReceiver) Deliver(ctx context.Context, m Message) Outcome {
-	target, err := endpoint("endpoint", firstOf(r.Endpoint, pushoverEndpoint))
+	target, err := endpoint("endpoint", cmp.Or(r.Endpoint, pushoverEndpoint))
 	if err != nil {
 		return mend(err)
 	}
@@ -188,11 +183,11 @@ func pushoverVerdict(r reply, emergency bool) (Verdict, string) {
 	text := strings.Join(said.Errors, "; ")
 	switch {
 	case r.status == http.StatusTooManyRequests:
-		return Mend, firstOf(text, "the month's quota of messages is used up")
+		return Mend, cmp.Or(text, "the month's quota of messages is used up")
 	case v == Accepted:
 		switch {
 		case err != nil || said.Status != 1:
-			return Mend, firstOf(text, "not Pushover's status 1")
+			return Mend, cmp.Or(text, "not Pushover's status 1")
 		case emergency && said.Receipt == "":
 			return Mend, "taken without a receipt, so not as an emergency"
 		case emergency:

@@ -30,13 +30,7 @@ func (r SlackReceiver) validate(_ Config, p place) {
 
 func (r SlackReceiver) lint(Watched) ([]Finding, string) { return nil, "" }
 
-func (r SlackReceiver) open(_ Config, n Network) (Receiver, error) {
-	c, err := newCaller(r.Reach, n)
-	if err != nil {
-		return nil, err
-	}
-	return &slackReceiver{r, c}, nil
-}
+func (r SlackReceiver) by(c caller) Receiver { return &slackReceiver{r, c} }
 
 type slackReceiver struct {
 	SlackReceiver

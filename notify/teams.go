@@ -35,13 +35,7 @@ func (r TeamsReceiver) lint(Watched) ([]Finding, string) {
 	return nil, "Teams is reached and read with the tenant's own accounts"
 }
 
-func (r TeamsReceiver) open(_ Config, n Network) (Receiver, error) {
-	c, err := newCaller(r.Reach, n)
-	if err != nil {
-		return nil, err
-	}
-	return &teamsReceiver{r, c}, nil
-}
+func (r TeamsReceiver) by(c caller) Receiver { return &teamsReceiver{r, c} }
 
 type teamsReceiver struct {
 	TeamsReceiver

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -49,7 +50,7 @@ func twiml(words string) string {
 }
 
 func (t *twilio) post(ctx context.Context, resource string, form url.Values, sids ...string) Outcome {
-	target, err := apiURL(firstOf(t.Endpoint, twilioEndpoint), "/2010-04-01/Accounts/"+t.Account+"/"+resource)
+	target, err := apiURL(cmp.Or(t.Endpoint, twilioEndpoint), "/2010-04-01/Accounts/"+t.Account+"/"+resource)
 	if err != nil {
 		return mend(err)
 	}
@@ -58,7 +59,7 @@ func (t *twilio) post(ctx context.Context, resource string, form url.Values, sid
 		return mend(err)
 	}
 	header := formHeader()
-	header.Set("Authorization", basicAuth(firstOf(t.APIKey, t.Account), secret))
+	header.Set("Authorization", basicAuth(cmp.Or(t.APIKey, t.Account), secret))
 	return t.caller.post(ctx, call{
 		target: target, header: header, body: []byte(form.Encode()), secrets: []string{secret, header.Get("Authorization")},
 	}, func(r reply) (Verdict, string) { return twilioVerdict(r, sids...) })

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -360,7 +361,7 @@ func TestVendorTest(t *testing.T) {
 			t.Fatal(err)
 		}
 		results, err := fleet.Test(t.Context(), "oncall")
-		if err != nil || len(results) != 1 || !results[0].OK || strings.ToLower(results[0].Kind) != firstOf(v.kind, v.name) {
+		if err != nil || len(results) != 1 || !results[0].OK || strings.ToLower(results[0].Kind) != cmp.Or(v.kind, v.name) {
 			t.Errorf("%s: %+v %v", v.name, results, err)
 		}
 	}

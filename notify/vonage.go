@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -24,7 +25,7 @@ func (o *vonage) speak(context.Context, string, string) Outcome {
 }
 
 func (o *vonage) text(ctx context.Context, to string, s sms, id string) Outcome {
-	target, err := apiURL(firstOf(o.Endpoint, vonageEndpoint), "/sms/json")
+	target, err := apiURL(cmp.Or(o.Endpoint, vonageEndpoint), "/sms/json")
 	if err != nil {
 		return mend(err)
 	}

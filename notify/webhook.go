@@ -29,7 +29,7 @@ func (r WebhookReceiver) validate(_ Config, p place) {
 	r.reach().validate(p)
 }
 
-func (r WebhookReceiver) open(_ Config, n Network) (Receiver, error) { return newWebhookReceiver(r, n) }
+func (r WebhookReceiver) by(c caller) Receiver { return &webhookReceiver{r, c} }
 
 func (r WebhookReceiver) lint(w Watched) (out []Finding, depends string) {
 	if len(r.SigningSecrets) == 0 {
@@ -43,14 +43,6 @@ func (r WebhookReceiver) lint(w Watched) (out []Finding, depends string) {
 		out = append(out, retiredConnector)
 	}
 	return out, w.webhook(host)
-}
-
-func newWebhookReceiver(r WebhookReceiver, n Network) (*webhookReceiver, error) {
-	c, err := newCaller(r.reach(), n)
-	if err != nil {
-		return nil, err
-	}
-	return &webhookReceiver{WebhookReceiver: r, caller: c}, nil
 }
 
 // Deliver makes one call. webhook-id is the notice's, the same in every repeat;

@@ -324,7 +324,7 @@ func TestGuard(t *testing.T) {
 	}
 	dial := func(allowed []string, address string) error {
 		dialed = ""
-		r, err := newWebhookReceiver(WebhookReceiver{AllowedNetworks: allowed}, Network{Dial: func(_ context.Context, _, address string) (net.Conn, error) {
+		k, err := newCaller(Reach{AllowedNetworks: allowed}, Network{Dial: func(_ context.Context, _, address string) (net.Conn, error) {
 			dialed = address
 			client, server := net.Pipe()
 			server.Close()
@@ -338,7 +338,7 @@ func TestGuard(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := r.caller.guard.DialContext(t.Context(), "tcp", address)
+		c, err := k.guard.DialContext(t.Context(), "tcp", address)
 		if c != nil {
 			c.Close()
 		}
