@@ -49,6 +49,8 @@ type ActionGroup struct {
 
 	SMS   []SMSReceiver   `yaml:"smsReceivers,omitempty" json:"smsReceivers,omitempty"`
 	Voice []VoiceReceiver `yaml:"voiceReceivers,omitempty" json:"voiceReceivers,omitempty"`
+
+	Runbook []RunbookReceiver `yaml:"runbookReceivers,omitempty" json:"runbookReceivers,omitempty"`
 }
 
 // A service is the configuration of a receiver other than mail. The file of a
@@ -100,6 +102,7 @@ func (g ActionGroup) services() []listed {
 	out = list(out, "logicApp", g.LogicApp)
 	out = list(out, "sms", g.SMS)
 	out = list(out, "voice", g.Voice)
+	out = list(out, "runbook", g.Runbook)
 	return out
 }
 
