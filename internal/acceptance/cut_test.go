@@ -281,7 +281,7 @@ func (c *blackout) told(within time.Duration, severity, title string) {
 		for i, m := range c.mails {
 			text := m.Part("text/plain")
 			head, _, _ := strings.Cut(text, "\n")
-			if like(title, head) && strings.Contains(text, severity+" (Sev") {
+			if like(title, head) && (severity == "*" || strings.Contains(text, severity+" (Sev")) {
 				c.mails = slices.Delete(c.mails, i, i+1)
 				c.last = text
 				c.t.Logf("%s: %s after the cut: %s", c.at, time.Since(c.since).Truncate(time.Second), head)
