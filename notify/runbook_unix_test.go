@@ -198,7 +198,7 @@ func TestRunbookUnfit(t *testing.T) {
 		"executable: lstat " + filepath.Dir(good) + "/other: no such file": runbook(filepath.Dir(good) + "/other"),
 		"not a file that can be run":                                       change(0o644, itself),
 		"program can be changed by others":                                 change(0o775, itself),
-		filepath.Dir(open.Executable) + " can be changed by others":                                    open,
+		filepath.Dir(open.Executable) + " can be changed by others":        open,
 		"open can be changed by others":                                    runbook(link),
 		"unknown user glassward-nobody-has":                                stranger,
 	}
