@@ -311,8 +311,8 @@ func (c *Courier) attempt(sending context.Context, j Job) {
 	now := time.Now()
 	s := Settlement{Attempt: glassward.Attempt{
 		Notice: j.Notice.ID, Receiver: j.Receiver, Number: j.Attempt,
-		At: at, Took: now.Sub(at), OK: out.Verdict == Accepted, Answer: out.Answer,
-	}}
+		At: at, Took: now.Sub(at), OK: out.Verdict == Accepted || out.Verdict == Underway, Answer: out.Answer,
+	}, Handle: out.Handle}
 	stopped := sending.Err() != nil
 	ceiling := backoffCeiling(now.Sub(j.Notice.Created), j.Notice.Severity)
 	switch out.Verdict {
@@ -320,6 +320,8 @@ func (c *Courier) attempt(sending context.Context, j Job) {
 		s.Status = glassward.Delivered
 	case Refused:
 		s.Status = glassward.Failed
+	case Underway:
+		s.Status, s.Next = glassward.Pending, now.Add(max(out.RetryAfter, time.Second))
 	default:
 		s.Status = glassward.Pending
 		switch {
@@ -376,7 +378,12 @@ func (c *Courier) send(ctx context.Context, j Job) (out Outcome) {
 	if err := fault.Point("notify.send.before"); err != nil {
 		return Outcome{Answer: answer(err.Error())}
 	}
-	out = r.Deliver(ctx, newMessage(j, g, c.o.Link, c.o.Rule))
+	m := newMessage(j, g, c.o.Link, c.o.Rule)
+	if reporter, ok := r.(Reporter); ok && j.Handle != "" {
+		out = reporter.Report(ctx, m, j.Handle)
+	} else {
+		out = r.Deliver(ctx, m)
+	}
 	if err := fault.Point("notify.send.after"); err != nil {
 		return Outcome{Answer: answer(err.Error())}
 	}
@@ -436,6 +443,9 @@ func (c *Courier) judge(sending context.Context, j Job, out Outcome, now time.Ti
 		h.since, h.told = time.Time{}, false
 		weakened = out.Weak != "" && !h.weak
 		h.weak = out.Weak != ""
+	case Underway:
+		weakened = out.Weak != "" && !h.weak
+		h.weak = h.weak || weakened
 	case Refused:
 		t.Since = now
 		if j.Notice.Kind != "health" {

@@ -24,13 +24,14 @@ type memoryOutbox struct {
 	notices  []glassward.Notice
 	rows     map[delivery]*glassward.Delivery
 	attempts []glassward.Attempt
+	handles  map[delivery]string
 	routed   map[glassward.NoticeID]bool
 	fail     error // what Settle gives
 	claims   int
 }
 
 func newOutbox() *memoryOutbox {
-	return &memoryOutbox{rows: map[delivery]*glassward.Delivery{}, routed: map[glassward.NoticeID]bool{}}
+	return &memoryOutbox{handles: map[delivery]string{}, rows: map[delivery]*glassward.Delivery{}, routed: map[glassward.NoticeID]bool{}}
 }
 
 // owe commits a notice to the group.
@@ -54,7 +55,7 @@ func (o *memoryOutbox) Claim(_ context.Context, now time.Time, limit int) ([]Job
 		}
 		for _, d := range o.rows {
 			if d.Notice == n.ID && d.Status == glassward.Pending && !d.Next.After(now) {
-				jobs = append(jobs, Job{Notice: n, Receiver: d.Receiver, Attempt: d.Attempts + 1})
+				jobs = append(jobs, Job{Notice: n, Receiver: d.Receiver, Attempt: d.Attempts + 1, Handle: o.handles[delivery{n.ID, d.Receiver}]})
 			}
 		}
 	}
@@ -85,6 +86,7 @@ func (o *memoryOutbox) Settle(_ context.Context, s Settlement) error {
 	o.attempts = append(o.attempts, s.Attempt)
 	d := o.rows[delivery{s.Attempt.Notice, s.Attempt.Receiver}]
 	d.Status, d.Next, d.Attempts, d.Answer = s.Status, s.Next, s.Attempt.Number, s.Attempt.Answer
+	o.handles[delivery{s.Attempt.Notice, s.Attempt.Receiver}] = s.Handle
 	d.Settled = s.Attempt.At.Add(s.Attempt.Took)
 	return nil
 }

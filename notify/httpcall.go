@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -68,9 +69,10 @@ func newCaller(r Reach, n Network) (caller, error) {
 	return c, nil
 }
 
-// A call is one POST. The secrets, and what of the target may be one, are taken
+// A call is one request. The secrets, and what of the target may be one, are taken
 // out of every answer that is recorded.
 type call struct {
+	method  string // POST if empty
 	target  *url.URL
 	header  http.Header // Content-Type at least
 	body    []byte
@@ -86,13 +88,13 @@ type reply struct {
 
 const maxReply = 64 << 10
 
-// post makes the call on a connection of its own: an alarm must not fail on one
+// do makes the call on a connection of its own: an alarm must not fail on one
 // that the other side has forgotten. judge says what an answer means; a text
 // that it gives is recorded in place of the body.
-func (c caller) post(ctx context.Context, k call, judge func(reply) (Verdict, string)) Outcome {
+func (c caller) do(ctx context.Context, k call, judge func(reply) (Verdict, string)) Outcome {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, k.target.String(), bytes.NewReader(k.body))
+	req, err := http.NewRequestWithContext(ctx, cmp.Or(k.method, http.MethodPost), k.target.String(), bytes.NewReader(k.body))
 	if err != nil {
 		return Outcome{Verdict: Mend, Answer: "the endpoint's address cannot be called"}
 	}

@@ -53,5 +53,5 @@ func (r *logicAppReceiver) Deliver(ctx context.Context, m Message) Outcome {
 	}
 	header := jsonHeader()
 	header["x-ms-client-tracking-id"] = []string{key(string(m.Notice.ID))}
-	return r.caller.post(ctx, call{target: target, header: header, body: body}, flowVerdict)
+	return r.caller.do(ctx, call{target: target, header: header, body: body}, flowVerdict)
 }

@@ -21,6 +21,8 @@ type Message struct {
 	Head string
 	// Group and Receiver name whom it is for.
 	Group, Receiver string
+	// Attempt is the number of this attempt, from 1.
+	Attempt int
 	// Subject is the subject of the mail, not yet encoded.
 	Subject string
 	// Link is the address of the incident's page, empty if the program has none.
@@ -41,7 +43,7 @@ type RuleFacts struct {
 func newMessage(j Job, g ActionGroup, link func(glassward.Notice) string, rule func(string) RuleFacts) Message {
 	m := Message{
 		Notice: j.Notice, Incident: j.Incident, Alerts: j.Alerts, Head: j.Head,
-		Group: j.Notice.Group, Receiver: j.Receiver,
+		Group: j.Notice.Group, Receiver: j.Receiver, Attempt: j.Attempt,
 	}
 	if !strings.EqualFold(g.Name, j.Notice.Group) {
 		m.Notice.Why += fmt.Sprintf(" (Sent to you because the action group %q has no receiver.)", j.Notice.Group)

@@ -123,7 +123,7 @@ func (r *ntfyReceiver) Deliver(ctx context.Context, m Message) Outcome {
 	if err != nil {
 		return mend(err)
 	}
-	return r.caller.post(ctx, call{target: target, header: header, body: body, secrets: secrets}, func(answer reply) (Verdict, string) {
+	return r.caller.do(ctx, call{target: target, header: header, body: body, secrets: secrets}, func(answer reply) (Verdict, string) {
 		return ntfyVerdict(answer, topic)
 	})
 }

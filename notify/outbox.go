@@ -17,6 +17,8 @@ type Job struct {
 	Receiver string
 	// Attempt is the number of the attempt that is to be made, from 1.
 	Attempt int
+	// Handle is that of the Settlement before, empty if it had none.
+	Handle string
 	// Incident is nil for a notice that belongs to none.
 	Incident *glassward.Incident
 	// Alerts are those of the incident; the one that owed the notice is found by
@@ -34,6 +36,9 @@ type Settlement struct {
 	Attempt glassward.Attempt
 	Status  glassward.DeliveryStatus
 	Next    time.Time
+	// Handle is by what the service can be asked about the message, empty if it
+	// cannot. It takes the place of the one before.
+	Handle string
 }
 
 // An Outbox keeps the notices and deliveries that are owed. The control store

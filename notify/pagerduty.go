@@ -99,7 +99,7 @@ func (r *pagerDutyReceiver) Deliver(ctx context.Context, m Message) Outcome {
 	if err != nil {
 		return mend(fmt.Errorf("write the event: %w", err))
 	}
-	return r.caller.post(ctx, call{target: target, header: jsonHeader(), body: body, secrets: []string{routing}}, func(answer reply) (Verdict, string) {
+	return r.caller.do(ctx, call{target: target, header: jsonHeader(), body: body, secrets: []string{routing}}, func(answer reply) (Verdict, string) {
 		return pagerDutyVerdict(answer, e.DedupKey)
 	})
 }

@@ -18,7 +18,7 @@ import (
 // take the first that works.
 type PhoneProvider struct {
 	Name string `yaml:"name" json:"name"`
-	// Type is twilio (text and voice) or vonage (text).
+	// Type is twilio or vonage; both text and call.
 	Type ProviderType `yaml:"type" json:"type"`
 	// Account is Twilio's account SID ("AC…") or Vonage's API key.
 	Account string `yaml:"account" json:"account"`
@@ -31,6 +31,10 @@ type PhoneProvider struct {
 	// From is the number that texts and calls come from, "+15005550006"; for texts
 	// a name of at most 11 letters and digits will do where the country allows it.
 	From string `yaml:"from,omitempty" json:"from,omitempty"`
+	// Application is the id of a Vonage application with voice, and PrivateKey the
+	// PEM text of its key, by reference. Vonage calls nobody without them.
+	Application string           `yaml:"application,omitempty" json:"application,omitempty"`
+	PrivateKey  glassward.Secret `yaml:"privateKey,omitempty" json:"privateKey,omitempty"`
 	// MessagingService ("MG…") takes From's place for Twilio's texts.
 	MessagingService string `yaml:"messagingService,omitempty" json:"messagingService,omitempty"`
 	// Endpoint is the API's address without a path; the provider's own if empty.
@@ -51,8 +55,10 @@ const (
 const phoneTimeout = 10 * time.Second
 
 var (
-	number    = regexp.MustCompile(`^\+[1-9][0-9]{7,14}$`)
-	senderID  = regexp.MustCompile(`^[A-Za-z0-9 ]{1,11}$`)
+	number            = regexp.MustCompile(`^\+[1-9][0-9]{7,14}$`)
+	senderID          = regexp.MustCompile(`^[A-Za-z0-9 ]{1,11}$`)
+	vonageApplication = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
 	twilioSID = regexp.MustCompile(`^(AC|SK|MG)[0-9a-fA-F]{32}$`)
 )
 
@@ -72,7 +78,17 @@ func (s PhoneProvider) validate(p place) {
 				p.say("%s %q: %s and 32 hex digits", name, value, prefix)
 			}
 		}
+		if s.Application != "" || s.PrivateKey != "" {
+			p.say("application and privateKey are Vonage's")
+		}
 	case Vonage:
+		p.secret("privateKey", s.PrivateKey)
+		if (s.Application == "") != (s.PrivateKey == "") {
+			p.say("application and privateKey go together: the id of a Vonage application with voice, and its key")
+		}
+		if s.Application != "" && !vonageApplication.MatchString(s.Application) {
+			p.say("application %q: the GUID that the application's page shows", s.Application)
+		}
 		if s.APIKey != "" || s.MessagingService != "" {
 			p.say("apiKey and messagingService are Twilio's; Vonage's API key goes under account")
 		}
@@ -84,7 +100,9 @@ func (s PhoneProvider) validate(p place) {
 }
 
 // speaks tells whether the provider can call.
-func (s PhoneProvider) speaks() bool { return s.Type == Twilio && number.MatchString(s.From) }
+func (s PhoneProvider) speaks() bool {
+	return number.MatchString(s.From) && (s.Type == Twilio || s.Application != "")
+}
 
 func (s PhoneProvider) open(n Network) (phoneProvider, error) {
 	if s.Timeout == 0 {
@@ -103,10 +121,13 @@ func (s PhoneProvider) open(n Network) (phoneProvider, error) {
 // A phoneProvider reaches one number, once.
 type phoneProvider interface {
 	name() string
-	// text sends an SMS; id is the notice's key.
+	// text sends an SMS; id is the notice's key. The outcome's Handle is by what the
+	// provider can be asked about it, empty if it cannot.
 	text(ctx context.Context, to string, s sms, id string) Outcome
 	// speak calls and says the words twice.
 	speak(ctx context.Context, to, words string) Outcome
+	// ask says what became of a text or a call, and in what words.
+	ask(ctx context.Context, handle string) (arrival, string)
 }
 
 // A Phone is the number of a receiver, as Azure writes it.
@@ -148,7 +169,7 @@ func (f Phone) providers(c Config, fit func(PhoneProvider) bool) ([]PhoneProvide
 		case i < 0:
 			return nil, fmt.Errorf("there is no phone provider %q under phoneProviders", name)
 		case !fit(c.PhoneProviders[i]):
-			return nil, fmt.Errorf("phone provider %q cannot call people: that takes type twilio and a number as from", name)
+			return nil, fmt.Errorf("phone provider %q cannot call people: that takes a number as from, and of Vonage an application with its privateKey", name)
 		}
 		out = append(out, c.PhoneProviders[i])
 	}
@@ -164,46 +185,18 @@ func (f Phone) validate(c Config, p place, fit func(PhoneProvider) bool) {
 	}
 }
 
-func (f Phone) open(c Config, n Network, fit func(PhoneProvider) bool) ([]phoneProvider, error) {
+func (f Phone) open(c Config, n Network, fit func(PhoneProvider) bool) (lineup, error) {
 	list, err := f.providers(c, fit)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]phoneProvider, len(list))
+	out := make(lineup, len(list))
 	for i, s := range list {
 		if out[i], err = s.open(n); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
-}
-
-// firstThatWorks asks one provider after the other until one takes it. What the
-// ones before it said is Weak, since only the last rope holds. If none does, the
-// most hopeful verdict counts, and the shortest wait.
-func firstThatWorks(providers []phoneProvider, try func(phoneProvider) Outcome) Outcome {
-	var said []string
-	all := Outcome{Verdict: Refused}
-	for _, p := range providers {
-		out := try(p)
-		line := p.name() + ": " + out.Answer
-		if out.Verdict == Accepted {
-			weak := strings.Join(said, "; ")
-			if weak != "" {
-				line += " (before it, " + weak + ")"
-			}
-			return Outcome{Verdict: Accepted, Answer: answer(line), Weak: answer(weak)}
-		}
-		said = append(said, line)
-		if out.Verdict < all.Verdict { // Retry, Mend, Refused
-			all.Verdict = out.Verdict
-		}
-		if out.RetryAfter > 0 && (all.RetryAfter == 0 || out.RetryAfter < all.RetryAfter) {
-			all.RetryAfter = out.RetryAfter
-		}
-	}
-	all.Answer = answer(strings.Join(said, "; "))
-	return all
 }
 
 // apiURL joins a provider's address and a path.

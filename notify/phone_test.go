@@ -30,6 +30,10 @@ func vendorConfig(t testing.TB, base string) Config {
 	return Config{PhoneProviders: []PhoneProvider{
 		{Name: "first", Type: Twilio, Account: twilioAccount, Secret: secret(t, twilioToken), From: "+15005550006", Endpoint: base, Reach: reach()},
 		{Name: "second", Type: Vonage, Account: "abcd1234", Secret: secret(t, vonageSecret), From: "Glassward", Endpoint: base, Reach: reach()},
+		{
+			Name: "third", Type: Vonage, Account: "abcd1234", Secret: secret(t, vonageSecret), From: "+15005550007", Endpoint: base, Reach: reach(),
+			Application: vonageApp, PrivateKey: vonageKey(t),
+		},
 	}}
 }
 
@@ -129,7 +133,7 @@ func checkTwilio(r *http.Request, body []byte, resource string) (url.Values, err
 var voiceVendor = vendor{
 	name: "voice",
 	group: func(testing.TB, string) ActionGroup {
-		return ActionGroup{Voice: []VoiceReceiver{{Name: "x", Phone: phone()}}}
+		return ActionGroup{Voice: []VoiceReceiver{{Name: "x", Phone: phone("first")}}}
 	},
 	check: func(r *http.Request, body []byte) error {
 		form, err := checkTwilio(r, body, "Calls.json")
@@ -272,7 +276,7 @@ func TestSecondProvider(t *testing.T) {
 	well := vonageVendor.serve(t)
 	c := vendorConfig(t, down.URL)
 	c.PhoneProviders[1].Endpoint = well.URL
-	r := one(t, ActionGroup{SMS: []SMSReceiver{{Name: "x", Phone: phone()}}}, c)
+	r := one(t, ActionGroup{SMS: []SMSReceiver{{Name: "x", Phone: phone("first", "second")}}}, c)
 	out := r.Deliver(t.Context(), message())
 	if out.Verdict != Accepted || !strings.HasPrefix(out.Answer, "second: HTTP 200 OK: message 0A") || !strings.HasPrefix(out.Weak, "first: HTTP 503") {
 		t.Errorf("got %+v", out)
@@ -285,7 +289,7 @@ func TestSecondProvider(t *testing.T) {
 		t.Errorf("both down: %+v", out)
 	}
 	down.answer = nil
-	if out = r.Deliver(t.Context(), message()); out.Verdict != Accepted || out.Weak != "" || !strings.HasPrefix(out.Answer, "first: HTTP 201 Created: SM") {
+	if out = r.Deliver(t.Context(), message()); out.Verdict != Underway || out.Weak != "" || !strings.HasPrefix(out.Answer, "first: HTTP 201 Created: SM") {
 		t.Errorf("the first is back: %+v", out)
 	}
 }

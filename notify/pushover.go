@@ -110,7 +110,7 @@ func (r *pushoverReceiver) Deliver(ctx context.Context, m Message) Outcome {
 	form.Set("token", token)
 	form.Set("user", user)
 	emergency := form.Get("priority") == "2"
-	return r.caller.post(ctx, call{
+	return r.caller.do(ctx, call{
 		target: target, header: formHeader(), body: []byte(form.Encode()), secrets: []string{token, user},
 	}, func(answer reply) (Verdict, string) { return pushoverVerdict(answer, emergency) })
 }

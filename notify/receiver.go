@@ -23,6 +23,9 @@ const (
 	Refused
 	// Accepted: the receiver took it over.
 	Accepted
+	// Underway: a service took it over that says later whether it arrived. It is
+	// asked after RetryAfter.
+	Underway
 )
 
 // String gives the verdict in lower case.
@@ -36,6 +39,8 @@ func (v Verdict) String() string {
 		return "refused"
 	case Accepted:
 		return "accepted"
+	case Underway:
+		return "underway"
 	}
 	return fmt.Sprintf("Verdict(%d)", uint8(v))
 }
@@ -48,6 +53,9 @@ type Outcome struct {
 	Answer string
 	// RetryAfter is how long the receiver asked us to wait, 0 if it did not.
 	RetryAfter time.Duration
+	// Handle is what the service calls the message, by which it can be asked about
+	// it; kept with the delivery. It is the receiver's own, at most 2 KB.
+	Handle string
 	// Weak says what failed although the notice was accepted: the provider before
 	// the one that took it. Empty if nothing did.
 	Weak string
@@ -58,6 +66,15 @@ type Outcome struct {
 // concurrent use.
 type Receiver interface {
 	Deliver(ctx context.Context, m Message) Outcome
+}
+
+// A Reporter is a receiver of which the service says later whether a message
+// arrived. Report asks what became of the message of an Underway outcome, by its
+// handle, and does what follows from that: it gives Underway again, or Accepted, or
+// what Deliver gives when it has to be sent anew. It is safe for concurrent use.
+type Reporter interface {
+	Receiver
+	Report(ctx context.Context, m Message, handle string) Outcome
 }
 
 // A DialFunc opens a connection, as net.Dialer.DialContext does.

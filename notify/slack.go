@@ -48,7 +48,7 @@ func (r *slackReceiver) Deliver(ctx context.Context, m Message) Outcome {
 	if err != nil {
 		return mend(err)
 	}
-	return r.caller.post(ctx, call{target: target, header: jsonHeader(), body: body}, slackVerdict)
+	return r.caller.do(ctx, call{target: target, header: jsonHeader(), body: body}, slackVerdict)
 }
 
 // Slack's limits of a block, in characters, and ours of the whole body.

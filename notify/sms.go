@@ -40,16 +40,26 @@ func (r SMSReceiver) open(c Config, n Network) (Receiver, error) {
 
 type smsReceiver struct {
 	SMSReceiver
-	list []phoneProvider
+	list lineup
 }
 
 // Deliver texts through the first provider that takes it. No provider knows a
 // key for repeats.
 func (r *smsReceiver) Deliver(ctx context.Context, m Message) Outcome {
+	if done, ok := m.answered(); ok && m.Attempt > 1 {
+		return Outcome{Verdict: Accepted, Answer: "not sent again: " + done}
+	}
+	return r.list.send(turn{}, r.try(ctx, m))
+}
+
+// Report asks whether a text has arrived.
+func (r *smsReceiver) Report(ctx context.Context, m Message, handle string) Outcome {
+	return r.list.follow(ctx, m, handle, r.try(ctx, m))
+}
+
+func (r *smsReceiver) try(ctx context.Context, m Message) func(phoneProvider) Outcome {
 	text := shortMessage(m, max(r.Segments, 1))
-	return firstThatWorks(r.list, func(p phoneProvider) Outcome {
-		return p.text(ctx, r.e164(), text, key(string(m.Notice.ID)))
-	})
+	return func(p phoneProvider) Outcome { return p.text(ctx, r.e164(), text, key(string(m.Notice.ID))) }
 }
 
 // An sms is a text with the alphabet that it takes.

@@ -56,7 +56,7 @@ func (r *teamsReceiver) Deliver(ctx context.Context, m Message) Outcome {
 	if err != nil {
 		return mend(err)
 	}
-	return r.caller.post(ctx, call{target: target, header: jsonHeader(), body: body}, flowVerdict)
+	return r.caller.do(ctx, call{target: target, header: jsonHeader(), body: body}, flowVerdict)
 }
 
 // maxCard bounds the body. Teams takes 28 KB, and counts two bytes for each

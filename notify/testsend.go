@@ -18,7 +18,8 @@ type TestResult struct {
 	// Kind is email, webhook, teams …, as the receiver's list is called.
 	Kind string `json:"kind"`
 	OK   bool   `json:"ok"`
-	// Answer is what the receiver said, or what went wrong.
+	// Answer is what the receiver said, or what went wrong. Of a text or a call it
+	// is that the provider took it; whether it arrives is not waited for.
 	Answer string        `json:"answer"`
 	Took   time.Duration `json:"took"`
 }
@@ -54,7 +55,7 @@ func (f *Fleet) Test(ctx context.Context, group string) ([]TestResult, error) {
 		work.Go(func() {
 			at := time.Now()
 			out := r.Deliver(ctx, newMessage(Job{Notice: notice, Receiver: full, Attempt: 1}, g, nil, nil))
-			results[i].OK = out.Verdict == Accepted
+			results[i].OK = out.Verdict == Accepted || out.Verdict == Underway
 			results[i].Answer = out.Answer
 			results[i].Took = time.Since(at)
 		})

@@ -10,13 +10,15 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 const twilioEndpoint = "https://api.twilio.com"
 
-// ringFor is how long a telephone rings, in seconds, as Twilio wants it.
-const ringFor = "45"
+// ringFor is how long a telephone rings.
+const ringFor = 45 * time.Second
 
 // twilio speaks Twilio's REST API of 2010-04-01.
 type twilio struct {
@@ -37,7 +39,7 @@ func (t *twilio) text(ctx context.Context, to string, s sms, _ string) Outcome {
 }
 
 func (t *twilio) speak(ctx context.Context, to, words string) Outcome {
-	form := url.Values{"To": {to}, "From": {t.From}, "Twiml": {twiml(words)}, "Timeout": {ringFor}}
+	form := url.Values{"To": {to}, "From": {t.From}, "Twiml": {twiml(words)}, "Timeout": {strconv.Itoa(int(ringFor / time.Second))}}
 	return t.post(ctx, "Calls.json", form, "CA")
 }
 
@@ -50,19 +52,82 @@ func twiml(words string) string {
 }
 
 func (t *twilio) post(ctx context.Context, resource string, form url.Values, sids ...string) Outcome {
-	target, err := apiURL(cmp.Or(t.Endpoint, twilioEndpoint), "/2010-04-01/Accounts/"+t.Account+"/"+resource)
+	k, err := t.call(resource)
 	if err != nil {
 		return mend(err)
+	}
+	k.body = []byte(form.Encode())
+	var sid string
+	out := t.caller.do(ctx, k, func(r reply) (v Verdict, said string) {
+		v, sid, said = twilioVerdict(r, sids...)
+		return v, said
+	})
+	if out.Verdict == Accepted {
+		out.Handle = sid
+	}
+	return out
+}
+
+// call is a call of one of the account's resources.
+func (t *twilio) call(resource string) (call, error) {
+	target, err := apiURL(cmp.Or(t.Endpoint, twilioEndpoint), "/2010-04-01/Accounts/"+t.Account+"/"+resource)
+	if err != nil {
+		return call{}, err
 	}
 	secret, err := t.Secret.Reveal()
 	if err != nil {
-		return mend(err)
+		return call{}, err
 	}
 	header := formHeader()
 	header.Set("Authorization", basicAuth(cmp.Or(t.APIKey, t.Account), secret))
-	return t.caller.post(ctx, call{
-		target: target, header: header, body: []byte(form.Encode()), secrets: []string{secret, header.Get("Authorization")},
-	}, func(r reply) (Verdict, string) { return twilioVerdict(r, sids...) })
+	return call{target: target, header: header, secrets: []string{secret, header.Get("Authorization")}}, nil
+}
+
+// ask fetches the message or the call.
+func (t *twilio) ask(ctx context.Context, sid string) (arrival, string) {
+	resource := "Messages/"
+	if strings.HasPrefix(sid, "CA") {
+		resource = "Calls/"
+	}
+	k, err := t.call(resource + sid + ".json")
+	if err != nil {
+		return unsure, err.Error()
+	}
+	k.method = http.MethodGet
+	var state arrival
+	out := t.caller.do(ctx, k, func(r reply) (v Verdict, said string) {
+		state, v, said = twilioArrival(r, sid)
+		return v, said
+	})
+	return state, out.Answer
+}
+
+// twilioArrival judges what was fetched: a resource with our sid and a status
+// that Twilio documents, or nothing is known.
+func twilioArrival(r reply, sid string) (arrival, Verdict, string) {
+	var said struct {
+		SID          string `json:"sid"`
+		Status       string `json:"status"`
+		ErrorCode    any    `json:"error_code"`
+		ErrorMessage string `json:"error_message"`
+	}
+	v := httpVerdict(r.status)
+	if err := json.Unmarshal(r.body, &said); v != Accepted || err != nil || said.SID != sid {
+		return unsure, min(v, Mend), "not what Twilio knows of " + sid
+	}
+	text := said.SID + " " + said.Status
+	if said.ErrorCode != nil {
+		text += fmt.Sprintf(", error %v %s", said.ErrorCode, said.ErrorMessage)
+	}
+	switch said.Status {
+	case "delivered", "read", "in-progress", "completed":
+		return arrived, Accepted, text
+	case "undelivered", "failed", "canceled":
+		return lost, Accepted, text
+	case "busy", "no-answer":
+		return unanswered, Accepted, text
+	}
+	return unsure, Accepted, text // queued, sending, sent; ringing; what is new to us
 }
 
 func basicAuth(user, password string) string {
@@ -72,7 +137,7 @@ func basicAuth(user, password string) string {
 // twilioVerdict judges an answer: 201 with the sid of what was made, or an error
 // with a code. Only what is wrong with the text itself is final; a wrong number,
 // a country that is not allowed and a person who has sent STOP are mended.
-func twilioVerdict(r reply, sids ...string) (Verdict, string) {
+func twilioVerdict(r reply, sids ...string) (v Verdict, sid, text string) {
 	var said struct {
 		SID       string `json:"sid"`
 		Status    any    `json:"status"` // a word of what was made, a number of an error
@@ -81,28 +146,28 @@ func twilioVerdict(r reply, sids ...string) (Verdict, string) {
 		Message   string `json:"message"`
 	}
 	err := json.Unmarshal(r.body, &said)
-	v := httpVerdict(r.status)
+	v = httpVerdict(r.status)
 	if v == Accepted {
 		made := slices.ContainsFunc(sids, func(p string) bool { return strings.HasPrefix(said.SID, p) })
 		switch {
 		case err != nil || !made || r.status != http.StatusCreated:
-			return Mend, "not what Twilio answers with when it has made one"
+			return Mend, "", "not what Twilio answers with when it has made one"
 		case said.Status == "failed" || said.Status == "undelivered" || said.Status == "canceled" || said.ErrorCode != nil:
-			return Mend, fmt.Sprintf("%s is %v, error %v", said.SID, said.Status, said.ErrorCode)
+			return Mend, "", fmt.Sprintf("%s is %v, error %v", said.SID, said.Status, said.ErrorCode)
 		}
-		return Accepted, fmt.Sprintf("%s %v", said.SID, said.Status)
+		return Accepted, said.SID, fmt.Sprintf("%s %v", said.SID, said.Status)
 	}
 	if err != nil || said.Code == 0 {
-		return v, ""
+		return v, "", ""
 	}
-	text := fmt.Sprintf("%s (Twilio %d)", said.Message, said.Code)
+	text = fmt.Sprintf("%s (Twilio %d)", said.Message, said.Code)
 	switch {
 	case said.Code == 20429:
-		return Retry, text
+		return Retry, "", text
 	case said.Code == 21610:
-		return Mend, text + ": this person has sent STOP; START, sent from that telephone to our number, undoes it"
+		return Mend, "", text + ": this person has sent STOP; START, sent from that telephone to our number, undoes it"
 	case v == Refused && !slices.Contains([]int{21602, 21605, 21617, 21619, 32018}, said.Code):
-		return Mend, text
+		return Mend, "", text
 	}
-	return v, text
+	return v, "", text
 }

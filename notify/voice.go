@@ -31,14 +31,26 @@ func (r VoiceReceiver) open(c Config, n Network) (Receiver, error) {
 
 type voiceReceiver struct {
 	VoiceReceiver
-	list []phoneProvider
+	list lineup
 }
 
-// Deliver has the first provider call that takes it. That the call was taken
-// over is not that somebody has listened.
+// Deliver has the first provider call that takes it.
 func (r *voiceReceiver) Deliver(ctx context.Context, m Message) Outcome {
+	if done, ok := m.answered(); ok && m.Attempt > 1 {
+		return Outcome{Verdict: Accepted, Answer: "not called again: " + done}
+	}
+	return r.list.send(turn{}, r.try(ctx, m))
+}
+
+// Report asks whether the call was taken. That somebody has listened, and that
+// it was no mailbox, is not known.
+func (r *voiceReceiver) Report(ctx context.Context, m Message, handle string) Outcome {
+	return r.list.follow(ctx, m, handle, r.try(ctx, m))
+}
+
+func (r *voiceReceiver) try(ctx context.Context, m Message) func(phoneProvider) Outcome {
 	words := spokenText(m)
-	return firstThatWorks(r.list, func(p phoneProvider) Outcome { return p.speak(ctx, r.e164(), words) })
+	return func(p phoneProvider) Outcome { return p.speak(ctx, r.e164(), words) }
 }
 
 // maxSpoken bounds what is said, in characters: about twenty seconds.

@@ -3,26 +3,34 @@ package notify
 import (
 	"cmp"
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
-const vonageEndpoint = "https://rest.nexmo.com"
+const (
+	vonageEndpoint      = "https://rest.nexmo.com"
+	vonageVoiceEndpoint = "https://api.nexmo.com"
+)
 
-// vonage speaks Vonage's SMS API.
+// vonage speaks Vonage's SMS and Voice APIs.
 type vonage struct {
 	PhoneProvider
 	caller caller
 }
 
 func (o *vonage) name() string { return o.Name }
-
-// speak is never asked: see PhoneProvider.speaks.
-func (o *vonage) speak(context.Context, string, string) Outcome {
-	return Outcome{Verdict: Mend, Answer: "Vonage's SMS API does not call"}
-}
 
 func (o *vonage) text(ctx context.Context, to string, s sms, id string) Outcome {
 	target, err := apiURL(cmp.Or(o.Endpoint, vonageEndpoint), "/sms/json")
@@ -41,7 +49,7 @@ func (o *vonage) text(ctx context.Context, to string, s sms, id string) Outcome 
 	}
 	header := formHeader()
 	header.Set("Authorization", basicAuth(o.Account, secret))
-	return o.caller.post(ctx, call{
+	return o.caller.do(ctx, call{
 		target: target, header: header, body: []byte(form.Encode()), secrets: []string{secret, header.Get("Authorization")},
 	}, vonageVerdict)
 }
@@ -76,4 +84,166 @@ func vonageVerdict(r reply) (Verdict, string) {
 		}
 	}
 	return Accepted, "message " + said.Messages[0].ID
+}
+
+type (
+	vonageCall struct {
+		To      []vonageEnd  `json:"to"`
+		From    vonageEnd    `json:"from"`
+		NCCO    []vonageTalk `json:"ncco"`
+		Ringing int          `json:"ringing_timer"`
+	}
+	vonageEnd struct {
+		Type   string `json:"type"`
+		Number string `json:"number"`
+	}
+	vonageTalk struct {
+		Action string `json:"action"`
+		Text   string `json:"text"`
+		Loop   int    `json:"loop"`
+	}
+)
+
+// speak makes a call that says the words twice. A text that does not begin with
+// <speak> is no markup to Vonage.
+func (o *vonage) speak(ctx context.Context, to, words string) Outcome {
+	k, err := o.voice("/v1/calls")
+	if err != nil {
+		return mend(err)
+	}
+	k.body, err = encodeJSON(vonageCall{
+		To:   []vonageEnd{{"phone", strings.TrimPrefix(to, "+")}},
+		From: vonageEnd{"phone", strings.TrimPrefix(o.From, "+")},
+		NCCO: []vonageTalk{{"talk", words, 2}}, Ringing: int(ringFor / time.Second),
+	})
+	if err != nil {
+		return mend(err)
+	}
+	var id string
+	out := o.caller.do(ctx, k, func(r reply) (v Verdict, said string) {
+		v, id, said = vonageCallVerdict(r)
+		return v, said
+	})
+	if out.Verdict == Accepted {
+		out.Handle = id
+	}
+	return out
+}
+
+// ask fetches the call. Texts have no handle: Vonage tells what became of them by
+// webhooks and by a report that is paid for.
+func (o *vonage) ask(ctx context.Context, id string) (arrival, string) {
+	k, err := o.voice("/v1/calls/" + url.PathEscape(id))
+	if err != nil {
+		return unsure, err.Error()
+	}
+	k.method = http.MethodGet
+	var state arrival
+	out := o.caller.do(ctx, k, func(r reply) (v Verdict, said string) {
+		state, v, said = vonageArrival(r, id)
+		return v, said
+	})
+	return state, out.Answer
+}
+
+// voice is a call of the Voice API, which takes a token that the application's
+// key has signed.
+func (o *vonage) voice(path string) (call, error) {
+	target, err := apiURL(cmp.Or(o.Endpoint, vonageVoiceEndpoint), path)
+	if err != nil {
+		return call{}, err
+	}
+	text, err := o.PrivateKey.Reveal()
+	if err != nil {
+		return call{}, err
+	}
+	token, err := applicationToken(o.Application, text, time.Now())
+	if err != nil {
+		return call{}, fmt.Errorf("privateKey %s: %w", o.PrivateKey, err)
+	}
+	header := jsonHeader()
+	header.Set("Authorization", "Bearer "+token)
+	return call{target: target, header: header, secrets: []string{token}}, nil
+}
+
+// tokenLife is how long a token for one call holds.
+const tokenLife = time.Minute
+
+// applicationToken signs a JSON Web Token for an application (RFC 7519, RS256)
+// with its key in PEM (PKCS #8 or PKCS #1).
+func applicationToken(application, text string, now time.Time) (string, error) {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return "", errors.New("holds no PEM text: give the application's private.key as it was downloaded")
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		if parsed, err = x509.ParsePKCS1PrivateKey(block.Bytes); err != nil {
+			return "", errors.New("holds no private key: give the application's private.key as it was downloaded")
+		}
+	}
+	private, ok := parsed.(*rsa.PrivateKey)
+	if !ok {
+		return "", fmt.Errorf("holds a %T: Vonage's are RSA keys", parsed)
+	}
+	claims, err := encodeJSON(map[string]any{
+		"application_id": application, "iat": now.Unix(), "exp": now.Add(tokenLife).Unix(), "jti": rand.Text(),
+	})
+	if err != nil {
+		return "", err
+	}
+	part := base64.RawURLEncoding.EncodeToString
+	signed := part([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + part(claims)
+	sum := sha256.Sum256([]byte(signed))
+	signature, err := rsa.SignPKCS1v15(nil, private, crypto.SHA256, sum[:])
+	if err != nil {
+		return "", err
+	}
+	return signed + "." + part(signature), nil
+}
+
+// vonageCallVerdict judges an answer: 201 with the uuid of the call, or an error
+// in words.
+func vonageCallVerdict(r reply) (v Verdict, id, text string) {
+	var said struct {
+		UUID   string `json:"uuid"`
+		Status string `json:"status"`
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Error  string `json:"error_title"`
+		Detail string `json:"detail"`
+	}
+	err := json.Unmarshal(r.body, &said)
+	switch v = httpVerdict(r.status); {
+	case v == Accepted && (err != nil || said.UUID == "" || r.status != http.StatusCreated):
+		return Mend, "", "not what Vonage answers with when it has made a call"
+	case v == Accepted:
+		return Accepted, said.UUID, "call " + said.UUID + " " + said.Status
+	case err != nil:
+		return v, "", ""
+	}
+	// What is wrong with a call is its numbers or its key; the words are ours.
+	return min(v, Mend), "", strings.Trim(cmp.Or(said.Title, said.Error)+": "+said.Detail, ": ")
+}
+
+// vonageArrival judges what was fetched of a call.
+func vonageArrival(r reply, id string) (arrival, Verdict, string) {
+	var said struct {
+		UUID   string `json:"uuid"`
+		Status string `json:"status"`
+	}
+	v := httpVerdict(r.status)
+	if err := json.Unmarshal(r.body, &said); v != Accepted || err != nil || said.UUID != id {
+		return unsure, min(v, Mend), "not what Vonage knows of " + id
+	}
+	text := "call " + said.UUID + " " + said.Status
+	switch said.Status {
+	case "answered", "completed", "human", "machine":
+		return arrived, Accepted, text
+	case "failed", "cancelled", "rejected":
+		return lost, Accepted, text
+	case "busy", "timeout", "unanswered":
+		return unanswered, Accepted, text
+	}
+	return unsure, Accepted, text // started, ringing, what is new to us
 }

@@ -68,7 +68,7 @@ func (r *webhookReceiver) Deliver(ctx context.Context, m Message) Outcome {
 	if len(keys) > 0 {
 		header["webhook-signature"] = []string{signature(keys, id, now, body)}
 	}
-	return r.caller.post(ctx, call{target: target, header: header, body: body}, byStatus)
+	return r.caller.do(ctx, call{target: target, header: header, body: body}, byStatus)
 }
 
 // hiddenParts gives what of an address may be a secret: its path and query.

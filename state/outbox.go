@@ -142,9 +142,9 @@ func (s *Store) Claim(ctx context.Context, now time.Time, limit int) ([]notify.J
 	if err != nil {
 		return nil, err
 	}
-	const due = "SELECT '' AS receiver, 0 AS attempts, n.id AS notice, n.created AS since FROM notices n WHERE n.routed = 0" +
-		" UNION ALL SELECT receiver, attempts, notice, created FROM deliveries WHERE status = 'pending' AND next <= ?"
-	rows, err := s.readers.QueryContext(ctx, "SELECT q.receiver, q.attempts, "+noticeColumns+" FROM ("+due+") q JOIN notices n ON n.id = q.notice ORDER BY q.since, q.notice, q.receiver LIMIT ?", micros(now), bound(limit))
+	const due = "SELECT '' AS receiver, 0 AS attempts, '' AS handle, n.id AS notice, n.created AS since FROM notices n WHERE n.routed = 0" +
+		" UNION ALL SELECT receiver, attempts, handle, notice, created FROM deliveries WHERE status = 'pending' AND next <= ?"
+	rows, err := s.readers.QueryContext(ctx, "SELECT q.receiver, q.attempts, q.handle, "+noticeColumns+" FROM ("+due+") q JOIN notices n ON n.id = q.notice ORDER BY q.since, q.notice, q.receiver LIMIT ?", micros(now), bound(limit))
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
@@ -152,7 +152,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, limit int) ([]notify.J
 	var jobs []notify.Job
 	for rows.Next() {
 		var job notify.Job
-		if job.Notice, err = s.scanNotice(rows, &job.Receiver, &job.Attempt); err != nil {
+		if job.Notice, err = s.scanNotice(rows, &job.Receiver, &job.Attempt, &job.Handle); err != nil {
 			return nil, err
 		}
 		job.Attempt++
@@ -244,8 +244,8 @@ func (s *Store) Settle(ctx context.Context, st notify.Settlement) error {
 		if st.Status != glassward.Pending {
 			next, settled = 0, micros(a.At.Add(a.Took))
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE deliveries SET status = ?, attempts = CASE WHEN attempts > ? THEN attempts ELSE ? END, next = ?, settled = ?, answer = ? WHERE notice = ? AND receiver = ?",
-			string(st.Status), a.Number, a.Number, next, settled, a.Answer, string(a.Notice), a.Receiver)
+		_, err = tx.ExecContext(ctx, "UPDATE deliveries SET status = ?, attempts = CASE WHEN attempts > ? THEN attempts ELSE ? END, next = ?, settled = ?, answer = ?, handle = ? WHERE notice = ? AND receiver = ?",
+			string(st.Status), a.Number, a.Number, next, settled, a.Answer, st.Handle, string(a.Notice), a.Receiver)
 		return err
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package state
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ func TestOutbox(t *testing.T) {
 		t.Helper()
 		err := s.Settle(t.Context(), notify.Settlement{
 			Attempt: glassward.Attempt{Notice: notice.ID, Receiver: receiver, Number: number, At: ck.t, Took: time.Second, OK: status == glassward.Delivered, Answer: string(status)},
-			Status:  status, Next: next,
+			Status:  status, Next: next, Handle: fmt.Sprint("handle ", number),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -81,7 +82,7 @@ func TestOutbox(t *testing.T) {
 	if err := s.Hasten(t.Context(), "oncall/pager", night.Add(time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if jobs := claim(night.Add(time.Second)); names(jobs) != "oncall/pager" || jobs[0].Attempt != 2 {
+	if jobs := claim(night.Add(time.Second)); names(jobs) != "oncall/pager" || jobs[0].Attempt != 2 || jobs[0].Handle != "handle 1" {
 		t.Errorf("hastened: %+v", jobs)
 	}
 	ck.t = night.Add(2 * time.Second)
