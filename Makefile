@@ -51,6 +51,7 @@ cost: deps
 docs:
 	$(GO) run ./internal/kqldocs > docs/kql-support.md
 	$(GO) run ./internal/ruledocs > docs/detections.md
+	$(GO) run ./internal/healthdocs > docs/health.md
 
 # How much of KQL stands: cases by feature, refusals, published rules and queries. The material is other
 # people's and lies beside the repository; MATERIAL names its folder.

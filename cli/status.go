@@ -104,6 +104,9 @@ func (a *app) printStatus(s daemon.Status) error {
 		}
 		works := 0
 		for _, r := range w.Rules {
+			if r.Suppressed > 0 {
+				fmt.Fprintf(a.Stdout, "  rule %s: alerts of %s are suppressed since its last\n", line(r.Name), counted(int(r.Suppressed), "window", "windows"))
+			}
 			switch {
 			case r.Error != "":
 				fmt.Fprintf(a.Stdout, "  %s\n", bad("rule %s: %s", line(r.Name), line(r.Error)))

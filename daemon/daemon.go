@@ -239,6 +239,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.work.Go(func() { d.courier.Run(ctx) })
 	d.work.Go(func() { d.verifyJournal(ctx) })
 	d.work.Go(func() { d.retell(ctx) })
+	d.work.Go(func() { d.watchOutbox(ctx) })
 	d.work.Go(func() { d.reopen(ctx) })
 	for _, w := range d.open() {
 		w.start(ctx)

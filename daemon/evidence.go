@@ -8,7 +8,6 @@ import (
 	"os"
 	"time"
 
-	"glassward"
 	"glassward/config"
 	"glassward/incident"
 	"glassward/rule"
@@ -67,8 +66,8 @@ func (d *Daemon) verifyJournal(ctx context.Context) {
 			next, err := d.state.Verify(ctx, at, verifyAtOnce)
 			if err != nil && ctx.Err() == nil {
 				d.tell(ctx, "", incident.Health{
-					Cause: "journal", Subject: "state.db", Title: "The journal of evidence is not what it was", Severity: glassward.High,
-					Detail: fmt.Sprintf("%v\nEntries up to %d are whole. Compare with the heads in the notices of before; keep a copy of the data folder as it is.", err, next.Seq),
+					Cause: "journal", Subject: "state.db", Title: "The journal of evidence is not what it was",
+					Detail: fmt.Sprintf("%v\nEntries up to %d are whole.", err, next.Seq),
 					Since:  d.started,
 				})
 				break

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"glassward"
 	"glassward/config"
 	"glassward/incident"
 	"glassward/state"
@@ -99,8 +98,8 @@ func (d *Daemon) tellGone(ctx context.Context, gone map[string]formerTenant) {
 			name = id
 		}
 		d.tell(ctx, id, incident.Health{
-			Cause: "configuration", Subject: "weakened", Title: "The configuration was weakened while Glassward did not run", Severity: glassward.High,
-			Detail: fmt.Sprintf("tenant %s is no longer watched\nIf nobody of yours did this, somebody has access to the machine that Glassward runs on.", name),
+			Cause: "configuration", Subject: "weakened", Title: "The configuration was weakened while Glassward did not run",
+			Detail: fmt.Sprintf("tenant %s is no longer watched", name),
 			Since:  d.started,
 		})
 	}

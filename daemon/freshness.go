@@ -91,9 +91,7 @@ func (w *workspace) change(ctx context.Context, changes []lag.Change) {
 		w.log.Info("road", "road", c.Road, "tables", strings.Join(c.Tables, " "), "was", string(c.Was), "is", string(c.Is), "reason", c.Reason)
 		if c.Tell {
 			w.d.tell(ctx, w.tenantID(), incident.Health{
-				Cause: c.Cause, Subject: c.Subject, Title: c.Title, Detail: c.Detail, Severity: c.Severity, Since: c.Since, Over: c.Over,
-				// Records that are lost for good stay open until a person has seen it.
-				Closes: c.Cause != "hole",
+				Cause: incident.Code(c.Cause), Subject: c.Subject, Title: c.Title, Detail: c.Detail, Severity: c.Severity, Since: c.Since, Over: c.Over,
 			})
 		}
 	}

@@ -71,8 +71,8 @@ func (d *Daemon) stateDamaged(err error) {
 		<-d.ready
 		d.tell(context.Background(), "", incident.Health{
 			Cause: "store-damaged", Subject: "state.db", Title: "Something in the control store is damaged",
-			Detail:   err.Error() + "\nIt is passed over, and so is what else is damaged: the log names it. Look at the disk, and restore the data folder from a backup.",
-			Severity: glassward.High, Since: d.started,
+			Detail: err.Error() + "\nIt is passed over, and so is what else is damaged: the log names it.",
+			Since:  d.started,
 		})
 	}()
 }
@@ -82,7 +82,7 @@ func (d *Daemon) greet(ctx context.Context) {
 	for _, note := range d.state.Notes() {
 		d.tell(ctx, "", incident.Health{
 			Cause: "store-damaged", Subject: "state.db", Title: "The control store was damaged and has been mended",
-			Detail: note, Severity: glassward.High, Since: d.now(),
+			Detail: note, Since: d.now(),
 		})
 	}
 	for _, t := range d.config.Each {
@@ -103,8 +103,7 @@ func (d *Daemon) tellProblems(ctx context.Context, problems []config.Problem) {
 		}
 		d.tell(ctx, "", incident.Health{
 			Cause: "tenant-file", Subject: p.File, Title: fmt.Sprintf("Tenant file %s is broken: this tenant is not watched", p.File),
-			Detail:   p.Error() + "\nMend the file and reload (glassward config validate shows every problem).",
-			Severity: glassward.High, Since: d.changed(p.File),
+			Detail: p.Error(), Since: d.changed(p.File),
 		})
 	}
 }
@@ -127,7 +126,7 @@ func (d *Daemon) tellRuleProblems(ctx context.Context) {
 		}
 		d.tell(ctx, "", incident.Health{
 			Cause: "function-file", Subject: p.File, Title: fmt.Sprintf("Function file %s is broken: rules that use it do not judge", p.File),
-			Detail: p.Error(), Severity: glassward.High, Since: d.changed(filepath.Join(d.config.Functions, p.File)),
+			Detail: p.Error(), Since: d.changed(filepath.Join(d.config.Functions, p.File)),
 		})
 	}
 	for _, p := range d.rules.Problems {
@@ -137,14 +136,14 @@ func (d *Daemon) tellRuleProblems(ctx context.Context) {
 		}
 		d.tell(ctx, "", incident.Health{
 			Cause: "rule-file", Subject: p.File, Title: fmt.Sprintf("Rule file %s is broken: its rule does not judge", p.File),
-			Detail: p.Error(), Severity: glassward.High, Since: d.changed(filepath.Join(d.config.Rules, p.File)),
+			Detail: p.Error(), Since: d.changed(filepath.Join(d.config.Rules, p.File)),
 		})
 	}
 }
 
 // ruleHealth is the word about a rule that fails, or works again.
 func (w *workspace) ruleHealth(o rule.Outcome) incident.Health {
-	h := incident.Health{Cause: "rule", Subject: o.RuleID, Severity: glassward.High, Since: w.d.now(), Over: o.Recovered}
+	h := incident.Health{Cause: "rule", Subject: o.RuleID, Since: w.d.now(), Over: o.Recovered}
 	name := o.RuleID
 	if r, ok := w.d.lookupRule(o.RuleID); ok {
 		name = r.Name
@@ -177,7 +176,7 @@ func (d *Daemon) trouble(t notify.Trouble) {
 		return
 	}
 	d.tell(ctx, t.Tenant, incident.Health{
-		Cause: string(t.Kind), Subject: t.Receiver + t.Group, Title: t.String(), Severity: glassward.High,
+		Cause: incident.Code(t.Kind), Subject: t.Receiver + t.Group, Title: t.String(),
 		Detail: t.String() + "\nglassward notify test " + t.Group + " tries every receiver of the group.",
 		Since:  t.Since, Over: t.Over, Groups: groups,
 	})
@@ -231,8 +230,7 @@ func (d *Daemon) reportDisk(ctx context.Context, w *workspace, low *logstore.Dis
 	w.mu.Unlock()
 	d.tell(ctx, w.tenantID(), incident.Health{
 		Cause: "disk", Subject: w.tenantID(), Title: "Intake pauses: the disk is nearly full",
-		Detail:   low.Error() + "\nNothing is dropped: pushes are answered 503, folders wait. Free some space; intake resumes by itself.",
-		Severity: glassward.High, Since: since,
+		Detail: low.Error() + "\nNothing is dropped: pushes are answered 503, folders wait.", Since: since,
 	})
 }
 
@@ -244,7 +242,7 @@ func (d *Daemon) diskIsWell(ctx context.Context, w *workspace) {
 	w.mu.Unlock()
 	if !since.IsZero() {
 		d.tell(ctx, w.tenantID(), incident.Health{
-			Cause: "disk", Subject: w.tenantID(), Title: "Intake goes on: the disk has room again", Severity: glassward.High, Since: since, Over: true,
+			Cause: "disk", Subject: w.tenantID(), Title: "Intake goes on: the disk has room again", Since: since, Over: true,
 		})
 	}
 }
@@ -267,7 +265,7 @@ func (d *Daemon) reportSource(ctx context.Context, w *workspace, name string, er
 	w.log.Error("a source cannot be read", "source", name, "error", err)
 	d.tell(ctx, w.tenantID(), incident.Health{
 		Cause: "source", Subject: name, Title: sourceTitle(name),
-		Detail: fmt.Sprintf("%v\nIt is tried again every few seconds, from where it stopped.", err), Severity: glassward.High, Since: since,
+		Detail: fmt.Sprintf("%v\nIt is tried again every few seconds, from where it stopped.", err), Since: since,
 	})
 }
 
@@ -282,7 +280,7 @@ func (d *Daemon) sourceIsWell(ctx context.Context, w *workspace, name string) {
 	w.mu.Unlock()
 	if !well {
 		d.tell(ctx, w.tenantID(), incident.Health{
-			Cause: "source", Subject: name, Title: sourceTitle(name), Severity: glassward.High, Since: since, Over: true, Closes: true,
+			Cause: "source", Subject: name, Title: sourceTitle(name), Since: since, Over: true,
 		})
 	}
 }
@@ -295,7 +293,7 @@ func (w *workspace) reportConflicts(ctx context.Context, list []logstore.Conflic
 			Cause: "conflict", Subject: c.ID.String(), Title: fmt.Sprintf("Two copies of one record of %s contradict each other", c.Table),
 			Detail: fmt.Sprintf("Record %s: column %s says %q by %s (%s) and %q by %s (%s, line %d). Both are kept; the copy has the id %s.",
 				c.ID, c.Column, c.Stored, c.StoredSource, c.StoredProvenance, c.Copy, c.CopySource, c.Provenance, c.Line, c.Beside),
-			Severity: glassward.Medium, Since: w.d.now(), Records: []glassward.RecordID{c.ID, c.Beside},
+			Since: w.d.now(), Records: []glassward.RecordID{c.ID, c.Beside},
 		})
 	}
 	w.d.tell(ctx, w.tenantID(), faults...)
@@ -315,6 +313,6 @@ func (w *workspace) reportRecovery(ctx context.Context) {
 	}
 	w.d.tell(ctx, w.tenantID(), incident.Health{
 		Cause: "store-damaged", Subject: "logs.duckdb", Title: "The event store was damaged and has been mended",
-		Detail: detail, Severity: glassward.High, Since: w.d.now(),
+		Detail: detail, Since: w.d.now(),
 	})
 }

@@ -19,6 +19,7 @@ var (
 	headDesc      = prometheus.NewDesc("glassward_head", "Sequence number of the newest record.", []string{"tenant"}, nil)
 	waitingDesc   = prometheus.NewDesc("glassward_batches_waiting", "Batches that are durable and not yet judged.", []string{"tenant"}, nil)
 	failingDesc   = prometheus.NewDesc("glassward_rules_failing", "Rules that cannot be judged.", []string{"tenant"}, nil)
+	suppressDesc  = prometheus.NewDesc("glassward_rule_suppressed_windows", "Windows since the rule's last alert whose alerts were suppressed.", []string{"tenant", "rule"}, nil)
 	openDesc      = prometheus.NewDesc("glassward_incidents_open", "Incidents that are not closed.", []string{"tenant"}, nil)
 	pendingDesc   = prometheus.NewDesc("glassward_deliveries_pending", "Notices owed to receivers.", nil, nil)
 	oldestDesc    = prometheus.NewDesc("glassward_delivery_oldest_seconds", "Age of the oldest notice that is owed.", nil, nil)
@@ -31,7 +32,7 @@ var (
 
 // Describe names the metrics.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{recordsDesc, newestDesc, headDesc, waitingDesc, failingDesc, openDesc, pendingDesc, oldestDesc, roadDesc, lagDesc, backlogDesc, stepDesc, receiversDesc} {
+	for _, d := range []*prometheus.Desc{recordsDesc, newestDesc, headDesc, waitingDesc, failingDesc, suppressDesc, openDesc, pendingDesc, oldestDesc, roadDesc, lagDesc, backlogDesc, stepDesc, receiversDesc} {
 		ch <- d
 	}
 }
@@ -55,6 +56,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		for _, r := range w.Rules {
 			if r.Error != "" {
 				failing++
+			}
+			if r.Suppressed > 0 {
+				gauge(suppressDesc, float64(r.Suppressed), w.Name, r.ID)
 			}
 		}
 		gauge(failingDesc, float64(failing), w.Name)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"glassward"
 	"glassward/incident"
 	"glassward/ingest"
 )
@@ -42,7 +41,7 @@ func (w *workspace) mind(ctx context.Context, doing string, f func(context.Conte
 			since, wait = now, mindAfter
 		}
 		w.d.tell(ctx, w.tenantID(), incident.Health{
-			Cause: "defect", Subject: doing, Title: fmt.Sprintf("A defect in Glassward interrupts %s", doing), Severity: glassward.High, Since: since,
+			Cause: "defect", Subject: doing, Title: fmt.Sprintf("A defect in Glassward interrupts %s", doing), Since: since,
 			Detail: fmt.Sprintf("%v\nIt is begun again by itself, now and whenever that happens.", defect),
 		})
 		select {

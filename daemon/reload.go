@@ -284,8 +284,8 @@ func (d *Daemon) warnPrevious(ctx context.Context, lost map[string][]string) {
 	var changes incident.Changes
 	for _, tenant := range slices.Sorted(maps.Keys(lost)) {
 		c, err := d.desk.Report(ctx, tenant, incident.Health{
-			Cause: "configuration", Subject: "weakened", Title: "The configuration is being weakened", Severity: glassward.High,
-			Detail: strings.Join(lost[tenant], "\n") + "\nIf nobody of yours did this, somebody has access to the machine that Glassward runs on.",
+			Cause: "configuration", Subject: "weakened", Title: "The configuration is being weakened",
+			Detail: strings.Join(lost[tenant], "\n"),
 			Since:  d.now(),
 		})
 		if err != nil {

@@ -73,7 +73,7 @@ func TestAFaultIsToldWhenTheStoreTakesIt(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var work sync.WaitGroup
 		work.Go(func() { d.retell(ctx) })
-		h := incident.Health{Cause: "source", Subject: "graph", Title: "Source graph cannot be read", Severity: glassward.High, Since: time.Now(), Closes: true}
+		h := incident.Health{Cause: "source", Subject: "graph", Title: "Source graph cannot be read", Severity: glassward.High, Since: time.Now()}
 		store.refuses.Store(true)
 		gone, cancel := context.WithCancel(t.Context())
 		cancel() // whoever found it has gone away
@@ -143,7 +143,7 @@ func TestASourceThatFailsAgainAndAgainIsOneAlarm(t *testing.T) {
 		time.Sleep(time.Minute)
 		stop()
 		work.Wait()
-		if list := d.untold.waiting(); len(list) != 2 || !list[1].fault.Over || !list[1].fault.Closes {
+		if list := d.untold.waiting(); len(list) != 2 || !list[1].fault.Over {
 			t.Errorf("the end of the fault was told so: %+v", list)
 		}
 	})

@@ -118,7 +118,7 @@ func (j *journey) judgeSelf(self *entra.Self, m *mind) {
 			continue
 		}
 		h := incident.Health{
-			Cause: "application", Subject: f.Key, Title: "Our own application: " + f.What, Detail: f.Do, Severity: f.Severity, Since: w.d.now(), Closes: true,
+			Cause: "application", Subject: f.Key, Title: "Our own application: " + f.What, Detail: f.Do, Severity: f.Severity, Since: w.d.now(),
 		}
 		open[f.Key] = h
 		w.d.tell(j.ctx, w.tenantID(), h)
@@ -203,7 +203,7 @@ func (j *journey) beat() {
 		graph := j.reach.client(entra.Graph)
 		o.Roles = func(ctx context.Context) ([]string, error) { return entra.RolesOf(ctx, graph, p.ObjectID) }
 	}
-	h := incident.Health{Cause: "pulse", Subject: p.ObjectID, Title: "The pulse cannot be sent", Severity: glassward.Medium, Closes: true}
+	h := incident.Health{Cause: "pulse", Subject: p.ObjectID, Title: "The pulse cannot be sent"}
 	sender, err := pulse.New(o)
 	if err != nil {
 		h.Detail, h.Since = err.Error(), w.d.now()
@@ -229,7 +229,7 @@ func (j *journey) beat() {
 			return
 		}
 		told, sure = f.Code, true
-		h.Title, h.Severity = "The pulse cannot be sent", glassward.Medium
+		h.Title, h.Severity = "The pulse cannot be sent", 0
 		if f.Code == pulse.PasswordAccepted {
 			h.Title, h.Severity = "Somebody has set the canary's password: a random one was accepted", glassward.High
 		}

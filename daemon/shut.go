@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"glassward"
 	"glassward/config"
 	"glassward/console"
 	"glassward/incident"
@@ -148,8 +147,8 @@ func (d *Daemon) tellShut(ctx context.Context, t config.Tenant) {
 	}
 	d.tell(ctx, t.ID, incident.Health{
 		Cause: "workspace", Subject: t.ID, Title: fmt.Sprintf("Tenant %s is not watched: its event store cannot be opened", t.Name),
-		Detail:   x.err.Error() + "\nThe other tenants are watched. It is tried again by itself; what the roads bring meanwhile is read from the cursors then. A damaged store is replaced by glassward restore --tenant.",
-		Severity: glassward.High, Since: x.since,
+		Detail: x.err.Error() + "\nThe other tenants are watched. It is tried again by itself; what the roads bring meanwhile is read from the cursors then.",
+		Since:  x.since,
 	})
 }
 
@@ -157,7 +156,7 @@ func (d *Daemon) tellShut(ctx context.Context, t config.Tenant) {
 func (d *Daemon) tellOpen(ctx context.Context, back []config.Tenant) {
 	for _, t := range back {
 		d.tell(ctx, t.ID, incident.Health{
-			Cause: "workspace", Subject: t.ID, Title: fmt.Sprintf("Tenant %s is watched again: its event store is open", t.Name), Severity: glassward.High, Over: true,
+			Cause: "workspace", Subject: t.ID, Title: fmt.Sprintf("Tenant %s is watched again: its event store is open", t.Name), Over: true,
 		})
 	}
 }

@@ -24,7 +24,7 @@ type untold struct {
 }
 
 // about names what it is about: what is told of one thing is told in its order.
-func (u untold) about() [3]string { return [3]string{u.tenant, u.fault.Cause, u.fault.Subject} }
+func (u untold) about() [3]string { return [3]string{u.tenant, string(u.fault.Cause), u.fault.Subject} }
 
 // A backlog holds the faults that wait to be told.
 type backlog struct {

@@ -439,11 +439,13 @@ func (w *workspace) failed(ctx context.Context, doing string, err error) {
 func (w *workspace) tick(ctx context.Context) {
 	every := time.NewTicker(tickEvery)
 	defer every.Stop()
+	slow := w.d.recallLasting(ctx, w.tenantID(), w.tenantID()+"/rules")
 	for {
 		w.mu.Lock()
 		engine := w.engine
 		w.mu.Unlock()
 		w.failed(ctx, "windows", engine.Tick(ctx))
+		judgeSlow(ctx, slow, engine.States())
 		w.makeSure(ctx)
 		select {
 		case <-ctx.Done():

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"strings"
 	"time"
 
 	"glassward"
@@ -15,14 +16,16 @@ const HealthRule = "glassward-health"
 // store that was damaged. Its own blindness is an alarm like any other: it
 // becomes an alert of HealthRule, an incident and a notice.
 type Health struct {
-	// Cause is the kind of fault, e.g. "tenant-file", and Subject the thing that
-	// has it, e.g. the file's name. Alerts with the same two join one open
+	// Cause is the code of the condition, e.g. "tenant-file", and Subject the thing
+	// that has it, e.g. the file's name. Alerts with the same two join one open
 	// incident.
-	Cause   string
+	Cause   Code
 	Subject string
-	// Title and Detail tell people what happened and what to do.
-	Title    string
-	Detail   string
+	// Title and Detail tell people what happened; what to do about it is the
+	// condition's cure, which follows.
+	Title  string
+	Detail string
+	// Severity is the condition's if it is left Informational.
 	Severity glassward.Severity
 	// Since is when it began. The same fault since the same time is the same
 	// alert, told once; since another time it is told again.
@@ -31,27 +34,36 @@ type Health struct {
 	Groups []string
 	// Records are the ids of the records concerned, if it is about records.
 	Records []glassward.RecordID
-	// Over says that the fault is gone. The incident stays open and says so. Since
-	// need not be known any more.
+	// Over says that the fault is gone. The incident says so, and is closed where the
+	// condition closes it: it shows no success of anybody and no change of what
+	// protects an account, so nobody has to review it. Since need not be known any
+	// more.
 	Over bool
-	// Closes says that the incident is closed by the fault's being over: it shows
-	// no success of anybody and no change of what protects an account, so nobody
-	// has to review it. Whoever was told of it is told that, too.
-	Closes bool
 }
 
 // Change gives the alert that the fault is. The tenant is empty for what
 // concerns the whole installation.
 func (h Health) Change(tenant string, now time.Time) AlertChange {
-	group := h.Cause + " " + h.Subject
+	group := string(h.Cause) + " " + h.Subject
+	c, declared := ConditionOf(h.Cause)
+	if h.Severity == glassward.Informational {
+		h.Severity = glassward.High
+		if declared {
+			h.Severity = c.Severity
+		}
+	}
+	detail := h.Detail
+	if !h.Over && c.Cure != "" && !strings.Contains(detail, c.Cure) {
+		detail = strings.TrimPrefix(detail+"\n"+c.Cure, "\n")
+	}
 	since := h.Since.UTC()
 	return AlertChange{
-		Withdrawn: h.Over, Closes: h.Over && h.Closes,
+		Withdrawn: h.Over, Closes: h.Over && c.Closes,
 		Alert: glassward.Alert{
 			ID:     AlertID(tenant, HealthRule, group, since.Format(time.RFC3339Nano)),
 			Tenant: tenant, RuleID: HealthRule, RuleName: "Glassward health", RuleVersion: "1", Group: group,
-			Title: h.Title, Description: h.Detail, Severity: h.Severity,
-			Details: map[string][]string{"Cause": {h.Cause}, "Subject": {h.Subject}},
+			Title: h.Title, Description: detail, Severity: h.Severity,
+			Details: map[string][]string{"Cause": {string(h.Cause)}, "Subject": {h.Subject}},
 			Records: h.Records, Start: since, End: since, Received: since, Judged: now.UTC(),
 			ActionGroups: h.Groups,
 		},

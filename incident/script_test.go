@@ -157,10 +157,9 @@ func (s *script) run(words []string) error {
 		key := plain[0] + " " + plain[1]
 		h, ok := s.faults[key]
 		if !ok || h.Over {
-			h = incident.Health{Cause: plain[0], Subject: plain[1], Title: plain[0] + ": " + plain[1], Severity: glassward.Medium, Since: s.now}
+			h = incident.Health{Cause: incident.Code(plain[0]), Subject: plain[1], Title: plain[0] + ": " + plain[1], Severity: glassward.Medium, Since: s.now}
 		}
 		h.Over = len(plain) > 2 && plain[2] == "over"
-		h.Closes = h.Over && len(plain) > 3 && plain[3] == "closes"
 		if len(plain) > 3 && plain[3] == "forgotten" {
 			h.Since, h.Title = s.now, plain[0]+" works again"
 		}

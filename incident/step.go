@@ -345,7 +345,7 @@ func (st *step) over(a, prev glassward.Alert, known, closes bool) {
 	}
 	st.note(&home, glassward.TimelineEntry{Time: st.now, Kind: "unconfirmed", Text: text, Alert: prev.ID})
 	if closes && home.Status != glassward.StatusClosed && slices.Equal(home.RuleIDs, []string{HealthRule}) {
-		if a.Description != "" && a.Description != prev.Description {
+		if a.Description != "" && !strings.HasPrefix(prev.Description, a.Description) {
 			text += ". " + a.Description // what is left of it, a blind interval for instance
 		}
 		st.close(&home, Close{Target: Target{By: "Glassward"}, Classification: glassward.Undetermined, Comment: text})

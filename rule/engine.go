@@ -112,6 +112,9 @@ type judge struct {
 
 	failed error // why the last evaluation failed
 	since  time.Time
+
+	took time.Duration // for the latest window
+	slow int           // windows in a row that took longer than the frequency
 }
 
 // NewEngine compiles the rules, reads their watermarks and commits the first
@@ -560,6 +563,7 @@ func (e *Engine) show(j *judge) {
 		if j.nrt {
 			s.JudgedTo = j.state.seq
 		} else {
+			s.Every, s.Took, s.Slow = j.every(), j.took, j.slow
 			_, end := j.grid.bounds(j.state.judged)
 			s.Windows = end.Time()
 			s.Owed = j.state.toJudge().size()

@@ -128,6 +128,10 @@ type State struct {
 	Windows  time.Time
 	// Owed counts windows that are to be judged again or still.
 	Owed int64
+	// Every is how often a Scheduled rule is judged, Took what its latest window
+	// took, and Slow how many in a row have taken longer than that.
+	Every, Took time.Duration
+	Slow        int
 	// Suppressed counts the windows since the last alert that had results and gave
 	// no alert because the rule is suppressed. The next alert says so.
 	Suppressed int64

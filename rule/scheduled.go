@@ -144,7 +144,10 @@ func (e *Engine) tickScheduled(ctx context.Context, j *judge) error {
 			}
 			budget--
 			worked = true
-			if err := e.judgeWindow(ctx, p, n); err != nil {
+			began := e.options.Now()
+			err := e.judgeWindow(ctx, p, n)
+			j.lasted(e.options.Now().Sub(began))
+			if err != nil {
 				var memory *memoryError
 				if ctx.Err() != nil || errors.As(err, &memory) {
 					return err
@@ -187,6 +190,17 @@ func (e *Engine) tickScheduled(ctx context.Context, j *judge) error {
 		return e.save(ctx, j, &j.state, Outcome{RuleID: j.rule.ID})
 	}
 	return nil
+}
+
+// every is how often the rule is judged, as a duration.
+func (j *judge) every() time.Duration { return time.Duration(j.grid.frequency) * 100 }
+
+// lasted notes how long a window took.
+func (j *judge) lasted(d time.Duration) {
+	j.took = d
+	if j.slow++; d <= j.every() {
+		j.slow = 0
+	}
 }
 
 func endOf(g grid, n int64) value.Ticks { _, to := g.bounds(n); return to }

@@ -340,6 +340,17 @@ type Stats struct {
 	Head   Mark      `json:"journalHead"`
 }
 
+// Owed counts the deliveries that are pending and the notices that nobody was
+// found for yet.
+func (s *Store) Owed(ctx context.Context) (int, error) {
+	var n int
+	err := s.readers.QueryRowContext(ctx, "SELECT (SELECT COUNT(*) FROM deliveries WHERE status = 'pending') + (SELECT COUNT(*) FROM notices WHERE routed = 0)").Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count what is owed: %w", err)
+	}
+	return n, nil
+}
+
 // Stats counts.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	st := Stats{Open: map[string]int{}}
