@@ -153,21 +153,24 @@ func (m memory) AlertsHolding(ctx context.Context, tenant string, ids []glasswar
 }
 
 // commit hands a rule's outcome to the desk: transaction B.
-func (w *workspace) commit(ctx context.Context, o rule.Outcome) error {
-	out := incident.Outcome{Tenant: w.tenantID(), Rule: o.RuleID, Watermark: o.Watermark}
-	for _, c := range o.Alerts {
-		c.Alert.Late = c.Alert.Late || w.cameLate(o.RuleID, c.Alert)
-		out.Alerts = append(out.Alerts, incident.AlertChange{
-			Alert: c.Alert, Grew: c.Kind == rule.Grown, NewRecords: c.NewRecords, Withdrawn: c.Kind == rule.Unconfirmed,
-		})
+func (w *workspace) commit(ctx context.Context, outcomes ...rule.Outcome) error {
+	out := make([]incident.Outcome, len(outcomes))
+	for i, o := range outcomes {
+		out[i] = incident.Outcome{Tenant: w.tenantID(), Rule: o.RuleID, Watermark: o.Watermark}
+		for _, c := range o.Alerts {
+			c.Alert.Late = c.Alert.Late || w.cameLate(o.RuleID, c.Alert)
+			out[i].Alerts = append(out[i].Alerts, incident.AlertChange{
+				Alert: c.Alert, Grew: c.Kind == rule.Grown, NewRecords: c.NewRecords, Withdrawn: c.Kind == rule.Unconfirmed,
+			})
+		}
+		if o.Err != nil || o.Recovered {
+			out[i].Health = append(out[i].Health, w.ruleHealth(o))
+		}
 	}
-	if o.Err != nil || o.Recovered {
-		out.Health = append(out.Health, w.ruleHealth(o))
-	}
-	changes, err := w.d.desk.Take(ctx, out)
+	changes, err := w.d.desk.Take(ctx, out...)
 	if errors.Is(err, incident.ErrEvidence) {
 		// Everything stands but the raw records in the journal.
-		w.log.Error("alerts were committed without their raw records", "rule", o.RuleID, "error", err)
+		w.log.Error("alerts were committed without their raw records", "rule", outcomes[0].RuleID, "error", err)
 		err = nil
 	}
 	if err != nil {

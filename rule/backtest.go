@@ -94,9 +94,11 @@ func RunBacktest(ctx context.Context, r *Rule, env Environment, run Runner, from
 	o := Options{
 		Rules: []*Rule{&one}, Catalog: env.Catalog, Watchlists: env.Watchlists, Functions: env.Functions, Addresses: env.Addresses,
 		Runner: measured, Memory: &book, Now: func() time.Time { return now },
-		Desk: DeskFunc(func(ctx context.Context, o Outcome) error {
-			failure = errors.Join(failure, o.Err)
-			return book.Desk("").Commit(ctx, o)
+		Desk: DeskFunc(func(ctx context.Context, outcomes ...Outcome) error {
+			for _, o := range outcomes {
+				failure = errors.Join(failure, o.Err)
+			}
+			return book.Desk("").Commit(ctx, outcomes...)
 		}),
 		// What is older than the horizon would have its turn last.
 		Horizon: to.Sub(from) + c.period + c.frequency,

@@ -185,9 +185,11 @@ func TestGaps(t *testing.T) {
 			var failure error
 			e, err := rule.NewEngine(t.Context(), rule.Options{
 				Rules: rules, Catalog: env.Catalog, Watchlists: env.Watchlists, Runner: l.Runner, Memory: &book,
-				Desk: rule.DeskFunc(func(ctx context.Context, o rule.Outcome) error {
-					failure = errors.Join(failure, o.Err)
-					return book.Desk("").Commit(ctx, o)
+				Desk: rule.DeskFunc(func(ctx context.Context, outcomes ...rule.Outcome) error {
+					for _, o := range outcomes {
+						failure = errors.Join(failure, o.Err)
+					}
+					return book.Desk("").Commit(ctx, outcomes...)
 				}),
 				Now: func() time.Time { return time.Date(2026, 3, 2, 11, 0, 0, 0, time.UTC) },
 			})

@@ -78,6 +78,10 @@ type Engine struct {
 	screen   *screen
 	head     atomic.Int64 // sequence number of the newest record that was heard of
 
+	// arriving is held while records are taken in, and while the watermarks of all
+	// rules are kept.
+	arriving sync.Mutex
+
 	mu     sync.Mutex // guards states
 	states []State
 }
@@ -132,15 +136,25 @@ func NewEngine(ctx context.Context, o Options) (*Engine, error) {
 	e := &Engine{options: o, states: make([]State, len(o.Rules)), accounts: accountsOf(o.Watchlists["EmergencyAccounts"])}
 	e.head.Store(o.Head)
 	programs := make([]*kql.Program, len(o.Rules))
+	var first []Outcome
 	for i, r := range o.Rules {
 		j := &judge{place: i, rule: r, hash: r.QueryHash(), came: map[glassward.RecordID]struct{}{}}
 		e.judges = append(e.judges, j)
 		e.compile(j)
-		if err := e.load(ctx, j); err != nil {
+		owed, err := e.load(ctx, j)
+		if err != nil {
 			return nil, fmt.Errorf("rule %s: %w", r.Name, err)
+		}
+		if owed != nil {
+			first = append(first, *owed)
 		}
 		if j.works() {
 			programs[i] = j.program
+		}
+	}
+	if len(first) > 0 {
+		if err := o.Desk.Commit(ctx, first...); err != nil {
+			return nil, fmt.Errorf("commit the first watermarks: %w", err)
 		}
 	}
 	e.screen = newScreen(programs)
@@ -166,12 +180,13 @@ func (e *Engine) compile(j *judge) {
 	}
 }
 
-// load reads the rule's watermark, or gives it its first.
-func (e *Engine) load(ctx context.Context, j *judge) error {
+// load reads the rule's watermark, or gives it its first: then there is an
+// outcome to commit.
+func (e *Engine) load(ctx context.Context, j *judge) (*Outcome, error) {
 	o := &e.options
 	data, err := o.Memory.Watermark(ctx, o.Tenant, j.rule.ID)
 	if err != nil {
-		return fmt.Errorf("read the watermark: %w", err)
+		return nil, fmt.Errorf("read the watermark: %w", err)
 	}
 	// What a rule without watermark begins with.
 	begin := o.Now()
@@ -183,7 +198,7 @@ func (e *Engine) load(ctx context.Context, j *judge) error {
 	if !first {
 		in, err := readStored(data)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if first = in.Paused; !first {
 			stored = in
@@ -198,10 +213,10 @@ func (e *Engine) load(ctx context.Context, j *judge) error {
 	switch {
 	case !j.rule.Enabled:
 		if data == nil || first {
-			return nil
+			return nil, nil
 		}
 		stored.Paused = true
-		return e.saveStored(ctx, j, stored)
+		return j.resting(stored)
 	case j.broken != nil:
 		told := stored.Failed == j.broken.Error()
 		stored.Failed = j.broken.Error()
@@ -210,9 +225,9 @@ func (e *Engine) load(ctx context.Context, j *judge) error {
 			stored.Begin = &at
 		}
 		if told {
-			return nil
+			return nil, nil
 		}
-		return e.saveStored(ctx, j, stored)
+		return j.resting(stored)
 	}
 	windows := false
 	j.state, windows = stored.state(j.grid)
@@ -224,25 +239,22 @@ func (e *Engine) load(ctx context.Context, j *judge) error {
 	}
 	j.saved, j.wrote = j.state.seq, o.Now()
 	if !first {
-		return nil
+		return nil, nil
 	}
-	return e.save(ctx, j, &j.state, Outcome{RuleID: j.rule.ID})
+	mark, err := j.state.encode(j.grid)
+	return &Outcome{RuleID: j.rule.ID, Watermark: mark}, err
 }
 
-// saveStored commits the watermark of a rule that is not judged, with the reason
-// if it is broken.
-func (e *Engine) saveStored(ctx context.Context, j *judge, stored storedState) error {
+// resting gives the watermark of a rule that is not judged, with the reason if it
+// is broken.
+func (j *judge) resting(stored storedState) (*Outcome, error) {
 	mark, err := json.Marshal(stored)
-	if err != nil {
-		return err
-	}
-	return e.options.Desk.Commit(ctx, Outcome{RuleID: j.rule.ID, Watermark: mark, Err: j.broken})
+	return &Outcome{RuleID: j.rule.ID, Watermark: mark, Err: j.broken}, err
 }
 
 // save commits an outcome with the state that goes with it.
 func (e *Engine) save(ctx context.Context, j *judge, next *state, o Outcome) error {
-	g := j.grid
-	mark, err := next.encode(g)
+	mark, err := next.encode(j.grid)
 	if err != nil {
 		return err
 	}
@@ -260,12 +272,14 @@ func (e *Engine) save(ctx context.Context, j *judge, next *state, o Outcome) err
 // before the batch is made up from the store. The error is the Desk's or the
 // Memory's; what it concerns will be judged again.
 func (e *Engine) Batch(ctx context.Context, b Batch) error {
+	e.arriving.Lock()
+	defer e.arriving.Unlock()
 	head := e.head.Load()
 	if b.To <= head {
 		return nil
 	}
 	if b.From != head {
-		return e.CatchUp(ctx, b.To)
+		return e.catchUp(ctx, b.To)
 	}
 	e.head.Store(b.To)
 	a := arrival{batch: b, hits: e.screen.match(b.Records), newest: newest(b.Records)}
@@ -376,6 +390,12 @@ func (e *Engine) inHand(ctx context.Context, j *judge, f func() error) (err erro
 // is called once after a start, with the store's newest number. Scheduled rules
 // have their turn at the next Tick.
 func (e *Engine) CatchUp(ctx context.Context, head int64) error {
+	e.arriving.Lock()
+	defer e.arriving.Unlock()
+	return e.catchUp(ctx, head)
+}
+
+func (e *Engine) catchUp(ctx context.Context, head int64) error {
 	e.head.Store(max(e.head.Load(), head))
 	var errs []error
 	for _, j := range e.judges {
@@ -403,7 +423,7 @@ func (e *Engine) Tick(ctx context.Context) error {
 		j.busy.Lock()
 		err := e.inHand(ctx, j, func() error {
 			if j.nrt {
-				return e.tickNRT(ctx, j)
+				return e.catchUpNRT(ctx, j)
 			}
 			return e.tickScheduled(ctx, j)
 		})
@@ -414,7 +434,49 @@ func (e *Engine) Tick(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, e.keepMarks(ctx))...)
+}
+
+// keepMarks commits, now and then and together, the watermarks of the rules that
+// had nothing to say: with many rules and tenants a flush for each would be most
+// of what an idle program does.
+func (e *Engine) keepMarks(ctx context.Context) error {
+	// A batch that comes meanwhile waits for this one commit: it would find its
+	// rules in hand and leave them to the next tick.
+	e.arriving.Lock()
+	defer e.arriving.Unlock()
+	now := e.options.Now()
+	var moved []*judge
+	due := false
+	for _, j := range e.judges {
+		if !j.works() {
+			continue
+		}
+		j.busy.Lock()
+		defer j.busy.Unlock()
+		if j.state.seq != j.saved {
+			moved = append(moved, j)
+			due = due || now.Sub(j.wrote) >= saveEvery
+		}
+	}
+	if !due {
+		return nil
+	}
+	outcomes := make([]Outcome, len(moved))
+	for i, j := range moved {
+		mark, err := j.state.encode(j.grid)
+		if err != nil {
+			return fmt.Errorf("rule %s: %w", j.rule.Name, err)
+		}
+		outcomes[i] = Outcome{RuleID: j.rule.ID, Watermark: mark}
+	}
+	if err := e.options.Desk.Commit(ctx, outcomes...); err != nil {
+		return fmt.Errorf("commit watermarks: %w", err)
+	}
+	for _, j := range moved {
+		j.saved, j.wrote = j.state.seq, now
+	}
+	return nil
 }
 
 // fail notes that a rule could not be judged and says it to the Desk: at once,

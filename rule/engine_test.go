@@ -3,6 +3,7 @@ package rule_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -255,5 +256,46 @@ func TestTickBesideBatches(t *testing.T) {
 	}
 	if len(want) > 0 {
 		t.Errorf("%d of 60 records are held by no alert", len(want))
+	}
+}
+
+// TestMarksTogether: rules that have nothing to say commit their watermarks
+// together, once a minute and not at every tick, and so do new rules.
+func TestMarksTogether(t *testing.T) {
+	rules, err := rule.Defaults()
+	check(t, err)
+	rules = slices.DeleteFunc(rules, func(r *rule.Rule) bool { return r.Kind != rule.NRT || !r.Enabled })
+	working := len(rules)
+	env := environment()
+	var (
+		book    rule.Notebook
+		commits []int // how many outcomes each had
+		clock   = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	)
+	e, err := rule.NewEngine(t.Context(), rule.Options{
+		Tenant: tenant, Rules: rules, Catalog: env.Catalog, Watchlists: env.Watchlists, Memory: &book,
+		Runner: rule.RunnerFunc(func(context.Context, *kql.Program, kql.Bind) (*kql.Result, error) { return &kql.Result{}, nil }),
+		Desk: rule.DeskFunc(func(ctx context.Context, outcomes ...rule.Outcome) error {
+			commits = append(commits, len(outcomes))
+			return book.Desk(tenant).Commit(ctx, outcomes...)
+		}),
+		Now: func() time.Time { return clock },
+	})
+	check(t, err)
+	if want := []int{working}; !slices.Equal(commits, want) {
+		t.Fatalf("at the start there are commits of %v outcomes, want %v", commits, want)
+	}
+	for seq := range int64(180) { // three minutes
+		clock = clock.Add(time.Second)
+		check(t, e.Batch(t.Context(), rule.Batch{From: seq, To: seq + 1, Records: []glassward.Record{{Table: "OfficeActivity"}}}))
+		check(t, e.Tick(t.Context()))
+	}
+	if want := []int{working, working, working, working}; !slices.Equal(commits, want) {
+		t.Errorf("after three minutes without an alert there are commits of %v outcomes, want %v", commits, want)
+	}
+	mark, err := book.Watermark(t.Context(), tenant, rules[0].ID)
+	check(t, err)
+	if !strings.Contains(string(mark), `"seq":180`) {
+		t.Errorf("the watermark is %s", mark)
 	}
 }

@@ -241,9 +241,11 @@ func runCase(ctx context.Context, r *Rule, c *Case, env Environment, bench Bench
 	clock := func() time.Time { return now }
 	var book Notebook
 	var failure error
-	desk := DeskFunc(func(ctx context.Context, o Outcome) error {
-		failure = errors.Join(failure, o.Err)
-		return book.Desk("").Commit(ctx, o)
+	desk := DeskFunc(func(ctx context.Context, outcomes ...Outcome) error {
+		for _, o := range outcomes {
+			failure = errors.Join(failure, o.Err)
+		}
+		return book.Desk("").Commit(ctx, outcomes...)
 	})
 	one := *r
 	one.Enabled = true

@@ -65,10 +65,12 @@ func (n *Notebook) AlertsHolding(_ context.Context, tenant string, ids []glasswa
 
 // Desk gives a Desk that writes the tenant's outcomes into the notebook.
 func (n *Notebook) Desk(tenant string) Desk {
-	return DeskFunc(func(_ context.Context, o Outcome) error {
+	return DeskFunc(func(_ context.Context, outcomes ...Outcome) error {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		n.write(tenant, o)
+		for _, o := range outcomes {
+			n.write(tenant, o)
+		}
 		return nil
 	})
 }

@@ -103,17 +103,3 @@ func (e *Engine) catchUpNRT(ctx context.Context, j *judge) error {
 	}
 	return nil
 }
-
-// tickNRT makes up for what a rule that failed owes and saves its watermark now
-// and then.
-func (e *Engine) tickNRT(ctx context.Context, j *judge) error {
-	if j.state.seq < e.head.Load() {
-		if err := e.catchUpNRT(ctx, j); err != nil || j.failed != nil {
-			return err
-		}
-	}
-	if j.state.seq == j.saved || e.options.Now().Sub(j.wrote) < saveEvery {
-		return nil
-	}
-	return e.save(ctx, j, &j.state, Outcome{RuleID: j.rule.ID})
-}

@@ -45,18 +45,18 @@ type Holding struct {
 	Records []glassward.RecordID
 }
 
-// A Desk takes outcomes in. Commit stores the watermark and everything that
-// follows from the alerts in one transaction: after an error neither may have
-// been stored, and the engine judges again.
+// A Desk takes outcomes in. Commit stores the watermarks of all of them and
+// everything that follows from their alerts in one transaction: after an error
+// nothing may have been stored, and the engine judges again.
 type Desk interface {
-	Commit(ctx context.Context, o Outcome) error
+	Commit(ctx context.Context, outcomes ...Outcome) error
 }
 
 // DeskFunc is a function that is a Desk.
-type DeskFunc func(ctx context.Context, o Outcome) error
+type DeskFunc func(ctx context.Context, outcomes ...Outcome) error
 
 // Commit calls f.
-func (f DeskFunc) Commit(ctx context.Context, o Outcome) error { return f(ctx, o) }
+func (f DeskFunc) Commit(ctx context.Context, outcomes ...Outcome) error { return f(ctx, outcomes...) }
 
 // An Outcome is what one evaluation of one rule gives.
 type Outcome struct {

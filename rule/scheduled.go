@@ -186,9 +186,6 @@ func (e *Engine) tickScheduled(ctx context.Context, j *judge) error {
 	if len(j.state.toJudge()) == 0 {
 		clear(j.came)
 	}
-	if j.state.seq != j.saved && e.options.Now().Sub(j.wrote) >= saveEvery {
-		return e.save(ctx, j, &j.state, Outcome{RuleID: j.rule.ID})
-	}
 	return nil
 }
 

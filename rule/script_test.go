@@ -134,22 +134,24 @@ func (s *story) run(ctx context.Context, p *kql.Program, b kql.Bind) (*kql.Resul
 	return s.store.Run(ctx, p, b, logstore.Limits{Class: logstore.Rules})
 }
 
-func (s *story) commit(ctx context.Context, o rule.Outcome) error {
+func (s *story) commit(ctx context.Context, outcomes ...rule.Outcome) error {
 	if s.lose {
 		s.lose = false
 		return errors.New("the control store is away")
 	}
-	if err := s.book.Desk(tenant).Commit(ctx, o); err != nil {
+	if err := s.book.Desk(tenant).Commit(ctx, outcomes...); err != nil {
 		return err
 	}
-	for i := range o.Alerts {
-		s.pending = append(s.pending, event{change: &o.Alerts[i]})
-	}
-	if o.Err != nil {
-		s.pending = append(s.pending, event{err: o.Err})
-	}
-	if o.Recovered {
-		s.pending = append(s.pending, event{well: true})
+	for _, o := range outcomes {
+		for i := range o.Alerts {
+			s.pending = append(s.pending, event{change: &o.Alerts[i]})
+		}
+		if o.Err != nil {
+			s.pending = append(s.pending, event{err: o.Err})
+		}
+		if o.Recovered {
+			s.pending = append(s.pending, event{well: true})
+		}
 	}
 	return nil
 }
