@@ -38,6 +38,7 @@ test sends). Exit code 1 if something would keep an alarm from arriving.`,
 				return hint(fmt.Errorf("%s cannot be used", file), "glassward init writes one")
 			}
 			list := append(examine(c), receivers(cmd.Context(), c)...)
+			list = append(list, proofs(cmd.Context(), c)...)
 			rows := make([][]string, len(list))
 			for i, d := range list {
 				rows[i] = []string{line(d.what), line(d.state), line(d.cure)}
@@ -120,6 +121,31 @@ func examine(c *config.Config) []diagnosis {
 			add("tls "+c.TLS.Certificate, "expires "+stamp(until), "renew it: links in notices stop to open")
 		} else {
 			add("tls "+c.TLS.Certificate, "holds until "+stamp(until), "")
+		}
+	}
+	return list
+}
+
+// proofs says which receivers nobody has proven for too long. Only a running
+// daemon knows.
+func proofs(ctx context.Context, c *config.Config) []diagnosis {
+	d, err := dial(c.Data)
+	var known []notify.Proof
+	if err == nil {
+		err = d.call(ctx, "GET", "/v1/proofs", nil, &known)
+	}
+	if err != nil {
+		return []diagnosis{{"proofs", "not known: " + err.Error(), ""}}
+	}
+	var list []diagnosis
+	for _, p := range known {
+		switch now := time.Now(); {
+		case !p.Due().After(now):
+			list = append(list, diagnosis{"receiver " + p.Receiver, "nobody has proven for 30 days that it reaches a person", "glassward notify prove " + strings.Split(p.Receiver, "/")[0]})
+		case p.Proven.IsZero():
+			list = append(list, diagnosis{"receiver " + p.Receiver, "not proven yet: glassward notify prove", ""})
+		default:
+			list = append(list, diagnosis{"receiver " + p.Receiver, "proven " + stamp(p.Proven) + " by " + p.By, ""})
 		}
 	}
 	return list

@@ -76,6 +76,6 @@ Exit code 1 if any receiver did not take it.`,
 	configFlag(test, &file)
 	test.Flags().StringVar(&data, "data", "", "data folder of the daemon; the configuration's if not given")
 	outputFlag(test, &format, "table", "json")
-	cmd.AddCommand(test)
+	cmd.AddCommand(test, a.proveCommand(), a.answerCommand())
 	return cmd
 }

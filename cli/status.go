@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"glassward/daemon"
+	"glassward/notify"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -123,6 +125,11 @@ func (a *app) printStatus(s daemon.Status) error {
 			fmt.Fprintf(a.Stdout, "receiver %s %s\n", line(r.Receiver), bad("has taken nothing since %s", stamp(r.FailingSince)))
 		default:
 			fmt.Fprintf(a.Stdout, "receiver %s is well\n", line(r.Receiver))
+		}
+	}
+	for _, p := range s.Proofs {
+		if !p.Due().After(time.Now()) {
+			fmt.Fprintf(a.Stdout, "receiver %s %s\n", line(p.Receiver), bad("has not been proven to reach a person since %s: glassward notify prove", stamp(p.Due().Add(-notify.ProofHolds))))
 		}
 	}
 	fmt.Fprintf(a.Stdout, "%s owed", counted(s.Owed.Pending, "notice", "notices"))

@@ -109,6 +109,15 @@ func (h *house) TestGroup(_ context.Context, g, _ string) (any, error) {
 	h.note("test %s", g)
 	return "sent", nil
 }
+func (h *house) Prove(_ context.Context, g string, receivers []string, _ string) (any, error) {
+	h.note("prove %s %s", g, receivers)
+	return "sent", nil
+}
+func (h *house) AnswerProof(_ context.Context, code, who string) (any, error) {
+	h.note("code %s by %s", code, who)
+	return "proven", nil
+}
+func (h *house) Proofs(context.Context) (any, error) { h.note("proofs"); return "proofs", nil }
 func (h *house) CreateToken(_ context.Context, t console.NewToken, _ string) (string, error) {
 	h.note("create token %s for %q", t.Name, t.Tenant)
 	return "gw_secret", nil
@@ -195,6 +204,9 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		"GET /v1/status":                                              console.Operate,
 		"POST /v1/reload":                                             console.Operate,
 		"POST /v1/actiongroups/{group}/test":                          console.Operate,
+		"POST /v1/actiongroups/{group}/prove":                         console.Operate,
+		"GET /v1/proofs":                                              console.Operate,
+		"POST /v1/proofs":                                             console.Operate,
 		"GET /v1/tokens":                                              console.Operate,
 		"POST /v1/tokens":                                             console.Operate,
 		"DELETE /v1/tokens/{name}":                                    console.Operate,
@@ -282,6 +294,11 @@ func TestWhatTheRightTokenReaches(t *testing.T) {
 		{"POST", "/v1/workspaces/alpha/incidents/7/delete", "acknowledge@" + alpha, `{"by":"x"}`, 404, "", "no action"},
 		{"POST", "/v1/reload", "operate@", "", 200, "reload", ""},
 		{"POST", "/v1/reload", "operate@" + alpha, "", 403, "", "every tenant"},
+		{"POST", "/v1/actiongroups/oncall/prove", "operate@", `{"receivers":["kim"]}`, 200, "prove oncall [kim]", "sent"},
+		{"POST", "/v1/actiongroups/oncall/prove", "operate@" + beta, `{}`, 403, "", "for one alone"},
+		{"POST", "/v1/proofs", "operate@", `{"code":"482913"}`, 200, "code 482913 by operate@", "proven"},
+		{"POST", "/v1/proofs", "operate@", `482913`, 400, "", "is not JSON of the form"},
+		{"GET", "/v1/proofs", "operate@", ``, 200, "proofs", "proofs"},
 		{"POST", "/v1/tokens", "operate@", `{"name":"a","tenant":"beta","scopes":["ingest"]}`, 200, `create token a for "` + beta + `"`, "gw_secret"},
 		{"POST", "/v1/tokens", "operate@", `{"name":"a","scopes":["root"]}`, 400, "", "unknown scope"},
 		{"POST", "/v1/tokens", "operate@", `{"name":"Local","scopes":["ingest"]}`, 400, "", "take another name"},

@@ -106,6 +106,51 @@ func (s *Server) testGroup(w http.ResponseWriter, r *http.Request, c call) *apiE
 	return s.answer(w, v, err)
 }
 
+// A Proof is what prove and answerProof take: the receivers that shall be proven,
+// all of the group if there is none, or the code that a person has read.
+type Proof struct {
+	Receivers []string `json:"receivers,omitempty"`
+	Code      string   `json:"code,omitempty"`
+}
+
+func (s *Server) readProof(w http.ResponseWriter, r *http.Request, c call) (p Proof, _ *apiError) {
+	if err := everywhere(c); err != nil {
+		return p, err
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&p); err != nil {
+		return p, badRequest(`the body is not JSON of the form {"receivers": ["…"]} or {"code": "…"}: %v`, err)
+	}
+	return p, nil
+}
+
+// prove answers POST /v1/actiongroups/{group}/prove.
+func (s *Server) prove(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	p, bad := s.readProof(w, r, c)
+	if bad != nil {
+		return bad
+	}
+	v, err := s.o.Operator.Prove(r.Context(), r.PathValue("group"), p.Receivers, c.grant.Name)
+	return s.answer(w, v, err)
+}
+
+// answerProof answers POST /v1/proofs.
+func (s *Server) answerProof(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	p, bad := s.readProof(w, r, c)
+	if bad != nil {
+		return bad
+	}
+	v, err := s.o.Operator.AnswerProof(r.Context(), p.Code, c.grant.Name)
+	return s.answer(w, v, err)
+}
+
+func (s *Server) proofs(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	if err := everywhere(c); err != nil {
+		return err
+	}
+	v, err := s.o.Operator.Proofs(r.Context())
+	return s.answer(w, v, err)
+}
+
 func (s *Server) listTokens(w http.ResponseWriter, r *http.Request, c call) *apiError {
 	if err := everywhere(c); err != nil {
 		return err

@@ -44,6 +44,12 @@ type Operator interface {
 	Status(ctx context.Context, tenant string) (any, error)
 	Reload(ctx context.Context, who string) error
 	TestGroup(ctx context.Context, group, who string) (any, error)
+	// Prove sends a test with a code to each receiver of a group, or to those that
+	// are named; AnswerProof takes the code that a person has read; Proofs says what
+	// is known of each receiver.
+	Prove(ctx context.Context, group string, receivers []string, who string) (any, error)
+	AnswerProof(ctx context.Context, code, who string) (any, error)
+	Proofs(ctx context.Context) (any, error)
 	CreateToken(ctx context.Context, t NewToken, who string) (secret string, err error)
 	ListTokens(ctx context.Context) (any, error)
 	RevokeToken(ctx context.Context, name, who string) error
@@ -126,6 +132,9 @@ func (s *Server) routes() []Route {
 		{"GET", "/v1/status", Operate, s.status},
 		{"POST", "/v1/reload", Operate, s.reload},
 		{"POST", "/v1/actiongroups/{group}/test", Operate, s.testGroup},
+		{"POST", "/v1/actiongroups/{group}/prove", Operate, s.prove},
+		{"GET", "/v1/proofs", Operate, s.proofs},
+		{"POST", "/v1/proofs", Operate, s.answerProof},
 		{"GET", "/v1/tokens", Operate, s.listTokens},
 		{"POST", "/v1/tokens", Operate, s.createToken},
 		{"DELETE", "/v1/tokens/{name}", Operate, s.revokeToken},

@@ -67,6 +67,7 @@ type Daemon struct {
 	desk  *incident.Desk
 
 	courier *notify.Courier
+	proofs  *notify.Proofs
 	outside *external.Reader // what queries read from the web
 	links   console.Signer
 	base    atomic.Pointer[string] // what links begin with
@@ -186,6 +187,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
+	d.recallProofs(ctx)
 	if d.rules, err = d.loadRules(o.Config); err != nil {
 		return nil, err
 	}
@@ -241,6 +243,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.work.Go(func() { d.retell(ctx) })
 	d.work.Go(func() { d.watchOutbox(ctx) })
 	d.work.Go(func() { d.reopen(ctx) })
+	d.work.Go(func() { d.watchProofs(ctx) })
 	for _, w := range d.open() {
 		w.start(ctx)
 	}

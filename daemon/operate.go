@@ -50,6 +50,7 @@ type Status struct {
 	Warnings   []string                `json:"warnings,omitempty"`
 	Workspaces []WorkspaceStatus       `json:"workspaces"`
 	Receivers  []notify.ReceiverStatus `json:"receivers"`
+	Proofs     []notify.Proof          `json:"proofs,omitempty"`
 	Owed       state.Stats             `json:"owed"`
 }
 
@@ -175,7 +176,7 @@ func (o operator) Status(ctx context.Context, tenant string) (any, error) {
 		s.Problems, s.Warnings = nil, nil
 		return s, nil
 	}
-	s.Receivers = d.courier.Status()
+	s.Receivers, s.Proofs = d.courier.Status(), d.proofs.List(d.now())
 	var err error
 	s.Owed, err = d.state.Stats(ctx)
 	return s, err

@@ -90,6 +90,7 @@ func (d *Daemon) Reload(ctx context.Context, who string) error {
 	d.keepFormer(ctx, next, problems)
 	d.setBase(next)
 	d.courier.Reload(fleet)
+	d.followReceivers(ctx)
 	for _, t := range next.Each {
 		if e, ok := engines[t.ID]; ok {
 			w, _ := d.workspace(t.ID)

@@ -83,7 +83,7 @@ func subject(m Message, g ActionGroup) string {
 		return "[TEST] " + cmp.Or(s, "Glassward notification")
 	}
 	if s == "" {
-		s = fmt.Sprintf("[%s] %s", urgency(m.Notice.Severity), title(m))
+		s = fmt.Sprintf("[%s] %s", urgency(m), title(m))
 	}
 	if m.Notice.Kind == "closed" {
 		return "Closed: " + s
@@ -93,11 +93,14 @@ func subject(m Message, g ActionGroup) string {
 
 // urgency is the word before a subject: an analyst reads High of Sentinel as
 // Critical of Azure Monitor, both being Sev0 here.
-func urgency(s glassward.Severity) string {
-	if s == glassward.High {
+func urgency(m Message) string {
+	switch {
+	case m.Notice.Kind == "test": // as loud as an alarm when it is a proof, and yet none
+		return "TEST"
+	case m.Notice.Severity == glassward.High:
 		return "CRITICAL"
 	}
-	return strings.ToUpper(s.String())
+	return strings.ToUpper(m.Notice.Severity.String())
 }
 
 func title(m Message) string {

@@ -131,7 +131,7 @@ func (r *ntfyReceiver) Deliver(ctx context.Context, m Message) Outcome {
 func ntfyMessage(m Message, topic string) ([]byte, error) {
 	v := NewView(m)
 	post := ntfyPost{
-		Topic: topic, Title: "[" + urgency(m.Notice.Severity) + "] " + v.Title,
+		Topic: topic, Title: "[" + urgency(m) + "] " + v.Title,
 		Message:  shortText(v, maxNtfy),
 		Priority: ntfyPriority(m), SequenceID: key(string(m.Notice.ID)),
 	}

@@ -99,9 +99,13 @@ func (r *pagerDutyReceiver) Deliver(ctx context.Context, m Message) Outcome {
 	if err != nil {
 		return mend(fmt.Errorf("write the event: %w", err))
 	}
-	return r.caller.do(ctx, call{target: target, header: jsonHeader(), body: body, secrets: []string{routing}}, func(answer reply) (Verdict, string) {
+	out := r.caller.do(ctx, call{target: target, header: jsonHeader(), body: body, secrets: []string{routing}}, func(answer reply) (Verdict, string) {
 		return pagerDutyVerdict(answer, e.DedupKey)
 	})
+	if out.Verdict == Accepted && e.Action == "trigger" {
+		out.Handle = e.DedupKey
+	}
+	return out
 }
 
 func pagerDuty(m Message) pagerDutyEvent {

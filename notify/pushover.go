@@ -92,7 +92,7 @@ type pushoverReceiver struct {
 }
 
 // Deliver sends one message. Pushover knows no key for repeats. The receipt of
-// an emergency is in the answer that is recorded.
+// an emergency is its handle.
 func (r *pushoverReceiver) Deliver(ctx context.Context, m Message) Outcome {
 	target, err := endpoint("endpoint", cmp.Or(r.Endpoint, pushoverEndpoint))
 	if err != nil {
@@ -110,15 +110,21 @@ func (r *pushoverReceiver) Deliver(ctx context.Context, m Message) Outcome {
 	form.Set("token", token)
 	form.Set("user", user)
 	emergency := form.Get("priority") == "2"
-	return r.caller.do(ctx, call{
+	var receipt string
+	out := r.caller.do(ctx, call{
 		target: target, header: formHeader(), body: []byte(form.Encode()), secrets: []string{token, user},
-	}, func(answer reply) (Verdict, string) { return pushoverVerdict(answer, emergency) })
+	}, func(answer reply) (v Verdict, said string) {
+		v, said, receipt = pushoverVerdict(answer, emergency)
+		return v, said
+	})
+	out.Handle = receipt
+	return out
 }
 
 func (r *pushoverReceiver) form(m Message) url.Values {
 	v := NewView(m)
 	form := url.Values{
-		"title":    {cutRunes("["+urgency(m.Notice.Severity)+"] "+v.Title, maxPushoverTitle)},
+		"title":    {cutRunes("["+urgency(m)+"] "+v.Title, maxPushoverTitle)},
 		"message":  {cutRunes(shortText(v, 4*maxPushoverMessage), maxPushoverMessage)},
 		"priority": {strconv.Itoa(pushoverPriority(m))}, "timestamp": {strconv.FormatInt(m.Notice.Created.Unix(), 10)},
 	}
@@ -171,7 +177,7 @@ func formHeader() http.Header {
 // receipt. 429 is the month's quota, which somebody has to raise. An error about
 // the token, the user or the device is mended in the configuration; one about
 // the message is final.
-func pushoverVerdict(r reply, emergency bool) (Verdict, string) {
+func pushoverVerdict(r reply, emergency bool) (v Verdict, text, receipt string) {
 	var said struct {
 		Status  int
 		Request string
@@ -179,27 +185,27 @@ func pushoverVerdict(r reply, emergency bool) (Verdict, string) {
 		Errors  []string
 	}
 	err := json.Unmarshal(r.body, &said)
-	v := httpVerdict(r.status)
-	text := strings.Join(said.Errors, "; ")
+	v = httpVerdict(r.status)
+	text = strings.Join(said.Errors, "; ")
 	switch {
 	case r.status == http.StatusTooManyRequests:
-		return Mend, cmp.Or(text, "the month's quota of messages is used up")
+		return Mend, cmp.Or(text, "the month's quota of messages is used up"), ""
 	case v == Accepted:
 		switch {
 		case err != nil || said.Status != 1:
-			return Mend, cmp.Or(text, "not Pushover's status 1")
+			return Mend, cmp.Or(text, "not Pushover's status 1"), ""
 		case emergency && said.Receipt == "":
-			return Mend, "taken without a receipt, so not as an emergency"
+			return Mend, "taken without a receipt, so not as an emergency", ""
 		case emergency:
-			return Accepted, "receipt " + said.Receipt
+			return Accepted, "receipt " + said.Receipt, said.Receipt
 		}
-		return Accepted, "request " + said.Request
+		return Accepted, "request " + said.Request, ""
 	case v == Refused:
 		for _, about := range []string{"token", "user", "device", "account", "subscription"} {
 			if strings.Contains(strings.ToLower(text), about) {
-				return Mend, text
+				return Mend, text, ""
 			}
 		}
 	}
-	return v, text
+	return v, text, ""
 }

@@ -109,7 +109,7 @@ func TestPushoverReceipt(t *testing.T) {
 	if out.Answer != "HTTP 200 OK: receipt rLqVuqTRh62UzxtmqiaLzQmVcPgiCy" {
 		t.Errorf("got %v", out)
 	}
-	if v, _ := pushoverVerdict(reply{status: 429}, true); v != Mend {
+	if v, _, _ := pushoverVerdict(reply{status: 429}, true); v != Mend {
 		t.Errorf("the quota: %v", v)
 	}
 }

@@ -105,7 +105,7 @@ func slackMessage(m Message) ([]byte, error) {
 	no := false
 	plain := func(s string, limit int) slackText { return slackText{"plain_text", slackClip(s, limit), &no} }
 	body, err := fit(chatSections(v), maxSlackBody, func(sections []chatSection) ([]byte, error) {
-		post := slackPost{Text: slackClip("["+urgency(m.Notice.Severity)+"] "+v.Title, maxSlackSection)}
+		post := slackPost{Text: slackClip("["+urgency(m)+"] "+v.Title, maxSlackSection)}
 		post.Blocks = append(post.Blocks, slackBlock{"header", plain(v.Title, maxSlackHeader)})
 		for _, s := range sections {
 			post.Blocks = append(post.Blocks, slackBlock{"section", plain(s.String(), maxSlackSection)})

@@ -131,7 +131,7 @@ func room(segments int, ucs2 bool) int {
 // question marks.
 func shortMessage(m Message, segments int) sms {
 	v := NewView(m)
-	lines := []string{urgency(m.Notice.Severity) + ": " + v.Title}
+	lines := []string{urgency(m) + ": " + v.Title}
 	for _, label := range []string{"Who", "What", "Target", "From", "Result"} {
 		for _, f := range v.Facts {
 			if f.Label == label {

@@ -28,38 +28,56 @@ type TestResult struct {
 // the outbox, one attempt each, and gives their answers in the group's order.
 // It gives an error only if there is no such group.
 func (f *Fleet) Test(ctx context.Context, group string) ([]TestResult, error) {
-	g, ok := f.config.Group(group)
-	if !ok {
-		var names []string
-		for _, g := range f.config.ActionGroups {
-			names = append(names, g.Name)
-		}
-		return nil, fmt.Errorf("there is no action group %q; there are: %s", PlainText(group), strings.Join(names, ", "))
+	g, err := f.group(group)
+	if err != nil {
+		return nil, err
 	}
 	notice := glassward.Notice{
 		ID: glassward.NoticeID("test-" + rand.Text()), Group: g.Name, Severity: glassward.Informational, Kind: "test",
 		Why:     "Somebody asked for a test of this action group. Nothing has happened; if you can read this, the receiver works.",
 		Created: time.Now(),
 	}
-	names := g.Receivers()
-	services := g.services()
-	results := make([]TestResult, len(names))
+	results := f.tested(g)
 	var work sync.WaitGroup
-	for i, name := range names {
-		full := fullName(g.Name, name)
-		r, _ := f.receiver(full)
-		results[i] = TestResult{Receiver: full, Kind: "email"}
-		if i >= len(g.Email) {
-			results[i].Kind = services[i-len(g.Email)].kind
-		}
-		work.Go(func() {
-			at := time.Now()
-			out := r.Deliver(ctx, newMessage(Job{Notice: notice, Receiver: full, Attempt: 1}, g, nil, nil))
-			results[i].OK = out.Verdict == Accepted || out.Verdict == Underway
-			results[i].Answer = out.Answer
-			results[i].Took = time.Since(at)
-		})
+	for i := range results {
+		work.Go(func() { f.try(ctx, g, &results[i], notice) })
 	}
 	work.Wait()
 	return results, nil
+}
+
+// group gives a group, or says which there are.
+func (f *Fleet) group(name string) (ActionGroup, error) {
+	g, ok := f.config.Group(name)
+	if !ok {
+		var names []string
+		for _, g := range f.config.ActionGroups {
+			names = append(names, g.Name)
+		}
+		return g, fmt.Errorf("there is no action group %q; there are: %s", PlainText(name), strings.Join(names, ", "))
+	}
+	return g, nil
+}
+
+// tested gives a result that is still empty for each receiver of a group.
+func (f *Fleet) tested(g ActionGroup) []TestResult {
+	var out []TestResult
+	for _, r := range g.Email {
+		out = append(out, TestResult{Receiver: fullName(g.Name, r.Name), Kind: "email"})
+	}
+	for _, s := range g.services() {
+		out = append(out, TestResult{Receiver: fullName(g.Name, s.label()), Kind: s.kind})
+	}
+	return out
+}
+
+// try makes one attempt past the outbox.
+func (f *Fleet) try(ctx context.Context, g ActionGroup, result *TestResult, n glassward.Notice) Outcome {
+	r, _ := f.receiver(result.Receiver)
+	at := time.Now()
+	out := r.Deliver(ctx, newMessage(Job{Notice: n, Receiver: result.Receiver, Attempt: 1}, g, nil, nil))
+	result.OK = out.Verdict == Accepted || out.Verdict == Underway
+	result.Answer = out.Answer
+	result.Took = time.Since(at)
+	return out
 }

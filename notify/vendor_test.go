@@ -400,8 +400,11 @@ func FuzzAnswers(f *testing.F) {
 
 var judges = map[string]func(reply) (Verdict, string){
 	"flow": flowVerdict, "slack": slackVerdict,
-	"ntfy":     func(r reply) (Verdict, string) { return ntfyVerdict(r, "t") },
-	"pushover": func(r reply) (Verdict, string) { return pushoverVerdict(r, true) },
+	"ntfy": func(r reply) (Verdict, string) { return ntfyVerdict(r, "t") },
+	"pushover": func(r reply) (Verdict, string) {
+		v, text, _ := pushoverVerdict(r, true)
+		return v, text
+	},
 	"sms": func(r reply) (Verdict, string) {
 		v, _, text := twilioVerdict(r, "SM")
 		return v, text

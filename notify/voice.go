@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -53,6 +54,9 @@ func (r *voiceReceiver) try(ctx context.Context, m Message) func(phoneProvider) 
 	return func(p phoneProvider) Outcome { return p.speak(ctx, r.e164(), words) }
 }
 
+// sixDigits is a code, which is spoken digit by digit.
+var sixDigits = regexp.MustCompile(`\b[0-9]{6}\b`)
+
 // maxSpoken bounds what is said, in characters: about twenty seconds.
 const maxSpoken = 300
 
@@ -60,10 +64,11 @@ const maxSpoken = 300
 // marks that make a pause: a voice reads all else out, or stumbles.
 func spokenText(m Message) string {
 	v := NewView(m)
-	parts := []string{"Glassward", strings.ToLower(urgency(m.Notice.Severity)) + " alert", v.Title}
+	parts := []string{"Glassward", strings.ToLower(urgency(m)) + " alert", v.Title}
 	switch m.Notice.Kind {
 	case "test":
-		parts[1] = "test of the alarm. Nothing has happened"
+		parts[1] = "test"
+		parts[2] = sixDigits.ReplaceAllStringFunc(parts[2], func(code string) string { return strings.Join(strings.Split(code, ""), ". ") })
 	case "closed":
 		parts[1] = "incident closed"
 	}
