@@ -81,7 +81,7 @@ func unproven(p notify.Proof, since time.Time, over bool) incident.Health {
 	group, _, _ := strings.Cut(p.Receiver, "/")
 	// Who else is in its group is told; other groups may be other tenants'.
 	h := incident.Health{
-		Cause: "receiver-unproven", Subject: p.Receiver, Groups: []string{group}, Severity: glassward.Medium, Since: since, Over: over, Closes: true,
+		Cause: "receiver-unproven", Subject: p.Receiver, Groups: []string{group}, Since: since, Over: over,
 		Title: fmt.Sprintf("Nobody has proven for %d days that receiver %s reaches a person", int(notify.ProofHolds.Hours()/24), p.Receiver),
 	}
 	if !over {
@@ -89,7 +89,7 @@ func unproven(p notify.Proof, since time.Time, over bool) incident.Health {
 		if !p.Proven.IsZero() {
 			last = "the last was " + p.Proven.UTC().Format("2006-01-02") + " by " + p.By
 		}
-		h.Detail = fmt.Sprintf("A test was to come by it, and its code to be typed back; %s.\nglassward notify prove sends one to each receiver of a group.", last)
+		h.Detail = "A test was to come by it, and its code to be typed back; " + last + "."
 	}
 	return h
 }
