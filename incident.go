@@ -62,8 +62,13 @@ type Incident struct {
 	// follows, 0 if none.
 	GroupKey string `json:"groupKey,omitempty"`
 	Previous int64  `json:"previousIncidentNumber,omitempty"`
+	// MergedInto is the number of the incident that this one turned out to be a
+	// part of, 0 if none: it is closed and goes on there. MergedKeys are the
+	// GroupKeys of those that became part of this one.
+	MergedInto int64    `json:"mergedIntoIncidentNumber,omitempty"`
+	MergedKeys []string `json:"mergedGroupKeys,omitempty"`
 	// Seen holds what has already paged: addresses, sessions, actors, protected
-	// objects, each as "kind:value". What is not in it pages again.
+	// objects and more, each as "kind:value". What is not in it pages again.
 	Seen     []string        `json:"seen,omitempty"`
 	Timeline []TimelineEntry `json:"timeline"`
 	// Etag changes with every modification; writers must present the one they
@@ -77,7 +82,7 @@ type TimelineEntry struct {
 	Time  time.Time `json:"time"`
 	Noted time.Time `json:"noted"`
 	// Kind is alert, grown, late, unconfirmed, page, acknowledge, assign, comment,
-	// close, reopen or delivery.
+	// merge, close, reopen or delivery.
 	Kind  string  `json:"kind"`
 	Text  string  `json:"text"`
 	Actor string  `json:"actor,omitempty"`

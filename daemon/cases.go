@@ -52,6 +52,8 @@ func (c cases) Incident(ctx context.Context, tenant string, number int64) (conso
 	if found.Alerts, err = c.d.state.AlertsByID(ctx, tenant, inc.Alerts); err != nil {
 		return console.Case{}, err
 	}
+	// In the order of the attack, not of the rules.
+	slices.SortStableFunc(found.Alerts, func(a, b glassward.Alert) int { return a.Start.Compare(b.Start) })
 	deliveries, err := c.d.state.Deliveries(ctx, tenant, number)
 	if err != nil {
 		return console.Case{}, err

@@ -5,6 +5,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -399,7 +400,7 @@ func (d *Daemon) groupsOf(tenant string) []string {
 func (d *Daemon) policy(tenant string) incident.Policy {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	p := incident.Policy{Accounts: map[string]string{}, Groups: d.groupsOf(tenant)}
+	p := incident.Policy{Accounts: map[string]string{}, Protected: map[string]string{}, Groups: d.groupsOf(tenant)}
 	for _, t := range d.config.Each {
 		if t.ID != tenant {
 			continue
@@ -410,6 +411,9 @@ func (d *Daemon) policy(tenant string) incident.Policy {
 				name = a.ObjectID
 			}
 			p.Accounts[a.ObjectID] = name
+		}
+		for _, o := range t.ProtectedObjects {
+			p.Protected[o.ObjectID] = cmp.Or(o.Name, o.ObjectID)
 		}
 	}
 	return p

@@ -101,6 +101,8 @@ func (st *step) command(c Command) error {
 		return fmt.Errorf("incident %d: %w: an etag is required; read the incident and give the one it has, or %s for any", t.Number, ErrInvalid, AnyEtag)
 	case t.Etag != AnyEtag && t.Etag != inc.Etag:
 		return fmt.Errorf("incident %d: %w: it has etag %s, the command was made for %s; read it again", t.Number, ErrConflict, inc.Etag, t.Etag)
+	case inc.MergedInto != 0:
+		return fmt.Errorf("incident %d: %w: it goes on in incident %d, of which it is a part", t.Number, ErrInvalid, inc.MergedInto)
 	case strings.TrimSpace(t.By) == "":
 		return fmt.Errorf("incident %d: %w: a command names the person who gives it", t.Number, ErrInvalid)
 	}

@@ -30,10 +30,11 @@ type Query struct {
 	// it. Of its records only those in Records are needed.
 	Alert   glassward.AlertID
 	Records []glassward.RecordID
-	// Accounts and GroupKey ask for the incidents that share one of the accounts
-	// or the key and whose activity touches From..To, and for open ones of that
-	// key whatever their time if AnyTime is set.
+	// Accounts, Ties and GroupKey ask for the incidents that share one of the
+	// accounts, one of the ties (see Ties) or the key and whose activity touches
+	// From..To, and for open ones of that key whatever their time if AnyTime is set.
 	Accounts []string
+	Ties     []string
 	GroupKey string
 	From, To time.Time
 	AnyTime  bool
@@ -232,7 +233,7 @@ func (d *Desk) query(tenant string, p Policy, e AlertChange) Query {
 	reach := max(p.followUp(), p.reach(e.Alert))
 	return Query{
 		Tenant: tenant, Alert: e.Alert.ID, Records: unionRecords(e.Alert.Records, e.NewRecords),
-		Accounts: concerned(p, e.Alert), GroupKey: groupKey(tidy(e.Alert)),
+		Accounts: concerned(p, e.Alert), Ties: ties(alertFacts(p, e.Alert)), GroupKey: groupKey(tidy(e.Alert)),
 		From: e.Alert.Start.Add(-reach), To: e.Alert.End.Add(reach),
 		AnyTime: e.Alert.RuleID == HealthRule,
 	}

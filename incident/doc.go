@@ -10,10 +10,16 @@
 // What belongs together. An alert names an emergency account when the
 // account's object id stands in one of its entities, details or rows. Such an
 // alert joins an open incident about the same account whose activity, by the
-// events' own times, lies within Policy.FollowUp of the alert's. An alert that
-// names no emergency account joins an open incident of the same rule by what the
-// rule's groupingConfiguration says, as Sentinel has it; of a rule without one,
-// by the same entities within Policy.Lookback. Everything else opens an incident.
+// events' own times, lies within Policy.FollowUp of the alert's. So does, about
+// an emergency account or an object that protects one, an alert that shares a
+// session, an actor or such an object with the incident, by id: what one hand
+// does is one incident, whatever rules saw it. An alert that shows two open
+// incidents to be one makes one of them. Any other alert joins an open incident
+// of the same rule by what the rule's groupingConfiguration says, as Sentinel has
+// it; of a rule without one, by the same entities within Policy.Lookback.
+// Everything else opens an incident. None takes more than Policy.MaxAlerts
+// alerts, nor, but by its rule's own grouping, activity of more than Policy.Span:
+// what comes then opens one that follows.
 //
 // What joins is never thereby silent. Everything that distinguishes an act (the
 // account, address, session, actor, protected object, operation and rule) is a

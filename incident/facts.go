@@ -23,6 +23,7 @@ import (
 //	session  a session id
 //	actor    any other account or service principal that takes part
 //	object   a thing acted upon: a policy, a group, an application, a user
+//	protected  an object that protects the accounts, by id, wherever the id stands
 //	act      operation, result and objects of one row, or of the details
 //	rule     the rule that fired
 //	episode  when a fault of our own began
@@ -107,10 +108,15 @@ func alertFacts(p Policy, a glassward.Alert) []string {
 	if a.RowCount > len(a.Rows) || a.RowCount > maxRows {
 		f.add("volume", fmt.Sprint(1<<(bits.Len(uint(a.RowCount))-1)))
 	}
-	// An emergency account is a fact of its own kind and no stranger.
+	// An emergency account is a fact of its own kind and no stranger, and so is
+	// what protects it.
 	for _, id := range accounts {
 		delete(f, "actor:"+id)
 		delete(f, "object:"+id)
+	}
+	for _, id := range spokenOf(p.Protected, a) {
+		delete(f, "object:"+id)
+		f.add("protected", id)
 	}
 	out := make([]string, 0, len(f))
 	for k := range f {
@@ -269,21 +275,32 @@ func accountName(e glassward.Entity) string {
 // about, sorted and in lower case. An object id is unique in the world, so it
 // counts wherever it stands; names never do.
 func concerned(p Policy, a glassward.Alert) []string {
-	if len(p.Accounts) == 0 {
+	return spokenOf(p.Accounts, a)
+}
+
+// spokenOf gives those of the ids that stand anywhere in an alert, sorted and in
+// lower case. An id that is no GUID is too short to be looked for in a text: it
+// counts only where it stands alone.
+func spokenOf(names map[string]string, a glassward.Alert) []string {
+	if len(names) == 0 {
 		return nil
 	}
 	found := map[string]bool{}
-	for id := range p.Accounts {
+	short := 0
+	for id := range names {
 		found[strings.ToLower(id)] = false
+		if len(id) < 8 {
+			short++
+		}
 	}
 	left := len(found)
 	look := func(text string) {
-		if left == 0 || len(text) < 8 {
+		if left == 0 || len(text) < 8 && short == 0 {
 			return
 		}
 		lower := strings.ToLower(text)
 		for id, seen := range found {
-			if !seen && id != "" && strings.Contains(lower, id) {
+			if !seen && id != "" && (lower == id || len(id) >= 8 && strings.Contains(lower, id)) {
 				found[id] = true
 				left--
 			}

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -25,6 +26,9 @@ func (st *step) page(inc *glassward.Incident, a glassward.Alert, kind string, ne
 	}
 	inc.ActionGroups = groups
 	st.note(inc, glassward.TimelineEntry{Time: st.now, Kind: "page", Text: why, Alert: a.ID})
+	if slices.ContainsFunc(news, func(f string) bool { return strings.HasPrefix(f, "severity:") }) {
+		a.Severity = inc.Severity // which may be more than the alert's own
+	}
 	st.owe(inc.Number, a, kind, news, groups, why)
 }
 
@@ -81,6 +85,8 @@ func (st *step) say(facts []string) string {
 	} else if len(facts) > 0 {
 		return "the rule has not spoken before"
 	}
+	// The worst first: not everything is said.
+	facts = slices.SortedStableFunc(slices.Values(facts), func(x, y string) int { return cmp.Compare(weight(x), weight(y)) })
 	for i, f := range facts {
 		if i == 4 && len(facts) > 5 {
 			words = append(words, fmt.Sprintf("and %d more", len(facts)-i))
@@ -89,10 +95,19 @@ func (st *step) say(facts []string) string {
 		kind, value, _ := strings.Cut(f, ":")
 		switch kind {
 		case "account":
-			if name := st.policy.name(value); name != "" {
+			if name := nameIn(st.policy.Accounts, value); name != "" {
 				value = name
 			}
 			words = append(words, "new emergency account "+value)
+		case "protected":
+			if name := nameIn(st.policy.Protected, value); name != "" {
+				value = name
+			}
+			words = append(words, "new protected object "+value)
+		case "alert":
+			words = append(words, "another alert, "+value)
+		case "incident":
+			words = append(words, "incident "+value+" belongs to it")
 		case "severity":
 			words = append(words, "severity raised to "+value)
 		case "volume":
@@ -108,8 +123,18 @@ func (st *step) say(facts []string) string {
 	return strings.Join(words, ", ")
 }
 
-func (p Policy) name(id string) string {
-	for k, v := range p.Accounts {
+// weight orders what a sentence says of facts.
+func weight(fact string) int {
+	kind, _, _ := strings.Cut(fact, ":")
+	if i := slices.Index([]string{"severity", "account", "incident", "protected", "act"}, kind); i >= 0 {
+		return i
+	}
+	return 9
+}
+
+// nameIn gives the name of an id, which is compared without case.
+func nameIn(names map[string]string, id string) string {
+	for k, v := range names {
 		if strings.EqualFold(k, id) {
 			return v
 		}

@@ -26,6 +26,7 @@ var update = flag.Bool("update", false, "write what the scripts give into them")
 // each followed by what it makes, marked with ">":
 //
 //	account ID NAME                 declares an emergency account
+//	protected ID NAME               declares an object that protects the accounts
 //	policy reopen|max=N|groups=a,b  changes the policy
 //	at HH:MM                        sets the time (of a day; 25:00 is one o'clock on the next)
 //	alert NAME key=value…           an alert; keys: rule, severity, start, end, received, records, account,
@@ -79,7 +80,7 @@ var day = time.Date(2026, 3, 14, 0, 0, 0, 0, time.UTC)
 func runScript(t *testing.T, file string, text []byte) []byte {
 	s := &script{
 		state:  incident.State{Tenant: "contoso", Next: 1},
-		policy: incident.Policy{Accounts: map[string]string{}, Groups: []string{"oncall"}},
+		policy: incident.Policy{Accounts: map[string]string{}, Protected: map[string]string{}, Groups: []string{"oncall"}},
 		now:    day, alerts: map[string]glassward.Alert{}, names: map[glassward.AlertID]string{}, faults: map[string]incident.Health{},
 	}
 	sc := bufio.NewScanner(bytes.NewReader(text))
@@ -131,6 +132,8 @@ func (s *script) run(words []string) error {
 	switch words[0] {
 	case "account":
 		s.policy.Accounts[plain[0]] = plain[1]
+	case "protected":
+		s.policy.Protected[plain[0]] = plain[1]
 	case "policy":
 		for _, p := range plain {
 			s.policy.Reopen = s.policy.Reopen || p == "reopen"

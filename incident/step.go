@@ -17,11 +17,18 @@ type Policy struct {
 	// Accounts maps the object ids of the emergency accounts to names for people.
 	// Ids are compared without case.
 	Accounts map[string]string
+	// Protected maps the ids of the objects that protect the accounts to names for
+	// people. Ids are compared without case.
+	Protected map[string]string
 	// Groups are the action groups told when an alert names none.
 	Groups []string
 	// FollowUp is how far from an incident's activity an alert about the same
-	// emergency account may lie and still join; 0 means 4 hours.
+	// emergency account, session, actor or protected object may lie and still join;
+	// 0 means 4 hours.
 	FollowUp time.Duration
+	// Span is how long the activity of an incident may last altogether before such
+	// an alert opens the next one; 0 means 24 hours.
+	Span time.Duration
 	// Lookback is the same for alerts without an emergency account whose rule says
 	// nothing about it; 0 means 5 hours, as in Sentinel.
 	Lookback time.Duration
@@ -36,6 +43,7 @@ type Policy struct {
 
 const (
 	defaultFollowUp  = 4 * time.Hour
+	defaultSpan      = 24 * time.Hour
 	defaultLookback  = 5 * time.Hour
 	defaultMaxAlerts = 150
 	// maxSeen bounds Seen. An incident that has seen more is full: the next new
@@ -44,6 +52,7 @@ const (
 )
 
 func (p Policy) followUp() time.Duration { return cmp.Or(p.FollowUp, defaultFollowUp) }
+func (p Policy) span() time.Duration     { return cmp.Or(p.Span, defaultSpan) }
 func (p Policy) lookback() time.Duration { return cmp.Or(p.Lookback, defaultLookback) }
 func (p Policy) maxAlerts() int          { return cmp.Or(p.MaxAlerts, defaultMaxAlerts) }
 
@@ -205,14 +214,14 @@ func (st *step) judge(e AlertChange) {
 		st.place(next, facts)
 		return
 	}
-	st.grow(prev, next, homes, facts, len(fresh))
+	st.grow(prev, next, e.Alert, homes, facts, len(fresh))
 }
 
 // homes gives the incidents that hold the alert, oldest first.
 func (st *step) homes(id glassward.AlertID) []glassward.Incident {
 	var out []glassward.Incident
 	for _, inc := range st.state.Incidents {
-		if slices.Contains(inc.Alerts, id) {
+		if slices.Contains(inc.Alerts, id) && inc.MergedInto == 0 {
 			out = append(out, inc)
 		}
 	}
@@ -222,7 +231,7 @@ func (st *step) homes(id glassward.AlertID) []glassward.Incident {
 
 // place finds an incident for an alert that is in none.
 func (st *step) place(a glassward.Alert, facts []string) {
-	home, ok := st.match(a)
+	home, ok := st.match(a, facts)
 	switch {
 	case !ok:
 		st.open(a, facts, 0, fmt.Sprintf("%s: %s", a.RuleName, a.Title))
@@ -233,10 +242,17 @@ func (st *step) place(a glassward.Alert, facts []string) {
 		home.Seen = union(home.Seen, facts)
 		st.page(&home, a, "again", facts, why)
 		st.put(home)
-	case home.Status == glassward.StatusClosed || st.full(home):
+	case !st.takes(home, a, st.bond(home, a, facts)):
 		st.open(a, facts, home.Number, fmt.Sprintf("%s: %s (follows incident %d, which is %s)", a.RuleName, a.Title, home.Number, st.pastTense(home)))
 	default:
-		news := st.news(home, a, facts, nil)
+		b := st.bond(home, a, facts)
+		home, joined := st.unite(home, st.also(home, a, facts))
+		news := union(joined, st.news(home, a, facts, nil))
+		if len(news) == 0 && b == byTie && !slices.ContainsFunc(facts, func(f string) bool { return strings.HasPrefix(f, "act:") }) {
+			// Nothing in it says what was done, so it may be anything: what joins by
+			// nothing but who did it is never silent then.
+			news = []string{"alert:" + a.Title}
+		}
 		st.join(&home, a, facts)
 		if len(news) > 0 {
 			home.Seen = union(home.Seen, news)
@@ -246,8 +262,9 @@ func (st *step) place(a glassward.Alert, facts []string) {
 	}
 }
 
-// grow takes in a changed alert that is already in an incident.
-func (st *step) grow(prev, next glassward.Alert, homes []glassward.Incident, facts []string, fresh int) {
+// grow takes in a changed alert that is already in an incident; part is what the
+// evaluation saw of it.
+func (st *step) grow(prev, next, part glassward.Alert, homes []glassward.Incident, facts []string, fresh int) {
 	home := homes[len(homes)-1]
 	var seen []string
 	for _, h := range homes {
@@ -273,6 +290,11 @@ func (st *step) grow(prev, next glassward.Alert, homes []glassward.Incident, fac
 		st.note(&home, glassward.TimelineEntry{Time: next.End, Kind: "late", Text: lateText(next), Alert: next.ID})
 	}
 	st.noteGrown(&home, glassward.TimelineEntry{Time: next.End, Kind: "grown", Text: text, Alert: next.ID})
+	if len(news) > 0 && !closed {
+		var joined []string
+		home, joined = st.unite(home, st.also(home, part, alertFacts(st.policy, part)))
+		news = union(joined, news)
+	}
 	st.absorb(&home, next, facts)
 	if len(news) > 0 {
 		home.Seen = union(home.Seen, news)
@@ -366,47 +388,6 @@ func isOver(inc glassward.Incident) bool {
 	return false
 }
 
-// match gives the incident that an alert belongs to: an open one with room if
-// there is any, else the latest that is closed or full. Among several the
-// nearest in time wins, then the newest.
-func (st *step) match(a glassward.Alert) (glassward.Incident, bool) {
-	accounts := concerned(st.policy, a)
-	key := groupKey(a)
-	var best glassward.Incident
-	bestRank, found := time.Duration(0), false
-	takes := func(inc glassward.Incident) bool { return inc.Status != glassward.StatusClosed && !st.full(inc) }
-	for _, inc := range st.state.Incidents {
-		gap := gap(inc.FirstActivity, inc.LastActivity, a.Start, a.End)
-		switch {
-		case len(accounts) > 0:
-			if !overlaps(inc.Accounts, accounts) || gap > st.policy.followUp() {
-				continue
-			}
-		case inc.GroupKey != key:
-			continue
-		case a.RuleID == HealthRule && inc.Status != glassward.StatusClosed:
-			// A fault of our own that lasts is one incident, however long it lasts.
-		case gap > st.policy.reach(a):
-			continue
-		}
-		better := !found
-		if found {
-			switch {
-			case takes(inc) != takes(best):
-				better = takes(inc)
-			case takes(inc) && gap != bestRank:
-				better = gap < bestRank
-			default:
-				better = inc.Number > best.Number
-			}
-		}
-		if better {
-			best, bestRank, found = inc, gap, true
-		}
-	}
-	return best, found
-}
-
 func (st *step) full(inc glassward.Incident) bool {
 	return len(inc.Alerts) >= st.policy.maxAlerts() || len(inc.Seen) >= maxSeen
 }
@@ -415,6 +396,9 @@ func (st *step) pastTense(inc glassward.Incident) string {
 	if inc.Status == glassward.StatusClosed {
 		return "closed"
 	}
+	if !st.full(inc) {
+		return "as long as an incident lasts"
+	}
 	return "full"
 }
 
@@ -422,8 +406,8 @@ func (st *step) pastTense(inc glassward.Incident) string {
 // it rises.
 func (st *step) news(inc glassward.Incident, a glassward.Alert, facts, seen []string) []string {
 	news := missing(facts, union(inc.Seen, seen))
-	if a.Severity > inc.Severity {
-		news = union(news, []string{"severity:" + a.Severity.String()})
+	if s := st.severity(inc, a, facts); s > inc.Severity {
+		news = union(news, []string{"severity:" + s.String()})
 	}
 	return news
 }
@@ -469,7 +453,7 @@ func (st *step) join(inc *glassward.Incident, a glassward.Alert, facts []string)
 
 // absorb carries what an alert knows over to its incident.
 func (st *step) absorb(inc *glassward.Incident, a glassward.Alert, facts []string) {
-	inc.Severity = max(inc.Severity, a.Severity)
+	inc.Severity = st.severity(*inc, a, facts)
 	if s := a.Start.UTC(); s.Before(inc.FirstActivity) {
 		inc.FirstActivity = s
 	}

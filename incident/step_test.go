@@ -1,6 +1,7 @@
 package incident_test
 
 import (
+	stdcmp "cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -17,6 +18,9 @@ import (
 const (
 	ea1 = "0ea1aaaa-0000-4000-8000-000000000001"
 	ea2 = "0ea2bbbb-0000-4000-8000-000000000002"
+
+	mallory = "a77ac4e2-0000-4000-8000-00000000bad1"
+	unit    = "0bec7000-0000-4000-8000-0000000000a1"
 )
 
 // drawAlert draws what a rule could say: an alert of one of a few rules over a
@@ -33,7 +37,7 @@ func drawAlert(t *rapid.T) incident.AlertChange {
 	}
 	a.Start = day.Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "start")) * time.Hour)
 	a.End = a.Start.Add(time.Duration(rapid.IntRange(0, 90).Draw(t, "length")) * time.Minute)
-	for _, id := range rapid.SliceOfN(rapid.SampledFrom([]string{ea1, ea2, "adele", "megan"}), 0, 2).Draw(t, "accounts") {
+	for _, id := range rapid.SliceOfN(rapid.SampledFrom([]string{ea1, ea2, mallory, "adele", "megan"}), 0, 2).Draw(t, "accounts") {
 		a.Entities = append(a.Entities, glassward.Entity{Type: "Account", Identifiers: map[string]string{"AadUserId": id}})
 	}
 	for _, ip := range rapid.SliceOfN(rapid.SampledFrom([]string{"192.0.2.1", "192.0.2.2", "2001:db8::1"}), 0, 2).Draw(t, "ips") {
@@ -47,7 +51,7 @@ func drawAlert(t *rapid.T) incident.AlertChange {
 		a.Records = append(a.Records, glassward.RecordID{byte(r)})
 	}
 	if n := rapid.IntRange(0, 20).Draw(t, "details"); n < 3 {
-		a.Details = map[string][]string{"Target": {fmt.Sprint("object", n)}}
+		a.Details = map[string][]string{"Target": {[]string{"object0", "object1", unit}[n]}}
 	}
 	a.NoIncident = rapid.IntRange(0, 9).Draw(t, "noincident") == 0
 	return incident.AlertChange{Alert: a}
@@ -92,6 +96,7 @@ func clone(t *rapid.T, s incident.State) incident.State {
 func drawPolicy(t *rapid.T) incident.Policy {
 	return incident.Policy{
 		Accounts:  map[string]string{ea1: "EA-01", ea2: "EA-02"},
+		Protected: map[string]string{unit: "the unit"},
 		Groups:    rapid.SampledFrom([][]string{nil, {"oncall"}, {"oncall", "lead"}}).Draw(t, "groups"),
 		MaxAlerts: rapid.SampledFrom([]int{0, 2}).Draw(t, "max"),
 		Reopen:    rapid.Bool().Draw(t, "reopen"),
@@ -177,7 +182,9 @@ func TestHistories(t *testing.T) {
 			if a.Severity != severity[id] {
 				t.Fatalf("alert %s has severity %s, want the highest, %s", id, a.Severity, severity[id])
 			}
-			held := slices.ContainsFunc(state.Incidents, func(inc glassward.Incident) bool { return slices.Contains(inc.Alerts, id) })
+			held := slices.ContainsFunc(state.Incidents, func(inc glassward.Incident) bool {
+				return inc.MergedInto == 0 && slices.Contains(inc.Alerts, id)
+			})
 			if !held && !a.NoIncident {
 				t.Fatalf("alert %s is in no incident", id)
 			}
@@ -192,6 +199,12 @@ func checkChange(t *rapid.T, before incident.State, inc glassward.Incident, c in
 		if o.Number == inc.Number {
 			old = o
 		}
+	}
+	if max := stdcmp.Or(p.MaxAlerts, 150); len(inc.Alerts) > max {
+		t.Fatalf("incident %d holds %d alerts, more than %d", inc.Number, len(inc.Alerts), max)
+	}
+	if inc.MergedInto != 0 && (inc.MergedInto >= inc.Number || inc.Status != glassward.StatusClosed) {
+		t.Fatalf("incident %d is %s and goes on in %d", inc.Number, inc.Status, inc.MergedInto)
 	}
 	owed := slices.ContainsFunc(c.Notices, func(n glassward.Notice) bool { return n.Incident == inc.Number })
 	switch {

@@ -71,6 +71,18 @@ func (tx *tx) Book(ctx context.Context, q incident.Query) (incident.State, error
 			return s, err
 		}
 	}
+	for part := range slices.Chunk(q.Ties, chunk) {
+		const tied = `SELECT DISTINCT i.number, i.etag, i.status FROM incident_links l JOIN incidents i ON i.tenant = l.tenant AND i.number = l.number
+			WHERE l.tenant = ? AND l.kind = 'tie' AND l.value IN (`
+		args := []any{q.Tenant}
+		for _, tie := range part {
+			args = append(args, tie)
+		}
+		args = append(args, from, to, bookLimit)
+		if err := add(tx.QueryContext(ctx, "SELECT number, etag FROM ("+tied+places(len(part))+")"+near+") i"+order, args...)); err != nil {
+			return s, err
+		}
+	}
 	if q.GroupKey != "" {
 		if err := add(tx.QueryContext(ctx, linked+near+order, q.Tenant, "key", q.GroupKey, from, to, bookLimit)); err != nil {
 			return s, err
@@ -436,6 +448,12 @@ func (tx *tx) putLinks(ctx context.Context, inc glassward.Incident) error {
 	}
 	if inc.GroupKey != "" {
 		link("key", inc.GroupKey)
+	}
+	for _, key := range inc.MergedKeys {
+		link("key", key)
+	}
+	for _, tie := range incident.Ties(inc) {
+		link("tie", tie)
 	}
 	for part := range slices.Chunk(args, 4*chunk) {
 		if _, err := tx.ExecContext(ctx, "INSERT INTO incident_links (tenant, kind, value, number) VALUES "+tuples(len(part)/4, 4), part...); err != nil {
