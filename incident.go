@@ -69,8 +69,18 @@ type Incident struct {
 	MergedKeys []string `json:"mergedGroupKeys,omitempty"`
 	// Seen holds what has already paged: addresses, sessions, actors, protected
 	// objects and more, each as "kind:value". What is not in it pages again.
-	Seen     []string        `json:"seen,omitempty"`
-	Timeline []TimelineEntry `json:"timeline"`
+	Seen []string `json:"seen,omitempty"`
+	// Shows says what makes a review necessary, each as "kind:account": use, secret,
+	// credential, change or unclear. It is empty where the incident shows failures
+	// alone, or nothing about the emergency accounts and their protection.
+	Shows []string `json:"shows,omitempty"`
+	// Tasks are what has to be done before it can be closed.
+	Tasks []Task `json:"tasks,omitempty"`
+	// Explained is when somebody explained the failures that it shows; it closes by
+	// itself when it is quiet.
+	Explained   time.Time       `json:"explainedTimeUtc,omitzero"`
+	ExplainedBy string          `json:"explainedBy,omitempty"`
+	Timeline    []TimelineEntry `json:"timeline"`
 	// Etag changes with every modification; writers must present the one they
 	// read.
 	Etag string `json:"etag"`
@@ -82,9 +92,36 @@ type TimelineEntry struct {
 	Time  time.Time `json:"time"`
 	Noted time.Time `json:"noted"`
 	// Kind is alert, grown, late, unconfirmed, page, acknowledge, assign, comment,
-	// merge, close, reopen or delivery.
+	// explain, task, merge, close, reopen or delivery.
 	Kind  string  `json:"kind"`
 	Text  string  `json:"text"`
 	Actor string  `json:"actor,omitempty"`
 	Alert AlertID `json:"alertId,omitempty"`
+}
+
+// The kinds of a Task.
+const (
+	TaskSignOut = "signOut"
+	TaskRotate  = "rotate"
+	TaskReseal  = "reseal"
+	TaskReview  = "review"
+)
+
+// A Task is what follows from an incident and has to be done by people.
+type Task struct {
+	// Number counts from 1 within the incident.
+	Number int `json:"number"`
+	// Kind is signOut, rotate, reseal or review; Account the object id of the
+	// emergency account that it is about, empty for a review.
+	Kind    string `json:"kind"`
+	Account string `json:"account,omitempty"`
+	// Text says what to do, Why which alert made it.
+	Text    string    `json:"text"`
+	Why     string    `json:"why"`
+	Created time.Time `json:"createdTimeUtc"`
+	// Done is when it was done, zero while it is open; By and Note say by whom and
+	// how.
+	Done time.Time `json:"doneTimeUtc,omitzero"`
+	By   string    `json:"doneBy,omitempty"`
+	Note string    `json:"note,omitempty"`
 }

@@ -27,8 +27,11 @@ func (p place) path(format string, args ...any) string {
 }
 
 func (a *app) incidentCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "incident", Short: "List, read, acknowledge and close incidents"}
-	cmd.AddCommand(a.incidentList(), a.incidentShow(), a.incidentAct("ack"), a.incidentAct("close"))
+	cmd := &cobra.Command{Use: "incident", Short: "List, read, work on and close incidents"}
+	cmd.AddCommand(a.incidentList(), a.incidentShow())
+	for _, verb := range []string{"ack", "assign", "comment", "explain", "task", "close"} {
+		cmd.AddCommand(a.incidentAct(verb))
+	}
 	return cmd
 }
 
@@ -145,6 +148,19 @@ func (a *app) printCase(c console.Case) {
 		}
 		out("  %-15s %s", line(e.Type), strings.Join(ids, ", "))
 	}
+	if i.MergedInto != 0 {
+		out("  goes on in      incident %d", i.MergedInto)
+	}
+	if !i.Explained.IsZero() {
+		out("  explained       %s (%s); closes by itself after a quiet day", stamp(i.Explained), line(i.ExplainedBy))
+	}
+	if len(i.Tasks) > 0 {
+		out("")
+		out("%s", a.paint(bold, "To do"))
+		for _, t := range i.Tasks {
+			out("%s", taskLine(t))
+		}
+	}
 	out("")
 	out("%s", a.paint(bold, "Timeline"))
 	for _, t := range i.Timeline {
@@ -182,16 +198,26 @@ func (a *app) incidentAct(verb string) *cobra.Command {
 	var at place
 	var act console.Action
 	var classification string
-	use := map[string]struct{ short, kind string }{
-		"ack":   {"Acknowledge an incident: somebody has taken it up", "acknowledge"},
-		"close": {"Close an incident with its classification", "close"},
+	use := map[string]struct{ short, kind, more string }{
+		"ack":     {"Acknowledge an incident: somebody has taken it up", "acknowledge", ""},
+		"assign":  {"Give an incident an owner", "assign", ""},
+		"comment": {"Add a comment to an incident", "comment", ""},
+		"explain": {"Explain failures: the incident closes by itself after a quiet day", "explain", ""},
+		"task":    {"Say that a task of an incident is done, or with --reopen that it is not", "task", " TASK"},
+		"close":   {"Close an incident with its classification", "close", ""},
 	}[verb]
+	n := 1 + len(strings.Fields(use.more))
 	cmd := &cobra.Command{
-		Use: verb + " NUMBER", Short: use.short, Args: args(cobra.ExactArgs(1)),
+		Use: verb + " NUMBER" + use.more, Short: use.short, Args: args(cobra.ExactArgs(n)),
 		RunE: func(cmd *cobra.Command, list []string) error {
 			number, err := incidentNumber(list[0])
 			if err != nil {
 				return err
+			}
+			if n > 1 {
+				if act.Task, err = strconv.Atoi(list[1]); err != nil || act.Task < 1 {
+					return usagef("%q is no number of a task; glassward incident show %d lists them", list[1], number)
+				}
 			}
 			if act.By == "" {
 				return usagef("--by is needed: the name of the person who acts")
@@ -206,18 +232,45 @@ func (a *app) incidentAct(verb string) *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(a.Stdout, "incident %d is %s\n", changed.Number, changed.Status)
+			for _, t := range changed.Tasks {
+				if verb == "task" && t.Number == act.Task {
+					fmt.Fprintln(a.Stdout, taskLine(t))
+				}
+			}
 			return nil
 		},
 	}
 	at.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&act.By, "by", "", "who acts")
-	if verb == "ack" {
+	switch verb {
+	case "ack":
 		f.StringVar(&act.Reason, "reason", "", "why, or what is being done")
-	} else {
+	case "assign":
+		f.StringVar(&act.Owner, "to", "", "the owner; nobody if it is empty")
+	case "comment":
+		f.StringVar(&act.Comment, "text", "", "the comment")
+	case "explain":
+		f.StringVar(&act.Reason, "reason", "", "why the failures are harmless")
+	case "task":
+		f.StringVar(&act.Comment, "note", "", "how it was done, or why it is not")
+		f.BoolVar(&act.Reopen, "reopen", false, "the task is not done after all")
+	default:
 		f.StringVar(&classification, "classification", "", "TruePositive, BenignPositive, FalsePositive or Undetermined")
 		f.StringVar(&act.ClassificationReason, "reason", "", "SuspiciousActivity, SuspiciousButExpected, IncorrectAlertLogic or InaccurateData")
 		f.StringVar(&act.Comment, "comment", "", "what was found")
 	}
 	return cmd
+}
+
+// taskLine writes a task for a person.
+func taskLine(t glassward.Task) string {
+	s := fmt.Sprintf("  %d  open  %s", t.Number, line(t.Text))
+	if !t.Done.IsZero() {
+		s = fmt.Sprintf("  %d  done  %s, %s (%s)", t.Number, line(t.Text), stamp(t.Done), line(t.By))
+	}
+	if t.Note != "" {
+		s += ": " + line(t.Note)
+	}
+	return s
 }

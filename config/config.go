@@ -118,6 +118,9 @@ type EmergencyAccount struct {
 	UserPrincipalName string `yaml:"userPrincipalName" json:"userPrincipalName,omitempty"`
 	// Kind is user, servicePrincipal or decoy; empty means user.
 	Kind string `yaml:"kind" json:"kind,omitempty" jsonschema:"enum=user,enum=servicePrincipal,enum=decoy,default=user"`
+	// Holders are the people who hold the account's keys, by name. They are named in
+	// alarms and do not review what the account did.
+	Holders []string `yaml:"holders" json:"holders,omitempty" jsonschema:"description=Who holds the account's keys, by name; they cannot review its incidents"`
 }
 
 // A Folder is followed: its new and growing files are taken in.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"glassward"
@@ -25,8 +26,11 @@ type Case struct {
 	Deliveries []glassward.Delivery `json:"deliveries"`
 }
 
-// An Action is what a person does to an incident: acknowledge, assign, comment
-// or close.
+// actions are the kinds of an Action.
+var actions = []string{"acknowledge", "assign", "comment", "explain", "task", "close"}
+
+// An Action is what a person does to an incident: acknowledge, assign, comment,
+// explain, task or close.
 type Action struct {
 	Kind           string                   `json:"-"`
 	By             string                   `json:"by"`
@@ -34,6 +38,10 @@ type Action struct {
 	Owner          string                   `json:"owner,omitempty"`
 	Comment        string                   `json:"comment,omitempty"`
 	Classification glassward.Classification `json:"classification,omitempty"`
+	// Task is the number of a task that is done; Reopen says that it is not after
+	// all. Comment says how, or why.
+	Task   int  `json:"task,omitempty"`
+	Reopen bool `json:"reopen,omitempty"`
 	// ClassificationReason is Sentinel's, e.g. SuspiciousActivity.
 	ClassificationReason string `json:"classificationReason,omitempty"`
 	// Etag is that of the incident as the person saw it; empty takes any.
@@ -116,9 +124,7 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, c call) *apiError {
 		return bad
 	}
 	a := Action{Kind: r.PathValue("action")}
-	switch a.Kind {
-	case "acknowledge", "assign", "comment", "close":
-	default:
+	if !slices.Contains(actions, a.Kind) {
 		return notFound("action", a.Kind)
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&a); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"glassward"
 	"glassward/console"
@@ -84,6 +85,13 @@ func (c cases) Act(ctx context.Context, tenant string, number int64, a console.A
 		command = incident.Assign{Target: target, To: a.Owner}
 	case "comment":
 		command = incident.Comment{Target: target, Text: a.Comment}
+	case "explain":
+		command = incident.Explain{Target: target, Reason: a.Reason}
+	case "task":
+		command = incident.DoTask{Target: target, Task: a.Task, Note: a.Comment}
+		if a.Reopen {
+			command = incident.ReopenTask{Target: target, Task: a.Task, Note: a.Comment}
+		}
 	case "close":
 		command = incident.Close{Target: target, Classification: a.Classification, Reason: a.ClassificationReason, Comment: a.Comment}
 	default:
@@ -103,6 +111,44 @@ func (c cases) Act(ctx context.Context, tenant string, number int64, a console.A
 	c.d.courier.Wake()
 	c.d.audit(deed{tenant: tenant, operation: a.Kind + " incident", actor: a.By, via: a.Via, target: "incident " + strconv.FormatInt(number, 10), detail: a.Reason + a.Comment, result: "success"})
 	return changed, nil
+}
+
+// lapseEvery is how often explained incidents are looked at.
+const lapseEvery = 5 * time.Minute
+
+// lapse closes what closes by itself.
+func (d *Daemon) lapse(ctx context.Context) {
+	every := time.NewTicker(lapseEvery)
+	defer every.Stop()
+	for {
+		filter := state.IncidentFilter{Status: []glassward.IncidentStatus{glassward.StatusNew, glassward.StatusActive}, Limit: 1000}
+		for {
+			list, next, err := d.state.Incidents(ctx, filter)
+			if err != nil && ctx.Err() == nil {
+				d.log.Error("explained incidents could not be looked at; the next round tries again", "error", err)
+			}
+			for _, inc := range list {
+				if !incident.Lapses(inc, d.now()) {
+					continue
+				}
+				closed, err := d.desk.Lapse(ctx, inc.Tenant, inc.Number)
+				if err != nil && ctx.Err() == nil {
+					d.log.Error("an explained incident could not be closed; the next round tries again", "tenant", inc.Tenant, "incident", inc.Number, "error", err)
+				}
+				if closed {
+					d.courier.Wake()
+				}
+			}
+			if filter.After = next; next == "" || err != nil {
+				break
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+	}
 }
 
 // rawReader gives the journal its evidence from the tenants' stores.

@@ -241,6 +241,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.serve(local, d.control, stop)
 	d.work.Go(func() { d.courier.Run(ctx) })
 	d.work.Go(func() { d.verifyJournal(ctx) })
+	d.work.Go(func() { d.lapse(ctx) })
 	d.work.Go(func() { d.retell(ctx) })
 	d.work.Go(func() { d.watchOutbox(ctx) })
 	d.work.Go(func() { d.reopen(ctx) })
@@ -400,7 +401,7 @@ func (d *Daemon) groupsOf(tenant string) []string {
 func (d *Daemon) policy(tenant string) incident.Policy {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	p := incident.Policy{Accounts: map[string]string{}, Protected: map[string]string{}, Groups: d.groupsOf(tenant)}
+	p := incident.Policy{Accounts: map[string]string{}, Protected: map[string]string{}, Holders: map[string][]string{}, Groups: d.groupsOf(tenant)}
 	for _, t := range d.config.Each {
 		if t.ID != tenant {
 			continue
@@ -411,6 +412,7 @@ func (d *Daemon) policy(tenant string) incident.Policy {
 				name = a.ObjectID
 			}
 			p.Accounts[a.ObjectID] = name
+			p.Holders[a.ObjectID] = a.Holders
 		}
 		for _, o := range t.ProtectedObjects {
 			p.Protected[o.ObjectID] = cmp.Or(o.Name, o.ObjectID)

@@ -66,7 +66,10 @@ type Comment struct {
 // Close closes the incident. Classification and Reason must be a pair that
 // Sentinel knows: TruePositive with SuspiciousActivity, BenignPositive with
 // SuspiciousButExpected, FalsePositive with IncorrectAlertLogic or
-// InaccurateData, Undetermined with none.
+// InaccurateData, Undetermined with none. An incident that shows success by an
+// emergency identity or a change of a protecting control is closed when its tasks
+// are done, the review by somebody who did none of it; of one that is closed as
+// FalsePositive the review alone.
 type Close struct {
 	Target
 	Classification glassward.Classification
@@ -105,6 +108,8 @@ func (st *step) command(c Command) error {
 		return fmt.Errorf("incident %d: %w: it goes on in incident %d, of which it is a part", t.Number, ErrInvalid, inc.MergedInto)
 	case strings.TrimSpace(t.By) == "":
 		return fmt.Errorf("incident %d: %w: a command names the person who gives it", t.Number, ErrInvalid)
+	case person(t.By) == "glassward":
+		return fmt.Errorf("incident %d: %w: %s is what Glassward calls itself; say which person acts", t.Number, ErrInvalid, t.By)
 	}
 	if err := c.apply(st, &inc); err != nil {
 		return fmt.Errorf("incident %d: %w", t.Number, err)
@@ -189,6 +194,9 @@ func (c Close) apply(st *step, inc *glassward.Incident) error {
 		return fmt.Errorf("%w: %s does not go with reason %q: use %s", ErrInvalid, c.Classification, c.Reason, want)
 	}
 	if err := bounded(c.Comment); err != nil {
+		return err
+	}
+	if err := st.closable(*inc, c); err != nil {
 		return err
 	}
 	st.close(inc, c)

@@ -185,6 +185,8 @@ func (st *step) merge(into, from glassward.Incident) glassward.Incident {
 	into.ActionGroups = union(into.ActionGroups, from.ActionGroups)
 	into.Seen = union(into.Seen, from.Seen)
 	into.Entities = mergeEntities(into.Entities, from.Entities)
+	into.Shows = union(into.Shows, from.Shows)
+	into.Tasks = mergeTasks(into.Tasks, from.Tasks)
 	into.Owner = cmp.Or(into.Owner, from.Owner)
 	for _, key := range append([]string{from.GroupKey}, from.MergedKeys...) {
 		if key != "" && key != into.GroupKey {

@@ -266,6 +266,25 @@ func (d *Desk) Do(ctx context.Context, tenant string, c Command) (glassward.Inci
 	return out, err
 }
 
+// Lapse closes an incident of which Lapses is true at this time. It says whether
+// it did.
+func (d *Desk) Lapse(ctx context.Context, tenant string, number int64) (closed bool, err error) {
+	err = d.store.Commit(ctx, func(tx Tx) error {
+		closed = false
+		state, err := tx.Book(ctx, Query{Tenant: tenant, Number: number})
+		if err != nil {
+			return err
+		}
+		changes, err := Step(state, d.policy(tenant), Lapse{Number: number}, d.now())
+		if err != nil || changes.Empty() {
+			return err
+		}
+		closed = true
+		return tx.Put(ctx, Entry{Tenant: tenant, Changes: changes})
+	})
+	return closed, err
+}
+
 // Report commits faults of Glassward's own for a tenant, or for the whole
 // installation if the tenant is empty.
 func (d *Desk) Report(ctx context.Context, tenant string, faults ...Health) (Changes, error) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"glassward"
 )
@@ -25,6 +26,7 @@ func (st *step) page(inc *glassward.Incident, a glassward.Alert, kind string, ne
 		groups = []string{""}
 	}
 	inc.ActionGroups = groups
+	inc.Explained, inc.ExplainedBy = time.Time{}, "" // something is new
 	st.note(inc, glassward.TimelineEntry{Time: st.now, Kind: "page", Text: why, Alert: a.ID})
 	if slices.ContainsFunc(news, func(f string) bool { return strings.HasPrefix(f, "severity:") }) {
 		a.Severity = inc.Severity // which may be more than the alert's own
@@ -104,6 +106,12 @@ func (st *step) say(facts []string) string {
 				value = name
 			}
 			words = append(words, "new protected object "+value)
+		case "shows":
+			if first := strings.SplitN(value, ":", 2)[0]; first != showsUnclear {
+				words = append(words, "it shows "+showWords[first])
+			}
+		case "undone":
+			words = append(words, "after these tasks were done: "+value)
 		case "alert":
 			words = append(words, "another alert, "+value)
 		case "incident":
@@ -126,7 +134,7 @@ func (st *step) say(facts []string) string {
 // weight orders what a sentence says of facts.
 func weight(fact string) int {
 	kind, _, _ := strings.Cut(fact, ":")
-	if i := slices.Index([]string{"severity", "account", "incident", "protected", "act"}, kind); i >= 0 {
+	if i := slices.Index([]string{"severity", "undone", "account", "incident", "protected", "act"}, kind); i >= 0 {
 		return i
 	}
 	return 9

@@ -27,6 +27,7 @@ var update = flag.Bool("update", false, "write what the scripts give into them")
 //
 //	account ID NAME                 declares an emergency account
 //	protected ID NAME               declares an object that protects the accounts
+//	holder ID NAME                  declares who holds an account's keys
 //	policy reopen|max=N|groups=a,b  changes the policy
 //	at HH:MM                        sets the time (of a day; 25:00 is one o'clock on the next)
 //	alert NAME key=value…           an alert; keys: rule, severity, start, end, received, records, account,
@@ -39,7 +40,10 @@ var update = flag.Bool("update", false, "write what the scripts give into them")
 //	                                a fault of our own, since the time that it is; over, and nobody
 //	                                knows any more since when
 //	ack|assign|comment|close N …    commands; by=, etag=
-//	show N                          prints the incident
+//	task|reopen-task N TASK, explain N, lapse N
+//	                                what is done about tasks and failures
+//	finish N by=A review=B          all tasks of an incident are done
+//	show N, tasks N                 prints the incident, its tasks
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -80,7 +84,7 @@ var day = time.Date(2026, 3, 14, 0, 0, 0, 0, time.UTC)
 func runScript(t *testing.T, file string, text []byte) []byte {
 	s := &script{
 		state:  incident.State{Tenant: "contoso", Next: 1},
-		policy: incident.Policy{Accounts: map[string]string{}, Protected: map[string]string{}, Groups: []string{"oncall"}},
+		policy: incident.Policy{Accounts: map[string]string{}, Protected: map[string]string{}, Holders: map[string][]string{}, Groups: []string{"oncall"}},
 		now:    day, alerts: map[string]glassward.Alert{}, names: map[glassward.AlertID]string{}, faults: map[string]incident.Health{},
 	}
 	sc := bufio.NewScanner(bytes.NewReader(text))
@@ -174,6 +178,51 @@ func (s *script) run(words []string) error {
 		return s.step(incident.Assign{Target: target(), To: args["to"]})
 	case "comment":
 		return s.step(incident.Comment{Target: target(), Text: args["text"]})
+	case "task", "reopen-task":
+		n, err := strconv.Atoi(plain[1])
+		if err != nil {
+			return err
+		}
+		if words[0] == "task" {
+			return s.step(incident.DoTask{Target: target(), Task: n, Note: args["note"]})
+		}
+		return s.step(incident.ReopenTask{Target: target(), Task: n, Note: args["note"]})
+	case "finish":
+		for _, inc := range s.state.Incidents {
+			for _, t := range inc.Tasks {
+				if inc.Number != number() || !t.Done.IsZero() {
+					continue
+				}
+				by := args["by"]
+				if t.Kind == glassward.TaskReview {
+					by = args["review"]
+				}
+				c, err := incident.Step(s.state, s.policy, incident.DoTask{Target: incident.Target{Number: inc.Number, Etag: incident.AnyEtag, By: by}, Task: t.Number}, s.now)
+				if err != nil {
+					return err
+				}
+				s.state = s.state.Apply(c)
+			}
+		}
+	case "tasks":
+		for _, inc := range s.state.Incidents {
+			if inc.Number == number() {
+				fmt.Fprintf(&s.out, "> shows %s\n", strings.Join(inc.Shows, " "))
+				for _, t := range inc.Tasks {
+					state := "open"
+					if !t.Done.IsZero() {
+						state = "done by " + t.By
+					}
+					fmt.Fprintf(&s.out, ">   %d %s: %s (%s), %s\n", t.Number, t.Kind, t.Text, t.Why, state)
+				}
+			}
+		}
+	case "explain":
+		return s.step(incident.Explain{Target: target(), Reason: args["reason"]})
+	case "lapse":
+		return s.step(incident.Lapse{Number: number()})
+	case "holder":
+		s.policy.Holders[plain[0]] = append(s.policy.Holders[plain[0]], strings.ReplaceAll(plain[1], "_", " "))
 	case "close":
 		return s.step(incident.Close{Target: target(), Classification: glassward.Classification(args["as"]), Reason: args["reason"], Comment: args["comment"]})
 	case "show":

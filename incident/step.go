@@ -20,6 +20,9 @@ type Policy struct {
 	// Protected maps the ids of the objects that protect the accounts to names for
 	// people. Ids are compared without case.
 	Protected map[string]string
+	// Holders are the people who hold the keys of an account, by its object id. They
+	// cannot review what it did.
+	Holders map[string][]string
 	// Groups are the action groups told when an alert names none.
 	Groups []string
 	// FollowUp is how far from an incident's activity an alert about the same
@@ -125,8 +128,8 @@ func (s State) Apply(c Changes) State {
 	return out
 }
 
-// An Event is something that Step can judge: an AlertChange or one of the
-// operators' commands Acknowledge, Assign, Comment and Close.
+// An Event is something that Step can judge: an AlertChange, a Lapse or one of
+// the operators' commands (Command).
 type Event interface{ event() }
 
 // An AlertChange is what a rule found out about one alert.
@@ -156,6 +159,8 @@ func Step(s State, p Policy, e Event, now time.Time) (Changes, error) {
 	switch e := e.(type) {
 	case AlertChange:
 		st.judge(e)
+	case Lapse:
+		st.lapse(e)
 	case Command:
 		if err := st.command(e); err != nil {
 			return Changes{}, err
@@ -247,7 +252,7 @@ func (st *step) place(a glassward.Alert, facts []string) {
 	default:
 		b := st.bond(home, a, facts)
 		home, joined := st.unite(home, st.also(home, a, facts))
-		news := union(joined, st.news(home, a, facts, nil))
+		news := st.undone(union(joined, st.news(home, a, facts, nil)), home, a)
 		if len(news) == 0 && b == byTie && !slices.ContainsFunc(facts, func(f string) bool { return strings.HasPrefix(f, "act:") }) {
 			// Nothing in it says what was done, so it may be anything: what joins by
 			// nothing but who did it is never silent then.
@@ -271,6 +276,9 @@ func (st *step) grow(prev, next, part glassward.Alert, homes []glassward.Inciden
 		seen = union(seen, h.Seen)
 	}
 	news := st.news(home, next, facts, seen)
+	if fresh > 0 {
+		news = st.undone(news, home, part)
+	}
 	text := fmt.Sprintf("%s: %d rows", next.Title, next.RowCount)
 	if fresh > 0 {
 		text += fmt.Sprintf(", %d new records", fresh)
@@ -296,6 +304,9 @@ func (st *step) grow(prev, next, part glassward.Alert, homes []glassward.Inciden
 		news = union(joined, news)
 	}
 	st.absorb(&home, next, facts)
+	if len(news) > 0 || fresh > 0 {
+		st.follow(&home, part)
+	}
 	if len(news) > 0 {
 		home.Seen = union(home.Seen, news)
 		st.page(&home, next, "grown", news, fmt.Sprintf("%s in incident %d: %s", next.Title, home.Number, st.say(news)))
@@ -443,11 +454,12 @@ func (st *step) reopen(inc *glassward.Incident, why string) {
 
 // join adds an alert that the incident does not hold.
 func (st *step) join(inc *glassward.Incident, a glassward.Alert, facts []string) {
-	inc.Alerts = append(slices.Clone(inc.Alerts), a.ID)
 	st.note(inc, glassward.TimelineEntry{Time: a.Start, Kind: "alert", Text: fmt.Sprintf("%s (%s)", a.Title, a.Severity), Alert: a.ID})
 	if a.Late {
 		st.note(inc, glassward.TimelineEntry{Time: a.Start, Kind: "late", Text: lateText(a), Alert: a.ID})
 	}
+	st.follow(inc, a)
+	inc.Alerts = append(slices.Clone(inc.Alerts), a.ID)
 	st.absorb(inc, a, facts)
 }
 

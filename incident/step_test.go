@@ -64,13 +64,29 @@ func drawCommand(t *rapid.T, s incident.State) incident.Command {
 			target.Etag = inc.Etag
 		}
 	}
-	switch rapid.IntRange(0, 3).Draw(t, "command") {
+	switch rapid.IntRange(0, 5).Draw(t, "command") {
 	case 0:
 		return incident.Acknowledge{Target: target, Reason: "seen"}
 	case 1:
 		return incident.Comment{Target: target, Text: "text"}
 	case 2:
 		return incident.Assign{Target: target, To: rapid.SampledFrom([]string{"", "omar"}).Draw(t, "to")}
+	case 3:
+		target.By = rapid.SampledFrom([]string{"nora", "omar"}).Draw(t, "by")
+		return incident.DoTask{Target: target, Task: rapid.IntRange(1, 4).Draw(t, "task")}
+	case 4:
+		return incident.Explain{Target: target, Reason: "mistyped"}
+	}
+	for _, inc := range s.Incidents {
+		// What stands in the way of closing is done first, so that much gets closed.
+		if inc.Number == target.Number && inc.Status != glassward.StatusClosed {
+			for _, task := range inc.Tasks {
+				if task.Done.IsZero() {
+					target.By = map[bool]string{true: "rita", false: "omar"}[task.Kind == glassward.TaskReview]
+					return incident.DoTask{Target: target, Task: task.Number}
+				}
+			}
+		}
 	}
 	return incident.Close{Target: target, Classification: glassward.Undetermined}
 }
@@ -202,6 +218,10 @@ func checkChange(t *rapid.T, before incident.State, inc glassward.Incident, c in
 	}
 	if max := stdcmp.Or(p.MaxAlerts, 150); len(inc.Alerts) > max {
 		t.Fatalf("incident %d holds %d alerts, more than %d", inc.Number, len(inc.Alerts), max)
+	}
+	if inc.Status == glassward.StatusClosed && inc.MergedInto == 0 && old.Status != glassward.StatusClosed && len(inc.Shows) > 0 &&
+		slices.ContainsFunc(inc.Tasks, func(t glassward.Task) bool { return t.Done.IsZero() }) {
+		t.Fatalf("incident %d was closed with open tasks: %+v", inc.Number, inc.Tasks)
 	}
 	if inc.MergedInto != 0 && (inc.MergedInto >= inc.Number || inc.Status != glassward.StatusClosed) {
 		t.Fatalf("incident %d is %s and goes on in %d", inc.Number, inc.Status, inc.MergedInto)

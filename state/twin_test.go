@@ -94,7 +94,24 @@ func TestTheStoreAndItsTwin(t *testing.T) {
 		for i := range rapid.IntRange(1, 12).Draw(t, "outcomes") {
 			now = now.Add(time.Millisecond)
 			if rapid.IntRange(0, 6).Draw(t, "close") == 0 {
-				c := incident.Close{Target: incident.Target{Number: int64(rapid.IntRange(1, 3).Draw(t, "number")), Etag: incident.AnyEtag, By: "nora"}, Classification: glassward.Undetermined}
+				target := incident.Target{Number: int64(rapid.IntRange(1, 3).Draw(t, "number")), Etag: incident.AnyEtag, By: "nora"}
+				for _, inc := range w.state.Incidents {
+					if inc.Number != target.Number {
+						continue
+					}
+					for _, task := range inc.Tasks {
+						done := incident.DoTask{Target: target, Task: task.Number}
+						if task.Kind != glassward.TaskReview {
+							done.By = "omar"
+						}
+						_, err := real.Do(ctx, tenant, done)
+						_, err2 := model.Do(ctx, tenant, done)
+						if (err == nil) != (err2 == nil) {
+							t.Fatalf("task %d gave %v and %v", task.Number, err, err2)
+						}
+					}
+				}
+				c := incident.Close{Target: target, Classification: glassward.Undetermined}
 				_, err := real.Do(ctx, tenant, c)
 				_, err2 := model.Do(ctx, tenant, c)
 				if (err == nil) != (err2 == nil) {

@@ -160,6 +160,25 @@ func commands(t *testing.T, h *house, address, token string, records int) {
 	if out := cli("incident", "ack", "1", "--by", "mira", "--reason", "looking"); !strings.Contains(out, "incident 1 is Active") {
 		t.Errorf("incident ack: %s", out)
 	}
+	// It shows that an emergency account was used: what follows from that is done
+	// first, and reviewed by somebody else.
+	closing := append([]string{"incident", "close", "1", "--by", "mira", "--classification", "Undetermined", "--data", h.data()}, tenant...)
+	if code, out, errs := run(t, "", closing...); code != 1 || !strings.Contains(errs, "success by an emergency identity") || !strings.Contains(errs, "rotate") {
+		t.Errorf("incident close with open tasks: exit %d: %s%s", code, out, errs)
+	}
+	var before console.Case
+	if err := json.Unmarshal([]byte(cli("incident", "show", "1", "-o", "json")), &before); err != nil || len(before.Incident.Tasks) == 0 {
+		t.Errorf("incident show: %v %+v", err, before.Incident.Tasks)
+	}
+	for _, task := range before.Incident.Tasks {
+		by := "omar"
+		if task.Kind == glassward.TaskReview {
+			by = "mira"
+		}
+		if out := cli("incident", "task", "1", fmt.Sprint(task.Number), "--by", by, "--note", "as in the book"); !strings.Contains(out, "done  "+task.Text) {
+			t.Errorf("incident task %d: %s", task.Number, out)
+		}
+	}
 	if out := cli("incident", "close", "1", "--by", "mira", "--classification", "BenignPositive", "--reason", "SuspiciousButExpected", "--comment", "a drill"); !strings.Contains(out, "incident 1 is Closed") {
 		t.Errorf("incident close: %s", out)
 	}
