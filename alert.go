@@ -62,6 +62,10 @@ type Alert struct {
 	ActionGroups []string `json:"actionGroups,omitempty"`
 	// NoIncident is set where the rule says createIncident: false.
 	NoIncident bool `json:"noIncident,omitempty"`
+	// Inward says that the rule reads what Glassward writes about itself. Such an
+	// alert is told like any other and is not written into those tables: alarms
+	// about alarms would have no end.
+	Inward bool `json:"inward,omitempty"`
 	// Grouping is what the rule says about which of its alerts share an incident;
 	// nil where it says nothing.
 	Grouping *IncidentGrouping `json:"incidentGrouping,omitempty"`

@@ -23,6 +23,8 @@ type Notice struct {
 	Why     string    `json:"why"`
 	Subject string    `json:"subject,omitempty"`
 	Created time.Time `json:"created"`
+	// Inward says that the alert is, see Alert.
+	Inward bool `json:"inward,omitempty"`
 }
 
 // A DeliveryStatus is the state of one notice at one receiver.

@@ -93,6 +93,7 @@ type Daemon struct {
 	turns   *turns
 	untold  *backlog
 	firsts  firsts
+	news    bell // something was written to the journal
 	deeds   chan deed
 	audited chan struct{} // closed when the last deed is written
 	// auditing is held by who sends a deed; auditEnded says that deeds is closed.
@@ -160,7 +161,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 			return nil, fmt.Errorf("geoDatabase: %w", err)
 		}
 	}
-	if d.state, err = state.Open(ctx, o.Config.Data, state.Options{AcceptLoss: o.AcceptLoss, Now: o.Now, Damaged: d.stateDamaged}); err != nil {
+	if d.state, err = state.Open(ctx, o.Config.Data, state.Options{AcceptLoss: o.AcceptLoss, Now: o.Now, Damaged: d.stateDamaged, Wrote: d.news.ring}); err != nil {
 		return nil, err
 	}
 	d.gone = d.recallFormer(ctx)

@@ -166,12 +166,13 @@ func (w *workspace) ruleHealth(o rule.Outcome) incident.Health {
 // goes to other groups: the one concerned may not hear it.
 //
 // It never makes an alarm of an alarm about itself: a health notice that nobody
-// takes would owe the next one, for ever. Such a one is logged, as the courier
+// takes, or one of a rule that watches our own tables, would owe the next one, for
+// ever. Such a one is logged, as the courier
 // has done already, and status shows it.
 func (d *Daemon) trouble(t notify.Trouble) {
 	ctx := context.Background()
 	groups := d.otherGroups(t.Tenant, t.Group)
-	about := t.Notice.Kind == "health" && (t.Kind == notify.RefusedNotice || t.Kind == notify.Unrouted)
+	about := (t.Notice.Kind == "health" || t.Notice.Inward) && (t.Kind == notify.RefusedNotice || t.Kind == notify.Unrouted)
 	if about || !d.heard(groups) {
 		return
 	}

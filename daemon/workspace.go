@@ -108,6 +108,9 @@ func (d *Daemon) openWorkspace(ctx context.Context, t config.Tenant, c *config.C
 		return nil, errors.Join(fmt.Errorf("tenant %s: %w", t.Name, err), store.Close())
 	}
 	w.head.Store(stats.LastSeq)
+	if err := w.beginChronicle(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("tenant %s: %w", t.Name, err), store.Close())
+	}
 	if w.engine, err = w.newEngine(ctx, t, rules); err != nil {
 		return nil, errors.Join(fmt.Errorf("tenant %s: %w", t.Name, err), store.Close())
 	}
@@ -157,7 +160,9 @@ func (w *workspace) commit(ctx context.Context, outcomes ...rule.Outcome) error 
 	out := make([]incident.Outcome, len(outcomes))
 	for i, o := range outcomes {
 		out[i] = incident.Outcome{Tenant: w.tenantID(), Rule: o.RuleID, Watermark: o.Watermark}
+		inward := w.readsOwn(o.RuleID)
 		for _, c := range o.Alerts {
+			c.Alert.Inward = inward
 			c.Alert.Late = c.Alert.Late || w.cameLate(o.RuleID, c.Alert)
 			out[i].Alerts = append(out[i].Alerts, incident.AlertChange{
 				Alert: c.Alert, Grew: c.Kind == rule.Grown, NewRecords: c.NewRecords, Withdrawn: c.Kind == rule.Unconfirmed,
@@ -183,6 +188,16 @@ func (w *workspace) commit(ctx context.Context, outcomes ...rule.Outcome) error 
 		w.log.Info("alert", "rule", a.RuleName, "title", a.Title, "severity", a.Severity.String())
 	}
 	return nil
+}
+
+// readsOwn says whether a rule reads what Glassward writes about itself.
+func (w *workspace) readsOwn(ruleID string) bool {
+	for _, s := range w.states() {
+		if s.ID == ruleID {
+			return slices.ContainsFunc(s.Tables, func(t string) bool { return slices.Contains(inwardTables[:], t) })
+		}
+	}
+	return false
 }
 
 // cameLate says whether the records of an alert came later than the quickest of the
@@ -214,6 +229,7 @@ func (w *workspace) start(ctx context.Context) {
 	w.ctx, w.stop = context.WithCancel(ctx)
 	for doing, f := range map[string]func(context.Context){
 		"judging": w.judge, "judging windows": w.tick, "retention": w.keepHouse, "watching the roads": w.keepFresh,
+		"writing down what became of alarms": w.keepChronicle,
 	} {
 		w.work.Go(func() { w.mind(w.ctx, doing, f) })
 	}

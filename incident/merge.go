@@ -41,6 +41,7 @@ func merge(prev, next glassward.Alert, grew bool) glassward.Alert {
 	out.RowCount = max(prev.RowCount, next.RowCount, len(out.Rows))
 	out.LineageOverflow = prev.LineageOverflow || next.LineageOverflow
 	out.Late = prev.Late || next.Late
+	out.Inward = next.Inward
 	out.Start, out.End = prev.Start.UTC(), prev.End.UTC()
 	if s := next.Start.UTC(); s.Before(out.Start) {
 		out.Start = s

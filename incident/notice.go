@@ -42,7 +42,7 @@ func (st *step) owe(number int64, a glassward.Alert, kind string, news, groups [
 		st.changes.Notices = append(st.changes.Notices, glassward.Notice{
 			ID:     noticeID(st.state.Tenant, number, g, append([]string{kind, string(a.ID)}, news...)),
 			Tenant: st.state.Tenant, Group: g, Incident: number, Alert: a.ID,
-			Severity: a.Severity, Kind: kind, Why: why, Created: st.now,
+			Severity: a.Severity, Kind: kind, Why: why, Created: st.now, Inward: a.Inward,
 		})
 	}
 }

@@ -298,7 +298,7 @@ func (tx *tx) Put(ctx context.Context, e incident.Entry) error {
 		}
 	}
 	for _, inc := range e.Changes.Incidents {
-		if err := tx.putIncident(ctx, inc, e.By); err != nil {
+		if err := tx.putIncident(ctx, inc, e.By, inward(e.Changes)); err != nil {
 			return fmt.Errorf("incident %d: %w", inc.Number, err)
 		}
 	}
@@ -316,6 +316,12 @@ func (tx *tx) Put(ctx context.Context, e incident.Entry) error {
 		return fmt.Errorf("watermark: %w", err)
 	}
 	return nil
+}
+
+// inward says whether nothing but what Glassward wrote about itself caused the
+// changes.
+func inward(c incident.Changes) bool {
+	return len(c.Alerts) > 0 && !slices.ContainsFunc(c.Alerts, func(a glassward.Alert) bool { return !a.Inward })
 }
 
 func (tx *tx) putAlert(ctx context.Context, a glassward.Alert, raw map[glassward.RecordID][]byte) error {
@@ -345,7 +351,7 @@ func (tx *tx) putAlert(ctx context.Context, a glassward.Alert, raw map[glassward
 	err = tx.journal(ctx, "alert", a.Tenant, map[string]any{
 		"id": a.ID, "rule": a.RuleID, "ruleVersion": a.RuleVersion, "queryHash": a.QueryHash, "group": a.Group, "severity": a.Severity,
 		"title": a.Title, "start": a.Start, "end": a.End, "late": a.Late, "unconfirmed": a.Unconfirmed,
-		"newRecords": names, "body": bodySum(body),
+		"newRecords": names, "body": bodySum(body), "inward": a.Inward,
 	}, nil)
 	if err != nil {
 		return err
@@ -385,7 +391,7 @@ func (tx *tx) putEvidence(ctx context.Context, tenant string, id glassward.Recor
 	return err
 }
 
-func (tx *tx) putIncident(ctx context.Context, inc glassward.Incident, by string) error {
+func (tx *tx) putIncident(ctx context.Context, inc glassward.Incident, by string, inward bool) error {
 	body, err := json.Marshal(inc)
 	if err != nil {
 		return err
@@ -413,7 +419,7 @@ func (tx *tx) putIncident(ctx context.Context, inc glassward.Incident, by string
 	}
 	return tx.journal(ctx, kind, inc.Tenant, map[string]any{
 		"number": inc.Number, "status": inc.Status, "severity": inc.Severity, "owner": inc.Owner, "classification": inc.Classification,
-		"reason": inc.Reason, "by": by, "etag": inc.Etag, "alerts": len(inc.Alerts), "timeline": fresh,
+		"reason": inc.Reason, "by": by, "etag": inc.Etag, "alerts": len(inc.Alerts), "timeline": fresh, "inward": inward,
 	}, nil)
 }
 

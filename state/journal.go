@@ -158,22 +158,7 @@ func (s *Store) markAt(ctx context.Context, seq int64) (Mark, error) {
 // Journal gives at most limit entries after a number, oldest first.
 func (s *Store) Journal(ctx context.Context, after int64, limit int) ([]JournalEntry, error) {
 	rows, err := s.readers.QueryContext(ctx, "SELECT seq, time, kind, tenant, payload, raw, prev, hash FROM journal WHERE seq > ? ORDER BY seq LIMIT ?", after, bound(limit))
-	if err != nil {
-		return nil, fmt.Errorf("read the journal: %w", err)
-	}
-	defer rows.Close()
-	var out []JournalEntry
-	for rows.Next() {
-		var e JournalEntry
-		var at int64
-		var payload string
-		if err := rows.Scan(&e.Seq, &at, &e.Kind, &e.Tenant, &payload, &e.Raw, &e.Prev, &e.Hash); err != nil {
-			return nil, fmt.Errorf("read the journal: %w", err)
-		}
-		e.Time, e.Payload = fromMicros(at), json.RawMessage(payload)
-		out = append(out, e)
-	}
-	return out, rows.Err()
+	return entriesOf(rows, err)
 }
 
 // Verify checks at most limit entries that follow from, which was verified

@@ -56,6 +56,9 @@ type Options struct {
 	// It is passed over, so that one damaged incident stops no alarm. It must be
 	// quick and safe for concurrent use; nil means that nobody is told.
 	Damaged func(error)
+	// Wrote is called after each commit that wrote to the journal. It must be quick
+	// and must not ask the store; nil means that nobody is told.
+	Wrote func()
 	// AcceptLoss opens a store that has lost acknowledged entries. The loss is
 	// written to the journal.
 	AcceptLoss bool
@@ -69,6 +72,7 @@ type Store struct {
 	dir     string
 	now     func() time.Time
 	damaged func(error)
+	wrote   func()
 	writer  *sql.DB // one connection, immediate transactions
 	readers *sql.DB
 	turn    chan struct{} // holds one token: the writer's turn
@@ -116,7 +120,10 @@ func open(ctx context.Context, dir string, o Options, schema fs.FS) (_ *Store, e
 	if o.Damaged == nil {
 		o.Damaged = func(error) {}
 	}
-	s := &Store{dir: dir, now: o.Now, damaged: o.Damaged, turn: make(chan struct{}, 1), closed: make(chan struct{}), checkpoints: make(chan struct{}, 1), recent: map[incidentKey]glassward.Incident{}}
+	if o.Wrote == nil {
+		o.Wrote = func() {}
+	}
+	s := &Store{dir: dir, now: o.Now, damaged: o.Damaged, wrote: o.Wrote, turn: make(chan struct{}, 1), closed: make(chan struct{}), checkpoints: make(chan struct{}, 1), recent: map[incidentKey]glassward.Incident{}}
 	s.turn <- struct{}{}
 	defer func() {
 		if err != nil {
@@ -297,6 +304,7 @@ func (s *Store) transact(ctx context.Context, f func(*tx) error) error {
 		return err
 	}
 	if w.wrote {
+		defer s.wrote()
 		if err := s.head.write(w.mark); err != nil {
 			// The transaction stands and nobody was told: the caller does it again,
 			// which changes nothing.

@@ -38,6 +38,7 @@ type virtual struct {
 	// ahead is how far the host's clock is ahead of the time.
 	ahead atomic.Int64
 	stop  func() // ends the daemon; a second time does nothing
+	start func() // starts it again
 }
 
 // A setting says what a virtual is made of.
@@ -92,67 +93,75 @@ func newVirtual(t *testing.T, s setting) *virtual {
 		files[name] = text
 	}
 	v.house = newHouse(t, files)
-	mail, api, control := pipe.New("pipe"), pipe.New("pipe"), pipe.New("pipe")
+	mail := pipe.New("pipe")
+	var control atomic.Pointer[pipe.Listener]
 	v.sink.Serve(mail)
 	t.Cleanup(func() {
 		if err := v.sink.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	transport := &http.Transport{DialContext: control.Dial}
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		return control.Load().Dial(ctx, network, address)
+	}}
 	t.Cleanup(transport.CloseIdleConnections)
 	v.http = &http.Client{Transport: transport}
 	if s.before != nil {
 		s.before(v)
 	}
 
-	load := func() (*config.Config, []config.Problem) { return config.Load(v.file("glassward.yaml")) }
-	c, problems := load()
-	if c == nil || len(problems) > 1 { // that a secret is worse than a certificate is one
-		t.Fatalf("the configuration cannot be used: %v", problems)
-	}
-	var err error
-	v.daemon, err = daemon.New(t.Context(), daemon.Options{
-		Config: c, Problems: problems, Load: load, Version: "test", Log: slog.New(slog.NewTextHandler(v.log, nil)),
-		Now: func() time.Time { return time.Now().Add(time.Duration(v.ahead.Load())) },
-		Network: daemon.Network{
-			Listen: func(network, _ string) (net.Listener, error) {
-				if network == "unix" {
-					return control, nil
-				}
-				return api, nil
-			},
-			Services: services.Transport,
-			Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-				if _, port, _ := net.SplitHostPort(address); port == "25" {
-					return mail.Dial(ctx, network, address)
-				}
-				return v.cloud.DialHubs(ctx, network, address)
-			},
-			Resolve: func(context.Context, string, string) ([]netip.Addr, error) {
-				return []netip.Addr{netip.MustParseAddr("192.0.2.1")}, nil
-			},
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	ended := make(chan error, 1)
-	go func() { ended <- v.daemon.Run(ctx) }()
-	v.stop = sync.OnceFunc(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("the daemon ended with %v", err)
+	v.start = func() {
+		load := func() (*config.Config, []config.Problem) { return config.Load(v.file("glassward.yaml")) }
+		c, problems := load()
+		if c == nil || len(problems) > 1 { // that a secret is worse than a certificate is one
+			t.Fatalf("the configuration cannot be used: %v", problems)
 		}
-	})
+		api := pipe.New("pipe")
+		control.Store(pipe.New("pipe"))
+		var err error
+		v.daemon, err = daemon.New(t.Context(), daemon.Options{
+			Config: c, Problems: problems, Load: load, Version: "test", Log: slog.New(slog.NewTextHandler(v.log, nil)),
+			Now: func() time.Time { return time.Now().Add(time.Duration(v.ahead.Load())) },
+			Network: daemon.Network{
+				Listen: func(network, _ string) (net.Listener, error) {
+					if network == "unix" {
+						return control.Load(), nil
+					}
+					return api, nil
+				},
+				Services: services.Transport,
+				Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+					if _, port, _ := net.SplitHostPort(address); port == "25" {
+						return mail.Dial(ctx, network, address)
+					}
+					return v.cloud.DialHubs(ctx, network, address)
+				},
+				Resolve: func(context.Context, string, string) ([]netip.Addr, error) {
+					return []netip.Addr{netip.MustParseAddr("192.0.2.1")}, nil
+				},
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+		ended := make(chan error, 1)
+		go func() { ended <- v.daemon.Run(ctx) }()
+		v.stop = sync.OnceFunc(func() {
+			stop()
+			if err := <-ended; err != nil {
+				t.Errorf("the daemon ended with %v", err)
+			}
+		})
+		<-v.daemon.Running()
+	}
+	v.start()
 	t.Cleanup(func() {
 		v.stop()
 		if t.Failed() {
 			t.Logf("its log:\n%s", v.log.String())
 		}
 	})
-	<-v.daemon.Running()
 	return v
 }
 
