@@ -160,7 +160,7 @@ func (w *workspace) commit(ctx context.Context, outcomes ...rule.Outcome) error 
 	out := make([]incident.Outcome, len(outcomes))
 	for i, o := range outcomes {
 		out[i] = incident.Outcome{Tenant: w.tenantID(), Rule: o.RuleID, Watermark: o.Watermark}
-		inward := w.readsOwn(o.RuleID)
+		inward := len(o.Alerts) > 0 && w.readsOwn(o.RuleID)
 		for _, c := range o.Alerts {
 			c.Alert.Inward = inward
 			c.Alert.Late = c.Alert.Late || w.cameLate(o.RuleID, c.Alert)
