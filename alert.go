@@ -58,6 +58,9 @@ type Alert struct {
 	// Unconfirmed says that later data withdrew the result; it never closes
 	// anything.
 	Unconfirmed bool `json:"unconfirmed,omitempty"`
+	// Expected is the id of the expectation that foresaw all of it, empty if none
+	// did. Such an alert is in no incident.
+	Expected string `json:"expectedBy,omitempty"`
 	// ActionGroups are the names of the groups to notify.
 	ActionGroups []string `json:"actionGroups,omitempty"`
 	// NoIncident is set where the rule says createIncident: false.

@@ -47,6 +47,9 @@ func shows(p Policy, a glassward.Alert) []string {
 	if a.RuleID == HealthRule || len(accounts)+len(objects) == 0 {
 		return nil
 	}
+	if a.RuleID == ExpectedRule {
+		return []string{showsUnclear + ":" + strings.Join(accounts, "")}
+	}
 	var out []string
 	for _, r := range deeds(p, a, accounts) {
 		out = union(out, r.shows())

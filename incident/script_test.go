@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +40,8 @@ var update = flag.Bool("update", false, "write what the scripts give into them")
 //	health CAUSE SUBJECT [over [forgotten|closes]]
 //	                                a fault of our own, since the time that it is; over, and nobody
 //	                                knows any more since when
+//	expect ACCOUNT operations=NAME*TIMES,… place= actors= from= until= by= reason=
+//	withdraw-expected N, due N      what is expected; the Nth declared
 //	ack|assign|comment|close N …    commands; by=, etag=
 //	task|reopen-task N TASK, explain N, lapse N
 //	                                what is done about tasks and failures
@@ -78,6 +81,8 @@ type script struct {
 	faults map[string]incident.Health
 	out    bytes.Buffer
 }
+
+var expectationID = regexp.MustCompile("expected withdraw [0-9a-f]{12}")
 
 var day = time.Date(2026, 3, 14, 0, 0, 0, 0, time.UTC)
 
@@ -160,6 +165,37 @@ func (s *script) run(words []string) error {
 		return s.step(incident.AlertChange{Alert: a})
 	case "withdraw":
 		return s.step(incident.AlertChange{Alert: s.alerts[plain[0]], Withdrawn: true})
+	case "expect":
+		e := glassward.Expectation{Account: plain[0], Places: strings.Split(args["place"], ","), By: args["by"], Reason: args["reason"]}
+		for _, o := range strings.Split(args["operations"], ",") {
+			name, times, _ := strings.Cut(o, "*")
+			n, _ := strconv.Atoi(times)
+			e.Operations = append(e.Operations, glassward.ExpectedOperation{Name: name, Times: n})
+		}
+		if v := args["actors"]; v != "" {
+			e.Actors = strings.Split(v, ",")
+		}
+		var err error
+		if v := args["from"]; v != "" {
+			if e.From, err = clock(v); err != nil {
+				return err
+			}
+		}
+		if e.Until, err = clock(args["until"]); err != nil {
+			return err
+		}
+		return s.step(incident.Declare{Expectation: e})
+	case "withdraw-expected", "due":
+		id := ""
+		for i, e := range s.state.Expected {
+			if fmt.Sprint(i+1) == plain[0] {
+				id = e.ID
+			}
+		}
+		if words[0] == "due" {
+			return s.step(incident.Due{ID: id})
+		}
+		return s.step(incident.Withdraw{ID: id, By: args["by"], Reason: args["reason"]})
 	case "health":
 		key := plain[0] + " " + plain[1]
 		h, ok := s.faults[key]
@@ -348,7 +384,23 @@ func (s *script) step(e incident.Event) error {
 			}
 		}
 	}
+	for _, a := range c.Alerts {
+		if a.Expected != "" {
+			fmt.Fprintf(&s.out, "> alert %s was expected\n", a.Title)
+		}
+	}
+	for _, e := range c.Expected {
+		fmt.Fprintf(&s.out, "> expected of %s", e.AccountName)
+		if e.Outcome != "" {
+			fmt.Fprintf(&s.out, ", %s", e.Outcome)
+		}
+		for _, m := range e.Missing() {
+			fmt.Fprintf(&s.out, ": %s %d", m.Name, m.Times)
+		}
+		fmt.Fprintln(&s.out)
+	}
 	for _, n := range c.Notices {
+		n.Why = expectationID.ReplaceAllString(n.Why, "expected withdraw ID")
 		fmt.Fprintf(&s.out, "> notice %s to %s: %s\n", n.Kind, n.Group, n.Why)
 	}
 	return nil

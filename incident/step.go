@@ -35,6 +35,9 @@ type Policy struct {
 	// Lookback is the same for alerts without an emergency account whose rule says
 	// nothing about it; 0 means 5 hours, as in Sentinel.
 	Lookback time.Duration
+	// Grace is how long after its end a declared window waits for late records; 0
+	// means an hour.
+	Grace time.Duration
 	// MaxAlerts is how many alerts an incident takes before the next one is
 	// opened; 0 means 150, as in Sentinel.
 	MaxAlerts int
@@ -87,6 +90,8 @@ type State struct {
 	// that it is known to have; those that the event does not name may be left
 	// out.
 	Alerts map[glassward.AlertID]glassward.Alert
+	// Expected are the expectations that are open, and the one that is named.
+	Expected []glassward.Expectation
 }
 
 // Changes are what a step makes of a State. They are to be stored together.
@@ -99,16 +104,18 @@ type Changes struct {
 	// Notices are owed from now on. A notice whose id is already stored is the
 	// same notice and is not owed twice.
 	Notices []glassward.Notice
+	// Expected are expectations that are new or changed.
+	Expected []glassward.Expectation
 }
 
 // Empty says whether nothing changes.
 func (c Changes) Empty() bool {
-	return len(c.Alerts) == 0 && len(c.Incidents) == 0 && len(c.Notices) == 0
+	return len(c.Alerts) == 0 && len(c.Incidents) == 0 && len(c.Notices) == 0 && len(c.Expected) == 0
 }
 
 // Apply gives the state after the changes. It leaves s as it is.
 func (s State) Apply(c Changes) State {
-	out := State{Tenant: s.Tenant, Next: s.Next, Incidents: slices.Clone(s.Incidents), Alerts: maps.Clone(s.Alerts)}
+	out := State{Tenant: s.Tenant, Next: s.Next, Incidents: slices.Clone(s.Incidents), Alerts: maps.Clone(s.Alerts), Expected: slices.Clone(s.Expected)}
 	if out.Alerts == nil {
 		out.Alerts = map[glassward.AlertID]glassward.Alert{}
 	}
@@ -125,11 +132,19 @@ func (s State) Apply(c Changes) State {
 		}
 		out.Next = max(out.Next, inc.Number+1)
 	}
+	for _, e := range c.Expected {
+		i := slices.IndexFunc(out.Expected, func(o glassward.Expectation) bool { return o.ID == e.ID })
+		if i < 0 {
+			out.Expected = append(out.Expected, e)
+		} else {
+			out.Expected[i] = e
+		}
+	}
 	return out
 }
 
-// An Event is something that Step can judge: an AlertChange, a Lapse or one of
-// the operators' commands (Command).
+// An Event is something that Step can judge: an AlertChange, a Lapse, a Due, or
+// what people do: Declare, Withdraw and the commands (Command).
 type Event interface{ event() }
 
 // An AlertChange is what a rule found out about one alert.
@@ -161,6 +176,16 @@ func Step(s State, p Policy, e Event, now time.Time) (Changes, error) {
 		st.judge(e)
 	case Lapse:
 		st.lapse(e)
+	case Due:
+		st.due(e)
+	case Declare:
+		if err := st.declare(e); err != nil {
+			return Changes{}, err
+		}
+	case Withdraw:
+		if err := st.withdrawExpected(e); err != nil {
+			return Changes{}, err
+		}
 	case Command:
 		if err := st.command(e); err != nil {
 			return Changes{}, err
@@ -205,7 +230,18 @@ func (st *step) judge(e AlertChange) {
 	} else {
 		next = tidy(next)
 	}
+	homes := st.homes(next.ID)
+	if foreseen := known && prev.Expected != "" && len(fresh) == 0 && missing(alertFacts(st.policy, e.Alert), alertFacts(st.policy, prev)) == nil &&
+		missing(shows(st.policy, e.Alert), shows(st.policy, prev)) == nil; !foreseen {
+		next.Expected = ""
+		if len(homes) == 0 && !next.NoIncident {
+			next.Expected = st.expect(e.Alert)
+		}
+	}
 	st.changes.Alerts = append(st.changes.Alerts, next)
+	if next.Expected != "" {
+		return
+	}
 
 	// What this evaluation saw, and not what the alert has room to keep, decides
 	// about paging.
@@ -214,7 +250,6 @@ func (st *step) judge(e AlertChange) {
 		st.alone(prev, next, known, facts)
 		return
 	}
-	homes := st.homes(next.ID)
 	if len(homes) == 0 {
 		st.place(next, facts)
 		return
