@@ -103,6 +103,19 @@ func (h *house) Act(_ context.Context, tenant string, number int64, a console.Ac
 	return glassward.Incident{Number: number}, nil
 }
 
+func (h *house) Expectations(_ context.Context, tenant string) ([]glassward.Expectation, error) {
+	h.note("expectations %s", tenant)
+	return nil, nil
+}
+func (h *house) Declare(_ context.Context, tenant string, e glassward.Expectation) (glassward.Expectation, error) {
+	h.note("declare %s by %s via %s", tenant, e.By, e.Via)
+	return e, nil
+}
+func (h *house) Withdraw(_ context.Context, tenant, id string, x console.Withdrawal, via string) (glassward.Expectation, error) {
+	h.note("withdraw %s %s by %s via %s", tenant, id, x.By, via)
+	return glassward.Expectation{}, fmt.Errorf("expectation %q %w", id, console.ErrNoSuch)
+}
+
 func (h *house) Status(context.Context, string) (any, error) { h.note("status"); return "fine", nil }
 func (h *house) Reload(context.Context, string) error        { h.note("reload"); return nil }
 func (h *house) TestGroup(_ context.Context, g, _ string) (any, error) {
@@ -199,6 +212,9 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		"GET /v1/workspaces/{workspace}/incidents":                    console.Query,
 		"GET /v1/workspaces/{workspace}/incidents/{number}":           console.Query,
 		"POST /v1/workspaces/{workspace}/incidents/{number}/{action}": console.Acknowledge,
+		"GET /v1/workspaces/{workspace}/expected":                     console.Query,
+		"POST /v1/workspaces/{workspace}/expected":                    console.Operate,
+		"POST /v1/workspaces/{workspace}/expected/{id}/withdraw":      console.Operate,
 		"GET /v1/workspaces/{workspace}/rules":                        console.Query,
 		"POST /v1/workspaces/{workspace}/backtest":                    console.Query,
 		"GET /v1/status":                                              console.Operate,
@@ -291,6 +307,11 @@ func TestWhatTheRightTokenReaches(t *testing.T) {
 		{"POST", "/v1/workspaces/alpha/incidents/7/acknowledge", "acknowledge@" + alpha, `{"by":"N. Ito"}`, 200, "act " + alpha + " 7 acknowledge by N. Ito via acknowledge@" + alpha, ""},
 		{"POST", "/v1/workspaces/alpha/incidents/7/acknowledge", "acknowledge@" + alpha, `{"by":"N. Ito","reason":"stale"}`, 409, "act " + alpha + " 7 acknowledge by N. Ito via acknowledge@" + alpha, "read it again"},
 		{"POST", "/v1/workspaces/alpha/incidents/7/acknowledge", "acknowledge@" + alpha, `{}`, 400, "", "say who acts"},
+		{"GET", "/v1/workspaces/alpha/expected", "query@" + alpha, "", 200, "expectations " + alpha, `"value":[]`},
+		{"POST", "/v1/workspaces/alpha/expected", "operate@" + alpha, `{"by":"N. Ito"}`, 200, "declare " + alpha + " by N. Ito via operate@" + alpha, ""},
+		{"POST", "/v1/workspaces/alpha/expected", "operate@" + alpha, `{"by":"N. Ito","everything":true}`, 400, "", "unknown field"},
+		{"POST", "/v1/workspaces/alpha/expected", "acknowledge@" + alpha, `{"by":"N. Ito"}`, 403, "", ""},
+		{"POST", "/v1/workspaces/alpha/expected/x1/withdraw", "operate@" + alpha, `{"by":"N. Ito"}`, 404, "withdraw " + alpha + " x1 by N. Ito via operate@" + alpha, "does not exist"},
 		{"POST", "/v1/workspaces/alpha/incidents/7/delete", "acknowledge@" + alpha, `{"by":"x"}`, 404, "", "no action"},
 		{"POST", "/v1/reload", "operate@", "", 200, "reload", ""},
 		{"POST", "/v1/reload", "operate@" + alpha, "", 403, "", "every tenant"},

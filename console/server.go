@@ -36,6 +36,11 @@ type Desk interface {
 	Incidents(ctx context.Context, tenant string, f Filter) (page []glassward.Incident, next string, err error)
 	Incident(ctx context.Context, tenant string, number int64) (Case, error)
 	Act(ctx context.Context, tenant string, number int64, a Action) (glassward.Incident, error)
+	// Expectations gives what is and was expected, the latest first. Declare and
+	// Withdraw change it, and have the tenant's action groups told.
+	Expectations(ctx context.Context, tenant string) ([]glassward.Expectation, error)
+	Declare(ctx context.Context, tenant string, e glassward.Expectation) (glassward.Expectation, error)
+	Withdraw(ctx context.Context, tenant, id string, x Withdrawal, via string) (glassward.Expectation, error)
 }
 
 // Operator is what only the scope operate reaches. who is the name of the grant
@@ -127,6 +132,9 @@ func (s *Server) routes() []Route {
 		{"GET", "/v1/workspaces/{workspace}/incidents", Query, s.incidents},
 		{"GET", "/v1/workspaces/{workspace}/incidents/{number}", Query, s.incident},
 		{"POST", "/v1/workspaces/{workspace}/incidents/{number}/{action}", Acknowledge, s.act},
+		{"GET", "/v1/workspaces/{workspace}/expected", Query, s.expectations},
+		{"POST", "/v1/workspaces/{workspace}/expected", Operate, s.declare},
+		{"POST", "/v1/workspaces/{workspace}/expected/{id}/withdraw", Operate, s.withdraw},
 		{"GET", "/v1/workspaces/{workspace}/rules", Query, s.rules},
 		{"POST", "/v1/workspaces/{workspace}/backtest", Query, s.backtest},
 		{"GET", "/v1/status", Operate, s.status},

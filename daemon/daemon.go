@@ -243,6 +243,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.work.Go(func() { d.courier.Run(ctx) })
 	d.work.Go(func() { d.verifyJournal(ctx) })
 	d.work.Go(func() { d.lapse(ctx) })
+	d.work.Go(func() { d.judgeExpected(ctx) })
 	d.work.Go(func() { d.retell(ctx) })
 	d.work.Go(func() { d.watchOutbox(ctx) })
 	d.work.Go(func() { d.reopen(ctx) })

@@ -40,6 +40,10 @@ type Query struct {
 	AnyTime  bool
 	// Number asks for one incident, if it is not 0.
 	Number int64
+	// Expected asks for the tenant's open expectations, and for the one of that id
+	// if Expectation names one.
+	Expected    bool
+	Expectation string
 }
 
 // An Entry is what one Put stores.
@@ -190,6 +194,7 @@ func (d *Desk) take(ctx context.Context, tx Tx, o Outcome, raw map[glassward.Rec
 		all.Alerts = append(all.Alerts, changes.Alerts...)
 		all.Incidents = append(all.Incidents, changes.Incidents...)
 		all.Notices = append(all.Notices, changes.Notices...)
+		all.Expected = append(all.Expected, changes.Expected...)
 	}
 	if o.Watermark != nil {
 		if err := tx.Put(ctx, Entry{Tenant: o.Tenant, Rule: o.Rule, Watermark: o.Watermark}); err != nil {
@@ -235,7 +240,7 @@ func (d *Desk) query(tenant string, p Policy, e AlertChange) Query {
 		Tenant: tenant, Alert: e.Alert.ID, Records: unionRecords(e.Alert.Records, e.NewRecords),
 		Accounts: concerned(p, e.Alert), Ties: ties(alertFacts(p, e.Alert)), GroupKey: groupKey(tidy(e.Alert)),
 		From: e.Alert.Start.Add(-reach), To: e.Alert.End.Add(reach),
-		AnyTime: e.Alert.RuleID == HealthRule,
+		AnyTime: e.Alert.RuleID == HealthRule, Expected: len(concerned(p, e.Alert)) > 0,
 	}
 }
 
@@ -283,6 +288,48 @@ func (d *Desk) Lapse(ctx context.Context, tenant string, number int64) (closed b
 		return tx.Put(ctx, Entry{Tenant: tenant, Changes: changes})
 	})
 	return closed, err
+}
+
+// Declare declares an expectation and gives it with its id. The error wraps
+// ErrInvalid where it cannot be declared so.
+func (d *Desk) Declare(ctx context.Context, tenant string, e glassward.Expectation) (glassward.Expectation, error) {
+	return d.expect(ctx, tenant, e.By, Query{Tenant: tenant, Expected: true}, Declare{e})
+}
+
+// Withdraw ends an expectation before its time. The error wraps ErrNotFound or
+// ErrInvalid where that cannot be.
+func (d *Desk) Withdraw(ctx context.Context, tenant string, w Withdraw) (glassward.Expectation, error) {
+	return d.expect(ctx, tenant, w.By, Query{Tenant: tenant, Expectation: w.ID}, w)
+}
+
+// Due judges an expectation whose time is over; of any other it changes nothing.
+func (d *Desk) Due(ctx context.Context, tenant string, e glassward.Expectation) error {
+	// The alarm for what did not come belongs to the account's incident.
+	reach := d.policy(tenant).followUp()
+	_, err := d.expect(ctx, tenant, "", Query{
+		Tenant: tenant, Expectation: e.ID, Alert: AlertID(tenant, ExpectedRule, "", e.ID),
+		Accounts: []string{e.Account}, From: e.Until.Add(-reach), To: e.Until.Add(reach),
+	}, Due{ID: e.ID})
+	return err
+}
+
+func (d *Desk) expect(ctx context.Context, tenant, by string, q Query, e Event) (out glassward.Expectation, err error) {
+	err = d.store.Commit(ctx, func(tx Tx) error {
+		out = glassward.Expectation{}
+		state, err := tx.Book(ctx, q)
+		if err != nil {
+			return err
+		}
+		changes, err := Step(state, d.policy(tenant), e, d.now())
+		if err != nil || changes.Empty() {
+			return err
+		}
+		if len(changes.Expected) > 0 {
+			out = changes.Expected[0]
+		}
+		return tx.Put(ctx, Entry{Tenant: tenant, Changes: changes, By: by})
+	})
+	return out, err
 }
 
 // Report commits faults of Glassward's own for a tenant, or for the whole

@@ -123,7 +123,11 @@ func (st *step) declare(d Declare) error {
 			return invalid("actor %q is no object id", id)
 		}
 	}
-	e.ID = digest([]string{"expectation", e.Tenant, e.Account, e.From.Format(time.RFC3339Nano), e.Until.Format(time.RFC3339Nano), e.By, st.now.Format(time.RFC3339Nano)})[:12]
+	e.ID = digest([]string{"expectation", e.Tenant, e.Account, e.From.Format(time.RFC3339Nano), e.Until.Format(time.RFC3339Nano), e.By, st.now.Format(time.RFC3339Nano),
+		operations(e.Operations), strings.Join(e.Places, " "), strings.Join(e.Actors, " "), e.Reason})[:12]
+	if slices.ContainsFunc(st.state.Expected, func(x glassward.Expectation) bool { return x.ID == e.ID }) {
+		return nil // declared twice by mistake
+	}
 	st.changes.Expected = append(st.changes.Expected, e)
 	// Whoever could declare in silence could attack in silence.
 	st.announce(e, glassward.High, "declared", fmt.Sprintf("%s declares for %s: %s, from %s, between %s and %s: %s. What happens so pages nobody. Who does not know of it: withdraw it (glassward expected withdraw %s) and treat it as an attack.",

@@ -27,6 +27,7 @@ import (
 //	act      operation, result and objects of one row, or of the details
 //	rule     the rule that fired
 //	episode  when a fault of our own began
+//	missing  what was expected and did not come
 //	volume   a power of two that the number of rows has passed, where there are
 //	         more rows than an alert keeps and so some that nobody can look at
 //
@@ -104,6 +105,9 @@ func alertFacts(p Policy, a glassward.Alert) []string {
 	}
 	if a.RuleID == HealthRule {
 		f.add("episode", a.Start.UTC().Format(time.RFC3339Nano))
+	}
+	if a.RuleID == ExpectedRule {
+		f.add("missing", strings.Join(append(a.Details["Missing"], a.Details["Expectation"]...), ", expectation "))
 	}
 	if a.RowCount > len(a.Rows) || a.RowCount > maxRows {
 		f.add("volume", fmt.Sprint(1<<(bits.Len(uint(a.RowCount))-1)))

@@ -118,6 +118,8 @@ func (st *step) say(facts []string) string {
 			words = append(words, "incident "+value+" belongs to it")
 		case "severity":
 			words = append(words, "severity raised to "+value)
+		case "missing":
+			words = append(words, "what was expected did not come: "+value)
 		case "volume":
 			words = append(words, "more than "+value+" rows")
 		case "episode":

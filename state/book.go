@@ -94,6 +94,12 @@ func (tx *tx) Book(ctx context.Context, q incident.Query) (incident.State, error
 		}
 	}
 	slices.SortFunc(s.Incidents, func(a, b glassward.Incident) int { return int(a.Number - b.Number) })
+	if q.Expected || q.Expectation != "" {
+		rows, err := tx.QueryContext(ctx, "SELECT tenant, id, body, sum FROM expectations WHERE tenant = ? AND (settled = 0 AND ? OR id = ?) ORDER BY until, id", q.Tenant, q.Expected, q.Expectation)
+		if s.Expected, err = expectationsOf(tx.s.damaged, rows, err); err != nil {
+			return s, err
+		}
+	}
 	return s, nil
 }
 
@@ -300,6 +306,11 @@ func (tx *tx) Put(ctx context.Context, e incident.Entry) error {
 	for _, inc := range e.Changes.Incidents {
 		if err := tx.putIncident(ctx, inc, e.By, inward(e.Changes)); err != nil {
 			return fmt.Errorf("incident %d: %w", inc.Number, err)
+		}
+	}
+	for _, x := range e.Changes.Expected {
+		if err := tx.putExpectation(ctx, x, e.By); err != nil {
+			return fmt.Errorf("expectation %s: %w", x.ID, err)
 		}
 	}
 	for _, n := range e.Changes.Notices {

@@ -44,6 +44,7 @@ func (s *Store) Forget(ctx context.Context, tenant, by string) (f Forgotten, err
 			{"DELETE FROM incidents WHERE tenant = ?", &f.Incidents},
 			{"DELETE FROM alert_records WHERE tenant = ?", nil},
 			{"DELETE FROM alerts WHERE tenant = ?", &f.Alerts},
+			{"DELETE FROM expectations WHERE tenant = ?", nil},
 			{"DELETE FROM watermarks WHERE tenant = ?", nil},
 			{"DELETE FROM tokens WHERE tenant = ?", &f.Tokens},
 			{"DELETE FROM memory WHERE subject = ?", nil},

@@ -182,6 +182,26 @@ func commands(t *testing.T, h *house, address, token string, records int) {
 	if out := cli("incident", "close", "1", "--by", "mira", "--classification", "BenignPositive", "--reason", "SuspiciousButExpected", "--comment", "a drill"); !strings.Contains(out, "incident 1 is Closed") {
 		t.Errorf("incident close: %s", out)
 	}
+	// What is declared is told, kept and withdrawn; what would cover everything is
+	// refused.
+	declare := []string{"expected", "declare", entrasim.EA01, "--operation", "sign-in*2", "--place", "203.0.113.0/24", "--for", "1h", "--by", "mira", "--reason", "drill"}
+	id := strings.TrimSpace(cli(declare...))
+	if list := cli("expected", "list"); len(id) != 12 || !strings.Contains(list, id) || !strings.Contains(list, "sign-in x2") {
+		t.Errorf("expected declare %q:\n%s", id, list)
+	}
+	declare[6] = "0.0.0.0/0"
+	if code, out, errs := run(t, "", append(append(declare, "--data", h.data()), tenant...)...); code != 1 || !strings.Contains(errs, "too wide") {
+		t.Errorf("expected declare of everywhere: exit %d: %s%s", code, out, errs)
+	}
+	if list := cli("expected", "withdraw", id, "--by", "mira") + cli("expected", "list"); !strings.Contains(list, "withdrawn") {
+		t.Errorf("expected withdraw:\n%s", list)
+	}
+	until(t, func() error {
+		if n := strings.Count(cli("query", "-o", "csv", "GlasswardAudit | where OperationName has 'expected events' | project Result"), "success"); n != 2 {
+			return fmt.Errorf("%d deeds about expected events in the audit", n)
+		}
+		return nil
+	})
 	// What the store holds is judged by another rule, and by two versions of it;
 	// nobody is told of that. The watchlist is the tenant's.
 	const accounts = "name: Guess\nkind: NRT\nseverity: Low\nquery: SigninLogs | where UserId in~ ((_GetWatchlist('EmergencyAccounts') | project ObjectId))\n"
