@@ -29,6 +29,7 @@ func (n Network) withDefaults() Network {
 type Fleet struct {
 	config    Config
 	receivers map[string]Receiver // by full name, lower case
+	lines     []textLine
 }
 
 // NewFleet makes the receivers of a configuration that Validate accepts. What
@@ -70,6 +71,17 @@ func NewFleet(c Config, n Network) (*Fleet, error) {
 			}
 			f.put(full, r)
 		}
+	}
+	for _, p := range c.PhoneProviders {
+		if p.Type != Twilio || !number.MatchString(p.From) {
+			continue // nobody can answer a name, and Vonage is not to be asked for texts
+		}
+		opened, err := p.open(n)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		f.lines = append(f.lines, textLine{p.Name, opened.(*twilio).texts})
 	}
 	return f, errors.Join(errs...)
 }

@@ -77,10 +77,11 @@ type call struct {
 	header  http.Header // Content-Type at least
 	body    []byte
 	secrets []string
+	// most is how much of the answer is read, 64 KB if zero.
+	most int64
 }
 
-// A reply is what an endpoint answered: its status, and at most 64 KB of its
-// body.
+// A reply is what an endpoint answered: its status, and what was read of its body.
 type reply struct {
 	status int
 	body   []byte
@@ -122,7 +123,7 @@ func (c caller) do(ctx context.Context, k call, judge func(reply) (Verdict, stri
 	defer resp.Body.Close()
 	// Where the status is the answer, a body that cannot be read takes nothing
 	// from it; a judge that wants more finds it cut off.
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxReply))
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, cmp.Or(k.most, maxReply)))
 	text := "HTTP " + strconv.Itoa(resp.StatusCode)
 	if name := http.StatusText(resp.StatusCode); name != "" {
 		text += " " + name

@@ -28,7 +28,7 @@ type line struct {
 
 func (l *line) name() string { return l.label }
 
-func (l *line) text(context.Context, string, sms, string) Outcome {
+func (l *line) text(context.Context, string, sms, Message) Outcome {
 	l.sent++
 	if l.sent <= len(l.takes) {
 		return l.takes[l.sent-1]
@@ -36,7 +36,9 @@ func (l *line) text(context.Context, string, sms, string) Outcome {
 	return Outcome{Verdict: Accepted, Answer: "queued", Handle: fmt.Sprint(l.label, l.sent)}
 }
 
-func (l *line) speak(ctx context.Context, to, _ string) Outcome { return l.text(ctx, to, sms{}, "") }
+func (l *line) speak(ctx context.Context, to, _ string, m Message) Outcome {
+	return l.text(ctx, to, sms{}, m)
+}
 
 func (l *line) ask(_ context.Context, handle string) (arrival, string) {
 	if handle != fmt.Sprint(l.label, l.sent) {
@@ -154,7 +156,7 @@ func FuzzHandle(f *testing.F) {
 	f.Add("RECEIPT")
 	f.Fuzz(func(t *testing.T, handle string) {
 		a := &line{label: "a", says: []arrival{lost}}
-		out := lineup{a}.follow(t.Context(), message(), handle, func(p phoneProvider) Outcome { return p.text(t.Context(), "", sms{}, "") })
+		out := lineup{a}.follow(t.Context(), message(), handle, func(p phoneProvider) Outcome { return p.text(t.Context(), "", sms{}, message()) })
 		if out.Verdict == Refused || !json.Valid([]byte(out.Handle)) && out.Handle != "" {
 			t.Errorf("%q: %+v", handle, out)
 		}

@@ -22,12 +22,24 @@ type PagerDutyReceiver struct {
 	// Endpoint is the address of the Events API; https://events.pagerduty.com/v2/enqueue
 	// if empty. Accounts in the EU have https://events.eu.pagerduty.com/v2/enqueue.
 	Endpoint string `yaml:"endpoint,omitempty" json:"endpoint,omitempty"`
-	Reach    `yaml:",inline"`
+	// APIToken is a read-only key of the REST API, by reference: with it PagerDuty is
+	// asked whether somebody has acknowledged. APIEndpoint is that API's address,
+	// https://api.pagerduty.com if empty; in the EU https://api.eu.pagerduty.com.
+	APIToken    glassward.Secret `yaml:"apiToken,omitempty" json:"apiToken,omitempty"`
+	APIEndpoint string           `yaml:"apiEndpoint,omitempty" json:"apiEndpoint,omitempty"`
+	// WebhookSecret verifies V3 webhooks of PagerDuty's to
+	// https://…/callbacks/pagerduty/GROUP/RECEIVER, by reference: they have us ask at
+	// once. Without them it is asked every few seconds while people are called.
+	WebhookSecret glassward.Secret `yaml:"webhookSecret,omitempty" json:"webhookSecret,omitempty"`
+	Reach         `yaml:",inline"`
 }
 
 // PagerDuty's address and limits.
 const (
-	pagerDutyEndpoint = "https://events.pagerduty.com/v2/enqueue"
+	pagerDutyEndpoint   = "https://events.pagerduty.com/v2/enqueue"
+	pagerDutyEndpointEU = "https://events.eu.pagerduty.com/v2/enqueue"
+	pagerDutyAPI        = "https://api.pagerduty.com"
+	pagerDutyAPIEU      = "https://api.eu.pagerduty.com"
 
 	maxPagerDutySummary = 1024
 	maxPagerDutyBody    = 512 << 10
@@ -40,7 +52,17 @@ func (r PagerDutyReceiver) destination() string { return "pagerduty " + string(r
 func (r PagerDutyReceiver) validate(_ Config, p place) {
 	p.needs("routingKey", r.RoutingKey)
 	p.address("endpoint", cmp.Or(r.Endpoint, pagerDutyEndpoint))
+	p.secret("apiToken", r.APIToken)
+	p.address("apiEndpoint", r.apiEndpoint())
+	p.secret("webhookSecret", r.WebhookSecret)
 	r.Reach.validate(p)
+}
+
+func (r PagerDutyReceiver) apiEndpoint() string {
+	if r.APIEndpoint == "" && r.Endpoint == pagerDutyEndpointEU {
+		return pagerDutyAPIEU
+	}
+	return cmp.Or(r.APIEndpoint, pagerDutyAPI)
 }
 
 func (r PagerDutyReceiver) lint(Watched) ([]Finding, string) { return nil, "" }

@@ -37,6 +37,12 @@ type PhoneProvider struct {
 	PrivateKey  glassward.Secret `yaml:"privateKey,omitempty" json:"privateKey,omitempty"`
 	// MessagingService ("MG…") takes From's place for Twilio's texts.
 	MessagingService string `yaml:"messagingService,omitempty" json:"messagingService,omitempty"`
+	// CallbackURL is the https address at which the provider reaches us, without a
+	// path; then keys can be pressed during a call, and texts and reports come by
+	// themselves. It takes an open port, and SignatureSecret: Vonage's signature
+	// secret; Twilio's auth token where Secret is that of an API key.
+	CallbackURL     string           `yaml:"callbackUrl,omitempty" json:"callbackUrl,omitempty"`
+	SignatureSecret glassward.Secret `yaml:"signatureSecret,omitempty" json:"signatureSecret,omitempty"`
 	// Endpoint is the API's address without a path; the provider's own if empty.
 	Endpoint string `yaml:"endpoint,omitempty" json:"endpoint,omitempty"`
 	Reach    `yaml:",inline"`
@@ -96,6 +102,16 @@ func (s PhoneProvider) validate(p place) {
 		p.say("type %q: use twilio or vonage", s.Type)
 	}
 	p.address("endpoint", cmp.Or(s.Endpoint, twilioEndpoint))
+	p.secret("signatureSecret", s.SignatureSecret)
+	if s.CallbackURL != "" {
+		p.address("callbackUrl", s.CallbackURL)
+		if u, err := url.Parse(s.CallbackURL); err != nil || u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || isLoopback(u.Hostname()) {
+			p.say("callbackUrl %q: the https address at which %s reaches us, without a path", s.CallbackURL, s.Type)
+		}
+		if s.signatureSecret() == "" {
+			p.say("callbackUrl needs signatureSecret, by which what calls there is verified")
+		}
+	}
 	s.Reach.validate(p)
 }
 
@@ -121,11 +137,12 @@ func (s PhoneProvider) open(n Network) (phoneProvider, error) {
 // A phoneProvider reaches one number, once.
 type phoneProvider interface {
 	name() string
-	// text sends an SMS; id is the notice's key. The outcome's Handle is by what the
+	// text sends an SMS. The outcome's Handle is by what the
 	// provider can be asked about it, empty if it cannot.
-	text(ctx context.Context, to string, s sms, id string) Outcome
-	// speak calls and says the words twice.
-	speak(ctx context.Context, to, words string) Outcome
+	text(ctx context.Context, to string, s sms, m Message) Outcome
+	// speak calls and says the words twice; keys that a person presses take the
+	// incident up where the provider calls us.
+	speak(ctx context.Context, to, words string, m Message) Outcome
 	// ask says what became of a text or a call, and in what words.
 	ask(ctx context.Context, handle string) (arrival, string)
 }

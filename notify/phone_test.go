@@ -394,7 +394,7 @@ func FuzzPhone(f *testing.F) {
 		if !gsm && !text.ucs2 || n > room(segments, text.ucs2) || !strings.HasSuffix(text.text, "\n"+m.Link) {
 			t.Fatalf("%q: %d of %d: %q", s, n, room(segments, text.ucs2), text.text)
 		}
-		document := twiml(spokenText(m))
+		document := twiml(spokenText(m), "", "")
 		said, err := spoken(document)
 		if err != nil || len(said) != 3 || said[0] != said[2] || utf8.RuneCountInString(document) > 4000 {
 			t.Fatalf("%q: %v in %s", s, err, document)

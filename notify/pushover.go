@@ -60,6 +60,8 @@ func (r PushoverReceiver) expire() time.Duration {
 	return r.Expire
 }
 
+func (r PushoverReceiver) endpoint() string { return cmp.Or(r.Endpoint, pushoverEndpoint) }
+
 func (r PushoverReceiver) label() string { return r.Name }
 
 func (r PushoverReceiver) destination() string {
@@ -69,7 +71,7 @@ func (r PushoverReceiver) destination() string {
 func (r PushoverReceiver) validate(_ Config, p place) {
 	p.needs("token", r.Token)
 	p.needs("user", r.User)
-	p.address("endpoint", cmp.Or(r.Endpoint, pushoverEndpoint))
+	p.address("endpoint", r.endpoint())
 	if len(r.Device) > 25 || strings.Trim(r.Device, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
 		p.say("device %q: at most 25 letters, digits, _ and -", r.Device)
 	}
@@ -94,7 +96,7 @@ type pushoverReceiver struct {
 // Deliver sends one message. Pushover knows no key for repeats. The receipt of
 // an emergency is its handle.
 func (r *pushoverReceiver) Deliver(ctx context.Context, m Message) Outcome {
-	target, err := endpoint("endpoint", cmp.Or(r.Endpoint, pushoverEndpoint))
+	target, err := endpoint("endpoint", r.endpoint())
 	if err != nil {
 		return mend(err)
 	}

@@ -59,7 +59,7 @@ func (r *smsReceiver) Report(ctx context.Context, m Message, handle string) Outc
 
 func (r *smsReceiver) try(ctx context.Context, m Message) func(phoneProvider) Outcome {
 	text := shortMessage(m, max(r.Segments, 1))
-	return func(p phoneProvider) Outcome { return p.text(ctx, r.e164(), text, key(string(m.Notice.ID))) }
+	return func(p phoneProvider) Outcome { return p.text(ctx, r.e164(), text, m) }
 }
 
 // An sms is a text with the alphabet that it takes.

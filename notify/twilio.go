@@ -28,27 +28,48 @@ type twilio struct {
 
 func (t *twilio) name() string { return t.Name }
 
-func (t *twilio) text(ctx context.Context, to string, s sms, _ string) Outcome {
+func (t *twilio) text(ctx context.Context, to string, s sms, m Message) Outcome {
 	form := url.Values{"To": {to}, "Body": {s.text}}
 	if t.MessagingService != "" {
 		form.Set("MessagingServiceSid", t.MessagingService)
 	} else {
 		form.Set("From", t.From)
 	}
+	t.report(form, m)
 	return t.post(ctx, "Messages.json", form, "SM", "MM")
 }
 
-func (t *twilio) speak(ctx context.Context, to, words string) Outcome {
-	form := url.Values{"To": {to}, "From": {t.From}, "Twiml": {twiml(words)}, "Timeout": {strconv.Itoa(int(ringFor / time.Second))}}
+func (t *twilio) speak(ctx context.Context, to, words string, m Message) Outcome {
+	form := url.Values{"To": {to}, "From": {t.From}, "Twiml": {twiml(words, t.keys(m), keyHint(m.Notice.Severity))}, "Timeout": {strconv.Itoa(int(ringFor / time.Second))}}
+	t.report(form, m)
 	return t.post(ctx, "Calls.json", form, "CA")
 }
 
-// twiml says the words twice.
-func twiml(words string) string {
+// report has Twilio say what became of a message, where it calls us.
+func (t *twilio) report(form url.Values, m Message) {
+	if address := t.status(m); address != "" {
+		form.Set("StatusCallback", address)
+	}
+}
+
+// keysWithin is how long a person may take between two keys.
+const keysWithin = 10 * time.Second
+
+// twiml says the words twice, and sends the keys that are pressed to an address if
+// there is one.
+func twiml(words, keys, hint string) string {
+	say := "<Say>" + escapeXML(words) + "</Say>"
+	body := say + "<Pause length=\"1\"/><Say>I repeat.</Say>" + say
+	if keys != "" {
+		body = fmt.Sprintf("<Gather input=\"dtmf\" finishOnKey=\"#\" timeout=\"%d\" method=\"POST\" action=\"%s\">%s<Say>%s</Say></Gather>", keysWithin/time.Second, escapeXML(keys), body, hint)
+	}
+	return "<Response><Pause length=\"1\"/>" + body + "</Response>"
+}
+
+func escapeXML(text string) string {
 	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(words)) // a Builder takes everything
-	say := "<Say>" + b.String() + "</Say>"
-	return "<Response><Pause length=\"1\"/>" + say + "<Pause length=\"1\"/><Say>I repeat.</Say>" + say + "</Response>"
+	_ = xml.EscapeText(&b, []byte(text)) // a Builder takes everything
+	return b.String()
 }
 
 func (t *twilio) post(ctx context.Context, resource string, form url.Values, sids ...string) Outcome {

@@ -51,7 +51,7 @@ func (r *voiceReceiver) Report(ctx context.Context, m Message, handle string) Ou
 
 func (r *voiceReceiver) try(ctx context.Context, m Message) func(phoneProvider) Outcome {
 	words := spokenText(m)
-	return func(p phoneProvider) Outcome { return p.speak(ctx, r.e164(), words) }
+	return func(p phoneProvider) Outcome { return p.speak(ctx, r.e164(), words, m) }
 }
 
 // sixDigits is a code, which is spoken digit by digit.

@@ -32,7 +32,7 @@ type vonage struct {
 
 func (o *vonage) name() string { return o.Name }
 
-func (o *vonage) text(ctx context.Context, to string, s sms, id string) Outcome {
+func (o *vonage) text(ctx context.Context, to string, s sms, m Message) Outcome {
 	target, err := apiURL(cmp.Or(o.Endpoint, vonageEndpoint), "/sms/json")
 	if err != nil {
 		return mend(err)
@@ -42,7 +42,7 @@ func (o *vonage) text(ctx context.Context, to string, s sms, id string) Outcome 
 		return mend(err)
 	}
 	form := url.Values{
-		"from": {strings.TrimPrefix(o.From, "+")}, "to": {strings.TrimPrefix(to, "+")}, "text": {s.text}, "type": {"text"}, "client-ref": {id},
+		"from": {strings.TrimPrefix(o.From, "+")}, "to": {strings.TrimPrefix(to, "+")}, "text": {s.text}, "type": {"text"}, "client-ref": {key(string(m.Notice.ID))},
 	}
 	if s.ucs2 {
 		form.Set("type", "unicode")
@@ -88,34 +88,54 @@ func vonageVerdict(r reply) (Verdict, string) {
 
 type (
 	vonageCall struct {
-		To      []vonageEnd  `json:"to"`
-		From    vonageEnd    `json:"from"`
-		NCCO    []vonageTalk `json:"ncco"`
-		Ringing int          `json:"ringing_timer"`
+		To       []vonageEnd    `json:"to"`
+		From     vonageEnd      `json:"from"`
+		NCCO     []vonageAction `json:"ncco"`
+		Ringing  int            `json:"ringing_timer"`
+		EventURL []string       `json:"event_url,omitempty"`
 	}
 	vonageEnd struct {
 		Type   string `json:"type"`
 		Number string `json:"number"`
 	}
-	vonageTalk struct {
-		Action string `json:"action"`
-		Text   string `json:"text"`
-		Loop   int    `json:"loop"`
+	vonageAction struct {
+		Action   string      `json:"action"`
+		Text     string      `json:"text,omitempty"`
+		Loop     int         `json:"loop,omitempty"`
+		BargeIn  bool        `json:"bargeIn,omitempty"`
+		Type     []string    `json:"type,omitempty"`
+		DTMF     *vonageDTMF `json:"dtmf,omitempty"`
+		EventURL []string    `json:"eventUrl,omitempty"`
+	}
+	vonageDTMF struct {
+		MaxDigits    int  `json:"maxDigits"`
+		SubmitOnHash bool `json:"submitOnHash"`
+		TimeOut      int  `json:"timeOut"`
 	}
 )
 
 // speak makes a call that says the words twice. A text that does not begin with
 // <speak> is no markup to Vonage.
-func (o *vonage) speak(ctx context.Context, to, words string) Outcome {
+func (o *vonage) speak(ctx context.Context, to, words string, m Message) Outcome {
 	k, err := o.voice("/v1/calls")
 	if err != nil {
 		return mend(err)
 	}
-	k.body, err = encodeJSON(vonageCall{
+	c := vonageCall{
 		To:   []vonageEnd{{"phone", strings.TrimPrefix(to, "+")}},
 		From: vonageEnd{"phone", strings.TrimPrefix(o.From, "+")},
-		NCCO: []vonageTalk{{"talk", words, 2}}, Ringing: int(ringFor / time.Second),
-	})
+		NCCO: []vonageAction{{Action: "talk", Text: words, Loop: 2}}, Ringing: int(ringFor / time.Second),
+	}
+	if address := o.keys(m); address != "" {
+		c.NCCO[0].BargeIn = true
+		c.NCCO = append(c.NCCO, vonageAction{Action: "talk", Text: keyHint(m.Notice.Severity), BargeIn: true}, vonageAction{
+			Action: "input", Type: []string{"dtmf"}, DTMF: &vonageDTMF{MaxDigits: 20, SubmitOnHash: true, TimeOut: int(keysWithin / time.Second)}, EventURL: []string{address},
+		})
+	}
+	if address := o.status(m); address != "" {
+		c.EventURL = []string{address}
+	}
+	k.body, err = encodeJSON(c)
 	if err != nil {
 		return mend(err)
 	}

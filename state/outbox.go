@@ -254,6 +254,36 @@ func (s *Store) Settle(ctx context.Context, st notify.Settlement) error {
 	return nil
 }
 
+// A Handle is what a receiver's service calls a message that it took.
+type Handle struct {
+	Receiver string
+	Handle   string
+}
+
+// Handles gives the handles of what was told of an incident, the newest first, at
+// most limit.
+func (s *Store) Handles(ctx context.Context, tenant string, number int64, limit int) ([]Handle, error) {
+	wrap := func(err error) error { return fmt.Errorf("read what services call the notices of incident %d: %w", number, err) }
+	rows, err := s.readers.QueryContext(ctx, `SELECT d.receiver, d.handle FROM notices n JOIN deliveries d ON d.notice = n.id
+		WHERE n.tenant = ? AND n.incident = ? AND d.handle <> '' ORDER BY d.created DESC, d.notice, d.receiver LIMIT ?`, tenant, number, bound(limit))
+	if err != nil {
+		return nil, wrap(err)
+	}
+	defer rows.Close()
+	var out []Handle
+	for rows.Next() {
+		var h Handle
+		if err := rows.Scan(&h.Receiver, &h.Handle); err != nil {
+			return nil, wrap(err)
+		}
+		out = append(out, h)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, wrap(err)
+	}
+	return out, nil
+}
+
 // Hasten makes every pending delivery to the receiver due at now.
 func (s *Store) Hasten(ctx context.Context, receiver string, now time.Time) error {
 	err := s.write(ctx, func(tx *tx) error {

@@ -103,6 +103,11 @@ func TestOutbox(t *testing.T) {
 	if pager.Status != glassward.Failed || len(pager.Log) != 2 || pager.Log[0].Number != 1 || pager.Attempts != 2 {
 		t.Errorf("pager %+v", pager)
 	}
+	handles, err := s.Handles(t.Context(), "contoso", 1, 10)
+	// That of a delivery which stays delivered is not replaced.
+	if want := []Handle{{"oncall/mail", "handle 1"}, {"oncall/pager", "handle 2"}}; err != nil || !cmp.Equal(handles, want) {
+		t.Errorf("handles %+v, %v", handles, err)
+	}
 	line, err := s.Timeline(t.Context(), "contoso", 1)
 	if err != nil {
 		t.Fatal(err)
