@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"glassward/kql"
 	"glassward/kql/rel"
 	"glassward/kql/value"
+	"glassward/notify"
 )
 
 // house stands behind the console in these tests and notes what reached it.
@@ -130,6 +132,16 @@ func (h *house) AnswerProof(_ context.Context, code, who string) (any, error) {
 	h.note("code %s by %s", code, who)
 	return "proven", nil
 }
+func (h *house) Callback(_ context.Context, c notify.Callback) (string, []byte, error) {
+	switch c.Header.Get("X-Signature") {
+	case "good":
+		h.note("callback %s %s %s %s", c.Provider, c.What, c.Query, c.Body)
+		return "text/xml", []byte("<Response/>"), nil
+	case "odd":
+		return "", nil, errors.New("hunter2")
+	}
+	return "", nil, notify.ErrCallback
+}
 func (h *house) Proofs(context.Context) (any, error) { h.note("proofs"); return "proofs", nil }
 func (h *house) CreateToken(_ context.Context, t console.NewToken, _ string) (string, error) {
 	h.note("create token %s for %q", t.Name, t.Tenant)
@@ -187,7 +199,7 @@ var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 func serve(h *house, noAuth bool) (*console.Server, console.Signer) {
 	links := console.Signer{Key: []byte("0123456789abcdef0123456789abcdef")}
-	return console.New(console.Options{Workspaces: h, Desk: h, Operator: h, Tokens: h, Links: links, NoAuth: noAuth, MaxBody: 1000,
+	return console.New(console.Options{Workspaces: h, Desk: h, Operator: h, Callbacks: h, Tokens: h, Links: links, NoAuth: noAuth, MaxBody: 1000,
 		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }}), links
 }
 
@@ -207,6 +219,7 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 	want := map[string]console.Scope{
 		"GET /healthz":                                                console.Public,
 		"GET /incidents/{workspace}/{number}":                         console.Link,
+		"POST /callbacks/{provider}/{what...}":                        console.Public,
 		"POST /v1/ingest":                                             console.Ingest,
 		"POST /v1/workspaces/{workspace}/query":                       console.Query,
 		"GET /v1/workspaces/{workspace}/incidents":                    console.Query,

@@ -79,6 +79,7 @@ type Options struct {
 	Desk       Desk
 	Operator   Operator
 	Tokens     Tokens
+	Callbacks  Callbacks
 	Links      Signer
 	// NoAuth lets every request in as Local; serve refuses it on anything but
 	// loopback.
@@ -127,6 +128,7 @@ func (s *Server) routes() []Route {
 	return []Route{
 		{"GET", "/healthz", Public, s.health},
 		{"GET", "/incidents/{workspace}/{number}", Link, s.incidentPage},
+		{"POST", "/callbacks/{provider}/{what...}", Public, s.callback},
 		{"POST", "/v1/ingest", Ingest, s.ingest},
 		{"POST", "/v1/workspaces/{workspace}/query", Query, s.query},
 		{"GET", "/v1/workspaces/{workspace}/incidents", Query, s.incidents},

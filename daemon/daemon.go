@@ -69,6 +69,7 @@ type Daemon struct {
 
 	courier *notify.Courier
 	proofs  *notify.Proofs
+	asked   chan struct{}    // services are to be asked for answers now
 	outside *external.Reader // what queries read from the web
 	links   console.Signer
 	base    atomic.Pointer[string] // what links begin with
@@ -141,7 +142,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	d := &Daemon{o: o, outside: external.NewReader(), log: o.Log, now: o.Now, started: o.Now(), config: o.Config, problems: o.Problems, workspaces: map[string]*workspace{}, shut: map[string]shut{}, former: map[string][]string{},
 		untold: newBacklog(),
 		turns:  newTurns(turnsAtOnce()),
-		deeds:  make(chan deed, deedsWaiting), audited: make(chan struct{}), ready: make(chan struct{}), running: make(chan struct{})}
+		deeds:  make(chan deed, deedsWaiting), audited: make(chan struct{}), asked: make(chan struct{}, 1), ready: make(chan struct{}), running: make(chan struct{})}
 	if d.o.Load == nil {
 		d.o.Load = func() (*config.Config, []config.Problem) { return config.Load(o.Config.File) }
 	}
@@ -200,7 +201,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	d.console = console.New(console.Options{
-		Workspaces: gateway{d}, Desk: cases{d}, Operator: operator{d}, Tokens: tokens{d.state},
+		Workspaces: gateway{d}, Desk: cases{d}, Operator: operator{d}, Callbacks: callbacks{d}, Tokens: tokens{d.state},
 		Links: d.links, NoAuth: o.NoAuth, Metrics: d.metrics(), Log: d.log, Now: o.Now,
 	})
 	if d.control, err = o.Network.listenControl(o.Config.Data); err != nil {
@@ -248,6 +249,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.work.Go(func() { d.watchOutbox(ctx) })
 	d.work.Go(func() { d.reopen(ctx) })
 	d.work.Go(func() { d.watchProofs(ctx) })
+	d.work.Go(func() { d.hearAnswers(ctx) })
 	for _, w := range d.open() {
 		w.start(ctx)
 	}

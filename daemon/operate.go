@@ -201,7 +201,7 @@ func (o operator) Reload(ctx context.Context, who string) error {
 
 // TestGroup sends a test notice to every receiver of a group.
 func (o operator) TestGroup(ctx context.Context, group, who string) (any, error) {
-	results, err := o.d.courier.Test(ctx, group)
+	results, err := o.d.courier.Fleet().Test(ctx, group)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", console.ErrInvalid, err)
 	}

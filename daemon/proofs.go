@@ -102,14 +102,20 @@ func (d *Daemon) proven(ctx context.Context, before, p notify.Proof, notice glas
 	if due := before.Due(); before.Receiver != "" && !due.After(p.Proven) {
 		d.tell(ctx, "", unproven(p, due, true))
 	}
-	d.work.Go(func() { d.courier.Withdraw(context.WithoutCancel(ctx), p.Receiver, notice) })
+	d.work.Go(func() { d.courier.Fleet().Withdraw(context.WithoutCancel(ctx), p.Receiver, notice) })
 }
 
-// answerProof takes a text that may hold a code; receiver is set where it came
-// back by one.
-func (d *Daemon) answerProof(ctx context.Context, text, receiver, by, via string) (notify.Proof, error) {
+// A proofAnswer is a text that may hold a code, or a service's word that the
+// message of a handle was acknowledged; receiver is set where it came back by one.
+type proofAnswer struct{ text, handle, receiver, by, via string }
+
+// answerProof takes what may prove a receiver.
+func (d *Daemon) answerProof(ctx context.Context, a proofAnswer) (notify.Proof, error) {
 	list := d.proofs.List(d.now())
-	p, notice, err := d.proofs.Answer(text, receiver, by, via, d.now())
+	p, notice, err := d.proofs.Acknowledged(a.receiver, a.handle, a.by, a.via, d.now())
+	if err != nil {
+		p, notice, err = d.proofs.Answer(a.text, a.receiver, a.by, a.via, d.now())
+	}
 	if err != nil {
 		return p, err
 	}
@@ -126,7 +132,7 @@ func (d *Daemon) answerProof(ctx context.Context, text, receiver, by, via string
 // Prove sends a test with a code to each receiver of a group, or to those named.
 func (o operator) Prove(ctx context.Context, group string, receivers []string, who string) (any, error) {
 	d := o.d
-	list, err := d.courier.Prove(ctx, group, receivers...)
+	list, err := d.courier.Fleet().Prove(ctx, group, receivers...)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", console.ErrInvalid, err)
 	}
@@ -143,7 +149,7 @@ func (o operator) Prove(ctx context.Context, group string, receivers []string, w
 
 // AnswerProof takes the code that a person has read.
 func (o operator) AnswerProof(ctx context.Context, code, who string) (any, error) {
-	p, err := o.d.answerProof(ctx, code, "", who, "api")
+	p, err := o.d.answerProof(ctx, proofAnswer{text: code, by: who, via: "api"})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", console.ErrInvalid, err)
 	}

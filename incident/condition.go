@@ -62,6 +62,8 @@ func Conditions() []Condition {
 			"Look at the first: credit, key, address, what it reports of texts and calls that it took. glassward notify test GROUP tries both.", false, false},
 		{"receiver-unproven", glassward.Medium, "Nobody has proven for 30 days that a receiver reaches a person.",
 			"glassward notify prove GROUP sends a test with a code by each receiver of the group; who reads it types it back.", true, true},
+		{"answers-unheard", glassward.Medium, "A service by which people answer cannot be asked for answers, while somebody is awaited.",
+			"Look at what it answered: key, permission, network. Until it works, answer by another way: glassward incident acknowledge, or the incident's page.", true, true},
 		{"notice-refused", glassward.High, "A receiver refused a notice for good, so that notice does not reach it.",
 			"Look at what it answered, and tell its people by hand; glassward notify test GROUP shows whether it takes others.", false, false},
 		{"notice-unrouted", glassward.High, "A notice is owed to an action group that does not exist or has nobody in it.",

@@ -530,24 +530,9 @@ func (c *Courier) Status() []ReceiverStatus {
 	return out
 }
 
-// Prove is Fleet.Prove of the courier's fleet.
-func (c *Courier) Prove(ctx context.Context, group string, receivers ...string) ([]Challenge, error) {
-	return c.inUse().Prove(ctx, group, receivers...)
-}
-
-// Withdraw is Fleet.Withdraw of the courier's fleet.
-func (c *Courier) Withdraw(ctx context.Context, receiver string, notice glassward.NoticeID) {
-	c.inUse().Withdraw(ctx, receiver, notice)
-}
-
-func (c *Courier) inUse() *Fleet {
+// Fleet gives the configuration in use.
+func (c *Courier) Fleet() *Fleet {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.fleet
-}
-
-// Test sends a test notice to each receiver of a group of the courier's fleet:
-// see Fleet.Test.
-func (c *Courier) Test(ctx context.Context, group string) ([]TestResult, error) {
-	return c.inUse().Test(ctx, group)
 }

@@ -138,7 +138,7 @@ type Proofs struct {
 type challenge struct {
 	receiver, code, handle string
 	notice                 glassward.NoticeID
-	until                  time.Time
+	sent, until            time.Time
 }
 
 // ReadProofs gives what Text wrote; of nothing it gives proofs of nobody.
@@ -232,7 +232,7 @@ func (p *Proofs) Await(c Challenge, now time.Time) {
 	if len(p.open) == 0 {
 		p.wrong = 0
 	}
-	p.open = append(p.open, challenge{c.Receiver, c.Code, c.Handle, c.Notice, now.Add(challengeLife)})
+	p.open = append(p.open, challenge{c.Receiver, c.Code, c.Handle, c.Notice, now, now.Add(challengeLife)})
 }
 
 // The ways in which an answer proves nothing.
@@ -263,6 +263,9 @@ func (p *Proofs) Answer(text, receiver, by, via string, now time.Time) (Proof, g
 			}
 		}
 	}
+	if receiver != "" && !slices.ContainsFunc(words, func(w string) bool { return len(w) == 6 }) {
+		return Proof{}, "", ErrWrongCode // somebody wrote something else
+	}
 	if p.wrong++; p.wrong >= maxWrong {
 		p.open, p.wrong = nil, 0
 		return Proof{}, "", fmt.Errorf("%w; that was the %dth wrong one, and no code holds any more", ErrWrongCode, maxWrong)
@@ -271,16 +274,35 @@ func (p *Proofs) Answer(text, receiver, by, via string, now time.Time) (Proof, g
 }
 
 // Acknowledged takes the word of a service that a person has acknowledged the
-// test that it calls by this handle; false if no test is.
-func (p *Proofs) Acknowledged(receiver, handle, by, via string, now time.Time) (Proof, glassward.NoticeID, bool) {
+// test that it calls by this handle; the error is ErrNoChallenge if no test is.
+func (p *Proofs) Acknowledged(receiver, handle, by, via string, now time.Time) (Proof, glassward.NoticeID, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, o := range p.open {
 		if o.handle != "" && o.handle == handle && strings.EqualFold(o.receiver, receiver) && !o.until.Before(now) {
-			return p.prove(i, by, via, now), o.notice, true
+			return p.prove(i, by, via, now), o.notice, nil
 		}
 	}
-	return Proof{}, "", false
+	return Proof{}, "", ErrNoChallenge
+}
+
+// An OpenChallenge is a test whose code has not come back.
+type OpenChallenge struct {
+	Receiver, Handle string
+	Sent             time.Time
+}
+
+// Open gives the tests whose codes are out.
+func (p *Proofs) Open(now time.Time) []OpenChallenge {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []OpenChallenge
+	for _, o := range p.open {
+		if !o.until.Before(now) {
+			out = append(out, OpenChallenge{o.receiver, o.handle, o.sent})
+		}
+	}
+	return out
 }
 
 func (p *Proofs) prove(i int, by, via string, now time.Time) Proof {

@@ -263,7 +263,9 @@ type Handle struct {
 // Handles gives the handles of what was told of an incident, the newest first, at
 // most limit.
 func (s *Store) Handles(ctx context.Context, tenant string, number int64, limit int) ([]Handle, error) {
-	wrap := func(err error) error { return fmt.Errorf("read what services call the notices of incident %d: %w", number, err) }
+	wrap := func(err error) error {
+		return fmt.Errorf("read what services call the notices of incident %d: %w", number, err)
+	}
 	rows, err := s.readers.QueryContext(ctx, `SELECT d.receiver, d.handle FROM notices n JOIN deliveries d ON d.notice = n.id
 		WHERE n.tenant = ? AND n.incident = ? AND d.handle <> '' ORDER BY d.created DESC, d.notice, d.receiver LIMIT ?`, tenant, number, bound(limit))
 	if err != nil {
