@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,6 +39,7 @@ test sends). Exit code 1 if something would keep an alarm from arriving.`,
 				return hint(fmt.Errorf("%s cannot be used", file), "glassward init writes one")
 			}
 			list := append(examine(c), receivers(cmd.Context(), c)...)
+			list = append(list, ways(c)...)
 			list = append(list, proofs(cmd.Context(), c)...)
 			rows := make([][]string, len(list))
 			for i, d := range list {
@@ -122,6 +124,20 @@ func examine(c *config.Config) []diagnosis {
 		} else {
 			add("tls "+c.TLS.Certificate, "holds until "+stamp(until), "")
 		}
+	}
+	return list
+}
+
+// ways says by what people can answer here. That one does not work is nothing to
+// mend as long as another does.
+func ways(c *config.Config) []diagnosis {
+	page := diagnosis{"answer by the page of a link", "works where " + c.PublicURL + " can be reached", ""}
+	if u, err := url.Parse(c.PublicURL); err == nil && config.Loopback(net.JoinHostPort(u.Hostname(), "443")) {
+		page.state = "works on this machine alone: " + c.PublicURL + " is not reached from elsewhere; publicUrl, listen and tls change that"
+	}
+	list := []diagnosis{{"answer by glassward incident acknowledge", "works on this machine", ""}, page}
+	for _, w := range c.Config.Ways() {
+		list = append(list, diagnosis{"answer by " + w.Receiver, w.How, ""})
 	}
 	return list
 }

@@ -73,7 +73,7 @@ func NewFleet(c Config, n Network) (*Fleet, error) {
 		}
 	}
 	for _, p := range c.PhoneProviders {
-		if p.Type != Twilio || !number.MatchString(p.From) {
+		if !p.hearsTexts() {
 			continue // nobody can answer a name, and Vonage is not to be asked for texts
 		}
 		opened, err := p.open(n)
