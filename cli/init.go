@@ -54,7 +54,10 @@ type initAnswers struct {
 	SMTPUser, SMTPPassword, SMTPTLS string
 	// Host and Port are SMTP, taken apart.
 	Host, Port string
-	Groups     []string
+	// AlsoFlags are other ways as flags give them, Also with what they are.
+	AlsoFlags []string
+	Also      []also
+	Groups    []string
 }
 
 // An initAccount is an emergency account that was chosen.
@@ -119,6 +122,7 @@ overwritten.`,
 	f.BoolVar(&noInput, "no-input", false, "ask nothing: take flags and defaults")
 	f.BoolVar(&noProof, "no-proof", false, "end when the files are written, without waiting for a sign-in")
 	f.StringSliceVar(&x.Mail, "mail", nil, "address that is told (repeatable)")
+	f.StringArrayVar(&x.AlsoFlags, "also", nil, `another way besides mail, as "pushover token=file:a user=file:b" (repeatable): pushover, sms, pagerduty, ntfy, slack or teams`)
 	f.StringVar(&x.SMTP, "smtp", "", "mail server, host or host:port")
 	f.StringVar(&x.From, "from", "", "sender of the mails")
 	f.StringVar(&x.SMTPUser, "smtp-user", "", "user name at the mail server")

@@ -227,12 +227,15 @@ func (w *wizard) init(ctx context.Context, prove bool) error {
 	if err := w.receivers(ctx); err != nil {
 		return err
 	}
+	if len(w.x.Mail)+len(w.x.Also) > 0 {
+		w.x.Groups = []string{"emergency"}
+	}
 	c, err := w.write(initFiles{main: main, tenant: w.tenantFile(tenants), load: main})
 	if err != nil {
 		return err
 	}
 	if !w.asks {
-		w.say("next: glassward doctor --config %[1]s, then glassward serve --config %[1]s", main)
+		w.say("next: glassward doctor --config %[1]s, then glassward serve --config %[1]s, then glassward notify prove emergency", main)
 		return nil
 	}
 	c = w.try(ctx, c)
@@ -816,14 +819,14 @@ func (w *wizard) choose(ctx context.Context, graph *entra.Client, answer string,
 	return chosen, ""
 }
 
-// receivers asks who is told.
+// receivers asks who is told, and how.
 func (w *wizard) receivers(ctx context.Context) error {
 	x := &w.x
 	if err := w.list(ctx, &x.Mail, "Mail addresses that are told (outside this tenant, if you can)", "", anAddress); err != nil {
 		return err
 	}
 	if len(x.Mail) == 0 {
-		return nil
+		return w.others(ctx)
 	}
 	for _, q := range []struct {
 		into     *string
@@ -846,8 +849,7 @@ func (w *wizard) receivers(ctx context.Context) error {
 			return err
 		}
 	}
-	x.Groups = []string{"emergency"}
-	return nil
+	return w.others(ctx)
 }
 
 // aServer takes host and host:port.
@@ -868,7 +870,7 @@ func aServer(s *string) error {
 // try sends a test notice to every receiver until somebody has it. It gives the
 // configuration as it is then: the person may have mended the file.
 func (w *wizard) try(ctx context.Context, c *config.Config) *config.Config {
-	if len(w.x.Mail) == 0 {
+	if len(w.x.Groups) == 0 {
 		w.say("nobody is told yet: describe receivers in %s", c.File)
 		return c
 	}
