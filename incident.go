@@ -78,12 +78,41 @@ type Incident struct {
 	Tasks []Task `json:"tasks,omitempty"`
 	// Explained is when somebody explained the failures that it shows; it closes by
 	// itself when it is quiet.
-	Explained   time.Time       `json:"explainedTimeUtc,omitzero"`
-	ExplainedBy string          `json:"explainedBy,omitempty"`
-	Timeline    []TimelineEntry `json:"timeline"`
+	Explained   time.Time `json:"explainedTimeUtc,omitzero"`
+	ExplainedBy string    `json:"explainedBy,omitempty"`
+	// Page is the latest calling of people, nil if they were told and not called.
+	Page     *Page           `json:"page,omitempty"`
+	Timeline []TimelineEntry `json:"timeline"`
 	// Etag changes with every modification; writers must present the one they
 	// read.
 	Etag string `json:"etag"`
+}
+
+// A Page is the calling of people for an incident. It begins when they are told,
+// and ends when one of them takes the incident up or it is closed.
+type Page struct {
+	// Key names the page; it stands in the keys of its notices.
+	Key string `json:"key"`
+	// Alert is the one that people were told of last.
+	Alert AlertID `json:"alertId"`
+	// Inward says that this alert is, see Alert.
+	Inward bool `json:"inward,omitempty"`
+	// Next is when somebody is called next, if nobody answers; zero when nobody is
+	// called any more.
+	Next   time.Time `json:"next,omitzero"`
+	Climbs []Climb   `json:"climbs"`
+}
+
+// A Climb is how far a page has come on the ladder of one action group.
+type Climb struct {
+	Group string `json:"actionGroup"`
+	// Began is when the group was first called, Last when it was last called.
+	Began time.Time `json:"began"`
+	Last  time.Time `json:"last"`
+	// Steps counts the steps that were called, Rounds how often all were called
+	// again after the last step.
+	Steps  int `json:"steps"`
+	Rounds int `json:"rounds,omitempty"`
 }
 
 // A TimelineEntry is one thing that happened in an incident.
@@ -91,7 +120,8 @@ type TimelineEntry struct {
 	// Time is when it happened in the world, Noted when we learned of it.
 	Time  time.Time `json:"time"`
 	Noted time.Time `json:"noted"`
-	// Kind is alert, grown, late, unconfirmed, page, acknowledge, assign, comment,
+	// Kind is alert, grown, late, unconfirmed, page, repeat (everybody was called
+	// again), answer (which stopped no calling), acknowledge, assign, comment,
 	// explain, task, merge, close, reopen or delivery.
 	Kind  string  `json:"kind"`
 	Text  string  `json:"text"`

@@ -9,19 +9,28 @@ type NoticeID string
 // A Notice is a message that is owed to an action group. It is committed
 // together with the change that owes it.
 type Notice struct {
-	ID       NoticeID `json:"id"`
-	Tenant   string   `json:"tenant"`
-	Group    string   `json:"actionGroup"`
-	Incident int64    `json:"incidentNumber,omitempty"`
+	ID     NoticeID `json:"id"`
+	Tenant string   `json:"tenant"`
+	Group  string   `json:"actionGroup"`
+	// Receivers are those of the group that are told, by name; all if empty.
+	Receivers []string `json:"receivers,omitempty"`
+	Incident  int64    `json:"incidentNumber,omitempty"`
 	// Alert is the alert that owed the notice, empty for health notices.
 	Alert    AlertID  `json:"alertId,omitempty"`
 	Severity Severity `json:"severity"`
-	// Kind is fired, grown, again (something new in an open incident), closed,
-	// health or test.
+	// Kind is fired, grown, again (something new in an open incident), escalated
+	// (the next step of a ladder), repeated (nobody has answered), storm (alarms that
+	// are told together), digest (what was collected), acknowledged, closed, health or
+	// test.
 	Kind string `json:"kind"`
 	// Why says in one sentence why this notice is sent now.
-	Why     string    `json:"why"`
-	Subject string    `json:"subject,omitempty"`
+	Why     string `json:"why"`
+	Subject string `json:"subject,omitempty"`
+	// Text is what a notice lists that is not about one alert: storm, digest, alive.
+	Text string `json:"text,omitempty"`
+	// Held is set where the notice goes to nobody by itself: it names the storm or
+	// the day in whose digest it stands.
+	Held    string    `json:"held,omitempty"`
 	Created time.Time `json:"created"`
 	// Inward says that the alert is, see Alert.
 	Inward bool `json:"inward,omitempty"`

@@ -58,6 +58,8 @@ type initAnswers struct {
 	AlsoFlags []string
 	Also      []also
 	Groups    []string
+	// Dependent are the words by which nobody outside the tenant is told.
+	Dependent string
 }
 
 // An initAccount is an emergency account that was chosen.

@@ -304,6 +304,9 @@ func (w *wizard) add(ctx context.Context, c *config.Config) error {
 		if err := w.list(ctx, &w.x.Groups, "Action groups that are told ("+strings.Join(names, ", ")+")", names[0], group); err != nil {
 			return err
 		}
+		if err := w.accept(ctx, c.Config); err != nil {
+			return err
+		}
 	case len(w.x.Groups) > 0:
 		return group(&w.x.Groups[0])
 	default:
@@ -849,7 +852,35 @@ func (w *wizard) receivers(ctx context.Context) error {
 			return err
 		}
 	}
-	return w.others(ctx)
+	if err := w.others(ctx); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(x.Also, func(a also) bool { return a.Kind != "teams" }) {
+		return nil
+	}
+	told := notify.Config{MailServers: []notify.MailServer{{Host: x.SMTP}}, ActionGroups: []notify.ActionGroup{{Name: x.Groups[0]}}}
+	if host, _, err := net.SplitHostPort(x.SMTP); err == nil {
+		told.MailServers[0].Host = host
+	}
+	for _, m := range x.Mail {
+		told.ActionGroups[0].Email = append(told.ActionGroups[0].Email, notify.EmailReceiver{Name: m, EmailAddress: m})
+	}
+	return w.accept(ctx, told)
+}
+
+// accept asks for the words where nobody is told but through the tenant itself.
+func (w *wizard) accept(ctx context.Context, c notify.Config) error {
+	why := c.Dependent(ctx, w.x.Groups, notify.Watched{Domains: w.x.Domains})
+	if len(why) == 0 || !w.asks {
+		return nil // without a dialogue, reading the file says so
+	}
+	w.say("whoever takes this tenant over can silence its alarms: %s", line(strings.Join(why, "; ")))
+	return w.fill(ctx, &w.x.Dependent, "Begin again with a receiver elsewhere, or type: "+config.DependentWords, "", func(s *string) error {
+		if *s != config.DependentWords {
+			return usagef("these are not the words; Ctrl-C ends, and nothing is written")
+		}
+		return nil
+	})
 }
 
 // aServer takes host and host:port.

@@ -5,6 +5,7 @@ package config
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -95,7 +96,10 @@ type Tenant struct {
 	Domains []string `yaml:"domains" json:"domains,omitempty" jsonschema:"description=The tenant's verified domains: receivers in them fall with it"`
 	// ActionGroups are told of this tenant's incidents.
 	ActionGroups []string `yaml:"actionGroups" json:"actionGroups,omitempty" jsonschema:"description=Names of the action groups that are told"`
-	Folders      []Folder `yaml:"folders" json:"folders,omitempty" jsonschema:"description=Folders whose new and growing files are taken in"`
+	// DependentContacts is DependentWords where somebody means it: every receiver of
+	// the groups stands or falls with the tenant.
+	DependentContacts string   `yaml:"dependentContacts" json:"dependentContacts,omitempty" jsonschema:"description=The words that the program asks for where every receiver stands or falls with the tenant"`
+	Folders           []Folder `yaml:"folders" json:"folders,omitempty" jsonschema:"description=Folders whose new and growing files are taken in"`
 
 	// Cloud is one of entra.CloudNames; empty means public.
 	Cloud     string     `yaml:"cloud" json:"cloud,omitempty" jsonschema:"enum=public,enum=gcc,enum=usgov,enum=usgov-dod,enum=china,default=public"`
@@ -162,6 +166,10 @@ func (p Problem) Error() string {
 	b.WriteString(p.Message)
 	return b.String()
 }
+
+// DependentWords have to be typed where nobody but the tenant itself would be told
+// of what happens in it.
+const DependentWords = "I accept that whoever owns this tenant can silence its alarms"
 
 // Defaults for what a file leaves out.
 const (
@@ -461,6 +469,9 @@ func (c *Config) loadTenant(file string) (*Tenant, []Problem) {
 	}
 	if len(t.ActionGroups) == 0 {
 		warn("$", "no action group is named: incidents are kept, but nobody is told")
+	}
+	if why := c.Dependent(context.Background(), t.ActionGroups, notify.Watched{Domains: t.Domains}); len(why) > 0 && t.DependentContacts != DependentWords {
+		at("$.actionGroups", "every receiver stands or falls with the tenant that is watched: whoever takes it over reads, deletes and answers its alarms, and when it is down nobody hears of it (%s). Add a receiver elsewhere: a telephone, a push service, a mailbox at another provider through another mail server. Or write dependentContacts: %q", strings.Join(why, "; "), DependentWords)
 	}
 	for i, f := range t.Folders {
 		path := fmt.Sprintf("$.folders[%d]", i)

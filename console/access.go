@@ -5,14 +5,17 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"glassward"
 )
 
 // A Scope is what a token allows, or what a route needs.
@@ -106,11 +109,6 @@ func (s *Server) decide(r *http.Request, need Scope, tenant string) (Grant, *api
 	switch need {
 	case Public:
 		return Grant{Name: "anonymous"}, nil
-	case Link:
-		if err := s.checkLink(r); err != nil {
-			return Grant{}, err
-		}
-		return Grant{Name: "link", Tenant: tenant}, nil
 	}
 	g := grantOf(r.Context())
 	if g.Name == "" {
@@ -146,39 +144,79 @@ func (s *Server) decide(r *http.Request, need Scope, tenant string) (Grant, *api
 	return g, nil
 }
 
-// linkLife is how long a link in a notice opens its incident.
-const linkLife = 30 * 24 * time.Hour
+// letterLife is how long the link of a notice opens its incident; answerLife how
+// long it takes it up.
+const (
+	letterLife = 30 * 24 * time.Hour
+	answerLife = 3 * 24 * time.Hour
+)
 
-// Signer makes and checks the links that notices carry. A link opens one
-// incident, read-only, for thirty days, without a login: it must work on a
-// phone on the night when Entra does not.
+// Signer makes and checks what notices carry: links and codes. The link of a
+// notice opens its incident without a login: it must work on a phone on the night
+// when Entra does not. Each receiver's is its own.
 type Signer struct {
 	// Key is secret, at least 32 bytes.
 	Key []byte
 }
 
-func (s Signer) mac(tenant string, number int64, expires int64) string {
+// A letter's token is the beginning of its notice's id and a MAC over id and
+// receiver: short enough for a text message, and nothing has to be kept for it.
+const (
+	namedBytes = 6
+	macBytes   = 12
+)
+
+func (s Signer) mac(purpose string, parts ...string) []byte {
 	m := hmac.New(sha256.New, s.Key)
-	fmt.Fprintf(m, "incident\x00%s\x00%d\x00%d", strings.ToLower(tenant), number, expires)
-	return base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:20])
+	fmt.Fprintf(m, "%s\x00%s", purpose, strings.Join(parts, "\x00"))
+	return m.Sum(nil)
 }
 
-// Incident gives the path of a link to an incident, valid from now for thirty
-// days; before it belongs the address under which people reach the console.
-func (s Signer) Incident(tenant string, number int64, now time.Time) string {
-	expires := now.Add(linkLife).Unix()
-	return fmt.Sprintf("/incidents/%s/%d?expires=%d&key=%s", tenant, number, expires, s.mac(tenant, number, expires))
+// Letter gives the path of the page by which a receiver ("group/receiver") reads
+// a notice's incident and answers; before it belongs the address under which
+// people reach the console. It is empty for a notice whose id is not in hex.
+func (s Signer) Letter(id glassward.NoticeID, receiver string) string {
+	named, err := hex.DecodeString(string(id))
+	if err != nil || len(named) < namedBytes {
+		return ""
+	}
+	token := append(named[:namedBytes:namedBytes], s.mac("letter", string(id), strings.ToLower(receiver))[:macBytes]...)
+	return "/a/" + base64.RawURLEncoding.EncodeToString(token)
 }
 
-func (s *Server) checkLink(r *http.Request) *apiError {
-	number, errNumber := strconv.ParseInt(r.PathValue("number"), 10, 64)
-	expires, errExpires := strconv.ParseInt(r.URL.Query().Get("expires"), 10, 64)
-	want := s.o.Links.mac(r.PathValue("workspace"), number, expires)
-	if errNumber != nil || errExpires != nil || !hmac.Equal([]byte(want), []byte(r.URL.Query().Get("key"))) {
-		return &apiError{status: http.StatusForbidden, code: "InvalidLink", message: "this link is not one of ours, or was cut: open it from the notice, whole"}
+// Opens says whether a token is the letter of that notice to that receiver.
+func (s Signer) Opens(token string, id glassward.NoticeID, receiver string) bool {
+	want := s.Letter(id, receiver)
+	return want != "" && hmac.Equal([]byte(want), []byte("/a/"+token))
+}
+
+// NamedBy gives the hex digits with which the id of a token's notice begins,
+// empty if it is no token.
+func NamedBy(token string) string {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil || len(b) != namedBytes+macBytes {
+		return ""
 	}
-	if s.o.Now().After(time.Unix(expires, 0)) {
-		return &apiError{status: http.StatusForbidden, code: "ExpiredLink", message: "this link has expired: glassward incident show prints the incident"}
+	return hex.EncodeToString(b[:namedBytes])
+}
+
+// Code gives the six digits that a text message to a receiver carries: they take
+// up the incident that people are called about by that page, and no later one.
+func (s Signer) Code(page, receiver string) string {
+	sum := s.mac("code", page, strings.ToLower(receiver))
+	return fmt.Sprintf("%06d", binary.BigEndian.Uint64(sum)%1_000_000)
+}
+
+// checkLetter gives the letter that a request's path names.
+func (s *Server) checkLetter(r *http.Request) (Letter, *apiError) {
+	l, err := s.o.Letters.Letter(r.Context(), r.PathValue("letter"))
+	switch {
+	case errors.Is(err, ErrNoLetter):
+		return l, &apiError{status: http.StatusForbidden, code: "InvalidLink", message: "this link is not one of ours, or was cut: open it from the notice, whole"}
+	case err != nil:
+		return l, internal(err)
+	case s.o.Now().After(l.Sent.Add(letterLife)):
+		return l, &apiError{status: http.StatusForbidden, code: "ExpiredLink", message: "this link has expired: glassward incident show prints the incident"}
 	}
-	return nil
+	return l, nil
 }

@@ -11,7 +11,7 @@ import (
 // anything by one.
 func TestCallback(t *testing.T) {
 	h := &house{}
-	s, _ := serve(h, false)
+	s := serve(h, false)
 	for _, c := range []struct {
 		signature, path, body string
 		code                  int

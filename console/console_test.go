@@ -26,6 +26,7 @@ import (
 
 // house stands behind the console in these tests and notes what reached it.
 type house struct {
+	letter  console.Letter
 	reached []string
 	body    string
 }
@@ -197,10 +198,34 @@ func (h *house) CheckToken(_ context.Context, token string) (console.Grant, erro
 
 var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
-func serve(h *house, noAuth bool) (*console.Server, console.Signer) {
-	links := console.Signer{Key: []byte("0123456789abcdef0123456789abcdef")}
-	return console.New(console.Options{Workspaces: h, Desk: h, Operator: h, Callbacks: h, Tokens: h, Links: links, NoAuth: noAuth, MaxBody: 1000,
-		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }}), links
+var links = console.Signer{Key: []byte("0123456789abcdef0123456789abcdef")}
+
+func serve(h *house, noAuth bool) *console.Server {
+	return console.New(console.Options{Workspaces: h, Desk: h, Operator: h, Callbacks: h, Tokens: h, Letters: h, NoAuth: noAuth, MaxBody: 1000,
+		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }})
+}
+
+// notice is the one that the house has sent, to oncall/mail, about incident 7.
+const notice = "0123456789abcdef0123456789abcdef"
+
+func (h *house) Letter(_ context.Context, token string) (console.Letter, error) {
+	if console.NamedBy(token) != notice[:12] || !links.Opens(token, notice, "oncall/mail") {
+		return console.Letter{}, console.ErrNoLetter
+	}
+	l := h.letter
+	l.Token, l.Tenant, l.Number, l.Receiver = token, alpha, 7, "oncall/mail"
+	if l.Sent.IsZero() {
+		l.Sent = now
+	}
+	return l, nil
+}
+
+func (h *house) Answer(_ context.Context, l console.Letter, r console.Reply) (string, error) {
+	h.note("answer %d of %s by %s: %s, code %q", l.Number, l.Receiver, r.Who, r.Why, r.Code)
+	if r.Code == "000000" {
+		return "", console.ErrTooMany
+	}
+	return "Nobody is called any more.", nil
 }
 
 func ask(s http.Handler, method, path, token, body string) *httptest.ResponseRecorder {
@@ -218,7 +243,8 @@ func ask(s http.Handler, method, path, token, body string) *httptest.ResponseRec
 func TestEveryRouteNeedsItsScope(t *testing.T) {
 	want := map[string]console.Scope{
 		"GET /healthz":                                                console.Public,
-		"GET /incidents/{workspace}/{number}":                         console.Link,
+		"GET /a/{letter}":                                             console.Link,
+		"POST /a/{letter}":                                            console.Link,
 		"POST /callbacks/{provider}/{what...}":                        console.Public,
 		"POST /v1/ingest":                                             console.Ingest,
 		"POST /v1/workspaces/{workspace}/query":                       console.Query,
@@ -247,7 +273,7 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		"POST /v1/forget":                                             console.Owner,
 	}
 	h := &house{}
-	s, _ := serve(h, false)
+	s := serve(h, false)
 	fill := strings.NewReplacer("{workspace}", "alpha", "{number}", "7", "{action}", "acknowledge", "{group}", "emergency", "{name}", "x")
 	for _, r := range s.Routes() {
 		key := r.Method + " " + r.Path
@@ -341,7 +367,7 @@ func TestWhatTheRightTokenReaches(t *testing.T) {
 		{"DELETE", "/v1/tokens/zz", "operate@", "", 404, "revoke zz", "does not exist"},
 	} {
 		h := &house{}
-		s, _ := serve(h, false)
+		s := serve(h, false)
 		w := ask(s, x.method, x.path, x.token, x.body)
 		if w.Code != x.code || !strings.Contains(w.Body.String(), x.answer) {
 			t.Errorf("%s %s: %d %s; want %d and %q", x.method, x.path, w.Code, w.Body, x.code, x.answer)
@@ -390,7 +416,7 @@ func TestGzipIsOpenedWithinBounds(t *testing.T) {
 		{"of one byte", "", []byte("x"), 200, "x"},
 	} {
 		h := &house{}
-		s, _ := serve(h, false)
+		s := serve(h, false)
 		r := httptest.NewRequest("POST", "/v1/ingest?tenant=alpha", bytes.NewReader(x.body))
 		r.Header.Set("Authorization", "Bearer ingest@")
 		r.Header.Set("Content-Encoding", x.encoding)
@@ -404,7 +430,7 @@ func TestGzipIsOpenedWithinBounds(t *testing.T) {
 
 func TestTheFoldersOwnerHandsOverFilesOfAnySize(t *testing.T) {
 	h := &house{}
-	s, _ := serve(h, false)
+	s := serve(h, false)
 	r := httptest.NewRequest("POST", "/v1/ingest?tenant=alpha", strings.NewReader(strings.Repeat("x", 5000)))
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r.WithContext(console.WithGrant(r.Context(), console.Local)))
@@ -430,7 +456,7 @@ func TestNoAuthLetsNoBrowserIn(t *testing.T) {
 		{"rebound.example:8470", "http://rebound.example:8470", "same-origin", 403},
 	} {
 		h := &house{}
-		s, _ := serve(h, true)
+		s := serve(h, true)
 		r := httptest.NewRequest("POST", "/v1/workspaces/alpha/incidents/7/close", strings.NewReader(`{"by":"N. Ito"}`))
 		r.Host = x.host
 		for name, v := range map[string]string{"Origin": x.origin, "Sec-Fetch-Site": x.site} {
@@ -460,11 +486,11 @@ func TestQueryResponseIsThatOfLogAnalytics(t *testing.T) {
 	}
 }
 
-func TestALinkOpensItsIncidentAlone(t *testing.T) {
+func TestALetterOpensItsIncidentAlone(t *testing.T) {
 	h := &house{}
-	s, links := serve(h, true) // even where no token is needed a link is
-	link := links.Incident(alpha, 7, now)
-	w := ask(s, "GET", link, "", "")
+	s := serve(h, true) // even where no token is needed a letter is
+	letter := links.Letter(notice, "OnCall/mail")
+	w := ask(s, "GET", letter, "", "")
 	if w.Code != http.StatusOK {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
@@ -480,29 +506,117 @@ func TestALinkOpensItsIncidentAlone(t *testing.T) {
 	if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "script-src") {
 		t.Errorf("policy %q", csp)
 	}
-	bad := []string{
-		strings.Replace(link, "/7?", "/8?", 1),
-		strings.Replace(link, alpha, beta, 1),
-		strings.Replace(link, "expires=1", "expires=2", 1),
-		link[:len(link)-1],
-		"/incidents/" + alpha + "/7",
-		links.Incident(alpha, 7, now.Add(-31*24*time.Hour)),
+	if len(letter) > len("/a/")+24 {
+		t.Errorf("%s is long for a text message", letter)
 	}
-	for _, l := range bad {
-		if w := ask(s, "GET", l, "", ""); w.Code != http.StatusForbidden {
+	for _, l := range []string{
+		letter[:len(letter)-1], letter + "A", "/a/", "/a/x", "/a/" + strings.Repeat("A", 24), letter[:len(letter)-1] + "_",
+		links.Letter(notice, "oncall/other"), links.Letter(glassward.NoticeID("f"+notice[1:]), "oncall/mail"),
+		console.Signer{Key: []byte("another key of thirty-two bytes!")}.Letter(notice, "oncall/mail"),
+	} {
+		if w := ask(s, "GET", l, "", ""); w.Code != http.StatusForbidden && w.Code != http.StatusNotFound {
+			t.Errorf("%s: %d", l, w.Code)
+		}
+		if w := form(s, l, "who=kim&why=on+it"); w.Code != http.StatusForbidden && w.Code != http.StatusNotFound {
 			t.Errorf("%s: %d", l, w.Code)
 		}
 	}
-	if i := slices.Index(h.reached, "incident "+alpha+" 8"); i >= 0 {
-		t.Error("a wrong link reached an incident")
+	h.letter.Sent = now.Add(-31 * 24 * time.Hour)
+	if w := ask(s, "GET", letter, "", ""); w.Code != http.StatusForbidden {
+		t.Errorf("after a month: %d", w.Code)
 	}
+	if slices.ContainsFunc(h.reached, func(s string) bool { return strings.HasPrefix(s, "answer") }) {
+		t.Errorf("a wrong letter took an incident up: %v", h.reached)
+	}
+}
+
+// form posts the page's form.
+func form(s http.Handler, path, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("POST", path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w
+}
+
+// Programs follow the links of every mail, some with HEAD, some with the form's
+// fields in the address. Only a form that is sent takes an incident up.
+func TestOnlyAFormTakesUp(t *testing.T) {
+	h := &house{}
+	s := serve(h, false)
+	letter := links.Letter(notice, "oncall/mail")
+	for _, method := range []string{"GET", "HEAD"} {
+		if w := ask(s, method, letter+"?who=kim&why=on+it&code=482913", "", ""); w.Code != http.StatusOK {
+			t.Errorf("%s: %d", method, w.Code)
+		}
+	}
+	for _, method := range []string{"PUT", "OPTIONS", "DELETE"} {
+		if w := ask(s, method, letter, "", "who=kim&why=on+it"); w.Code == http.StatusOK {
+			t.Errorf("%s: %d", method, w.Code)
+		}
+	}
+	for path, body := range map[string]string{
+		letter + "?who=kim&why=on+it": "", letter: "who=kim&why=+", letter + "?": "who=&why=x", letter + "?x": "who=kim&why=" + strings.Repeat("x", 20<<10),
+	} {
+		if w := form(s, path, body); w.Code != http.StatusBadRequest {
+			t.Errorf("%s with %d bytes: %d", path, len(body), w.Code)
+		}
+	}
+	answered := func() (out []string) {
+		for _, s := range h.reached {
+			if strings.HasPrefix(s, "answer") {
+				out = append(out, s)
+			}
+		}
+		return out
+	}
+	if got := answered(); got != nil {
+		t.Fatalf("reached %v", got)
+	}
+	w := form(s, letter, "who=kim&why=on+it&code=+482913+")
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "Nobody is called any more.") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if got := answered(); len(got) != 1 || got[0] != `answer 7 of oncall/mail by kim: on it, code "482913"` {
+		t.Errorf("reached %v", got)
+	}
+	if w := form(s, letter, "who=kim&why=on+it&code=000000"); w.Code != http.StatusTooManyRequests {
+		t.Errorf("too many: %d", w.Code)
+	}
+	// One that was used, or is old, shows its incident and takes nothing up.
+	for _, l := range []console.Letter{{Used: true}, {Sent: now.Add(-73 * time.Hour)}} {
+		h.letter, h.reached = l, nil
+		if w := ask(s, "GET", letter, "", ""); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "<form") {
+			t.Errorf("%+v: %d", l, w.Code)
+		}
+		if w := form(s, letter, "who=kim&why=on+it"); w.Code != http.StatusConflict || answered() != nil {
+			t.Errorf("%+v: %d, reached %v", l, w.Code, answered())
+		}
+	}
+}
+
+// FuzzLetter looks for a token that is taken for another's, or breaks the reader.
+func FuzzLetter(f *testing.F) {
+	letter := strings.TrimPrefix(links.Letter(notice, "oncall/mail"), "/a/")
+	f.Add(letter)
+	f.Add("")
+	f.Add("%00")
+	f.Fuzz(func(t *testing.T, token string) {
+		named := console.NamedBy(token)
+		if links.Opens(token, notice, "oncall/mail") != (token == letter) {
+			t.Errorf("%q opens the letter", token)
+		}
+		if named != "" && len(named) != 12 {
+			t.Errorf("%q is named %q", token, named)
+		}
+	})
 }
 
 // What names folders of the machine is for whoever owns the data folder: no token
 // reaches it, nor does everybody where no tokens are asked for.
 func TestFoldersAreTheOwners(t *testing.T) {
 	h := &house{}
-	s, _ := serve(h, true)
+	s := serve(h, true)
 	for _, path := range []string{"/v1/backup", "/v1/restore", "/v1/compact"} {
 		r := httptest.NewRequest("POST", "http://127.0.0.1"+path, strings.NewReader(`{"to": "/x", "from": "/x"}`))
 		w := httptest.NewRecorder()

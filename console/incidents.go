@@ -1,11 +1,13 @@
 package console
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"glassward"
 )
@@ -49,6 +51,44 @@ type Action struct {
 	// Via is the token's name, set by the server.
 	Via string `json:"-"`
 }
+
+// Letters is where the links of notices lead.
+type Letters interface {
+	// Letter gives what a link's token opens, or ErrNoLetter.
+	Letter(ctx context.Context, token string) (Letter, error)
+	// Answer records what the holder of a letter answered and gives what to say to
+	// him. It may give ErrTooMany or ErrInvalid.
+	Answer(ctx context.Context, l Letter, r Reply) (said string, err error)
+}
+
+// A Letter is a notice of an incident as one receiver has it.
+type Letter struct {
+	// Token is the link's own part.
+	Token string
+	// Tenant and Number name the incident.
+	Tenant string
+	Number int64
+	// Receiver is whom the notice went to, "group/receiver"; Who is the person, if
+	// the configuration says whose receiver it is.
+	Receiver string
+	Who      string
+	// Sent is when the notice was owed.
+	Sent time.Time
+	// Used says that somebody took the incident up by it; it is good for one time.
+	Used bool
+	// Critical says that the incident takes a proof.
+	Critical bool
+}
+
+// A Reply is what a person wrote into a letter's form: the name, the reason, and
+// a text message's code or a PIN.
+type Reply struct{ Who, Why, Code string }
+
+// Errors that a Letters gives.
+var (
+	ErrNoLetter = errors.New("no such letter")
+	ErrTooMany  = errors.New("too many answers")
+)
 
 // Errors that a Desk wraps.
 var (

@@ -80,7 +80,7 @@ type Options struct {
 	Operator   Operator
 	Tokens     Tokens
 	Callbacks  Callbacks
-	Links      Signer
+	Letters    Letters
 	// NoAuth lets every request in as Local; serve refuses it on anything but
 	// loopback.
 	NoAuth bool
@@ -122,12 +122,15 @@ type call struct {
 	grant Grant
 	// tenant is the workspace that the path names, empty where it names none.
 	tenant string
+	// letter is what the path's link opens.
+	letter Letter
 }
 
 func (s *Server) routes() []Route {
 	return []Route{
 		{"GET", "/healthz", Public, s.health},
-		{"GET", "/incidents/{workspace}/{number}", Link, s.incidentPage},
+		{"GET", "/a/{letter}", Link, s.readLetter},
+		{"POST", "/a/{letter}", Link, s.answerLetter},
 		{"POST", "/callbacks/{provider}/{what...}", Public, s.callback},
 		{"POST", "/v1/ingest", Ingest, s.ingest},
 		{"POST", "/v1/workspaces/{workspace}/query", Query, s.query},
@@ -210,6 +213,10 @@ func (s *Server) guard(route Route) http.Handler {
 // admit decides first by the name that the path carries and then turns it into
 // a tenant, so that a stranger learns nothing from the order of errors.
 func (s *Server) admit(r *http.Request, route Route) (call, *apiError) {
+	if route.Scope == Link {
+		l, err := s.checkLetter(r)
+		return call{grant: Grant{Name: "link", Tenant: l.Tenant}, tenant: l.Tenant, letter: l}, err
+	}
 	name := r.PathValue("workspace")
 	tenant, known := name, true
 	if name != "" {

@@ -80,7 +80,7 @@ func (c cases) Act(ctx context.Context, tenant string, number int64, a console.A
 	var command incident.Command
 	switch a.Kind {
 	case "acknowledge":
-		command = incident.Acknowledge{Target: target, Reason: a.Reason}
+		command = incident.Acknowledge{Target: target, Reason: a.Reason, Proof: incident.ByConsole}
 	case "assign":
 		command = incident.Assign{Target: target, To: a.Owner}
 	case "comment":

@@ -22,7 +22,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"glassward"
 	"glassward/backup"
 	"glassward/config"
 	"glassward/console"
@@ -95,6 +94,7 @@ type Daemon struct {
 	untold  *backlog
 	firsts  firsts
 	news    bell // something was written to the journal
+	answers *tally
 	deeds   chan deed
 	audited chan struct{} // closed when the last deed is written
 	// auditing is held by who sends a deed; auditEnded says that deeds is closed.
@@ -140,9 +140,9 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		return nil, fmt.Errorf("without authentication only loopback may be listened on, and %s is not: use tokens, or listen on 127.0.0.1", o.Config.Listen)
 	}
 	d := &Daemon{o: o, outside: external.NewReader(), log: o.Log, now: o.Now, started: o.Now(), config: o.Config, problems: o.Problems, workspaces: map[string]*workspace{}, shut: map[string]shut{}, former: map[string][]string{},
-		untold: newBacklog(),
-		turns:  newTurns(turnsAtOnce()),
-		deeds:  make(chan deed, deedsWaiting), audited: make(chan struct{}), asked: make(chan struct{}, 1), ready: make(chan struct{}), running: make(chan struct{})}
+		untold: newBacklog(), answers: newTally(),
+		turns: newTurns(turnsAtOnce()),
+		deeds: make(chan deed, deedsWaiting), audited: make(chan struct{}), asked: make(chan struct{}, 1), ready: make(chan struct{}), running: make(chan struct{})}
 	if d.o.Load == nil {
 		d.o.Load = func() (*config.Config, []config.Problem) { return config.Load(o.Config.File) }
 	}
@@ -185,7 +185,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	}
 	d.courier, err = notify.New(notify.Options{
 		Outbox: d.state, Fleet: fleet, Fallback: d.groups, Trouble: d.trouble, Delivered: d.delivered,
-		Link: d.link, Rule: d.ruleFacts, Log: d.log,
+		Letter: d.letterOf, Rule: d.ruleFacts, Log: d.log,
 	})
 	if err != nil {
 		return nil, err
@@ -202,7 +202,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	}
 	d.console = console.New(console.Options{
 		Workspaces: gateway{d}, Desk: cases{d}, Operator: operator{d}, Callbacks: callbacks{d}, Tokens: tokens{d.state},
-		Links: d.links, NoAuth: o.NoAuth, Metrics: d.metrics(), Log: d.log, Now: o.Now,
+		Letters: letters{d}, NoAuth: o.NoAuth, Metrics: d.metrics(), Log: d.log, Now: o.Now,
 	})
 	if d.control, err = o.Network.listenControl(o.Config.Data); err != nil {
 		return nil, err
@@ -247,6 +247,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.work.Go(func() { d.judgeExpected(ctx) })
 	d.work.Go(func() { d.retell(ctx) })
 	d.work.Go(func() { d.watchOutbox(ctx) })
+	d.work.Go(func() { d.call(ctx) })
 	d.work.Go(func() { d.reopen(ctx) })
 	d.work.Go(func() { d.watchProofs(ctx) })
 	d.work.Go(func() { d.hearAnswers(ctx) })
@@ -405,7 +406,8 @@ func (d *Daemon) groupsOf(tenant string) []string {
 func (d *Daemon) policy(tenant string) incident.Policy {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	p := incident.Policy{Accounts: map[string]string{}, Protected: map[string]string{}, Holders: map[string][]string{}, Groups: d.groupsOf(tenant)}
+	p := incident.Policy{Accounts: map[string]string{}, Protected: map[string]string{}, Holders: map[string][]string{}, Groups: d.groupsOf(tenant),
+		Ladders: ladders(d.config.Config), Limits: limits(d.config.Config)}
 	for _, t := range d.config.Each {
 		if t.ID != tenant {
 			continue
@@ -423,17 +425,6 @@ func (d *Daemon) policy(tenant string) incident.Policy {
 		}
 	}
 	return p
-}
-
-func (d *Daemon) link(n glassward.Notice) string {
-	if n.Incident == 0 {
-		return ""
-	}
-	tenant := n.Tenant
-	if tenant == "" {
-		tenant = Installation
-	}
-	return *d.base.Load() + d.links.Incident(tenant, n.Incident, d.now())
 }
 
 func (d *Daemon) workspace(tenant string) (*workspace, bool) {

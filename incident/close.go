@@ -278,6 +278,7 @@ func (c Explain) apply(st *step, inc *glassward.Incident) error {
 	}
 	inc.Explained, inc.ExplainedBy = st.now, c.By
 	st.note(inc, glassward.TimelineEntry{Time: st.now, Kind: "explain", Actor: c.By, Text: c.Reason})
+	st.taken(inc, fmt.Sprintf("%s has explained incident %d: %s", c.By, inc.Number, c.Reason))
 	return nil
 }
 

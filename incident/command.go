@@ -16,6 +16,7 @@ var (
 	ErrNotFound = errors.New("no such incident")
 	ErrConflict = errors.New("the incident was changed meanwhile")
 	ErrInvalid  = errors.New("not possible")
+	ErrRepeated = errors.New("this answer was given before")
 )
 
 // AnyEtag stands for whatever tag the incident has, as * does in If-Match.
@@ -43,11 +44,61 @@ type Command interface {
 }
 
 // Acknowledge says that a person has taken the incident up. It becomes Active
-// and the person its owner if it had none. Reason says why or what is being
-// done, and is required: an acknowledgement stops the waking of others.
+// and the person its owner if it had none, nobody is called any more, and those
+// who were called are told who has it. Reason says why or what is being done, and
+// is required.
+//
+// That holds for an answer that is good enough. One about a critical incident
+// needs a Proof, and so does one that came through a channel that the watched
+// tenant controls: whoever owns the tenant reads its mail. What is not good
+// enough is recorded, and the calling goes on.
 type Acknowledge struct {
 	Target
 	Reason string
+	Proof  Proof
+	// Via is the way that the answer came, "page" or "sms"; Receiver the one that
+	// had been told, "group/receiver". Both are empty for the console.
+	Via, Receiver string
+	// Dependent says that the way depends on the watched tenant.
+	Dependent bool
+	// Key names the answer, so that one that comes again is known (Desk.Do then
+	// gives ErrRepeated); empty for one that cannot.
+	Key string
+}
+
+// A Proof is what shows that an answer is a person's who may give it.
+type Proof string
+
+// The proofs.
+const (
+	// NoProof: somebody had the link, or pressed a key.
+	NoProof Proof = ""
+	// ByCode: the code of a text message, sent to a telephone.
+	ByCode Proof = "code"
+	// ByPIN: the person's own PIN.
+	ByPIN Proof = "PIN"
+	// ByConsole: a token with the scope to acknowledge, or the data folder's owner.
+	ByConsole Proof = "console"
+)
+
+// Critical says whether an incident is one that takes a proof to take up: it is
+// High, or about an emergency account.
+func Critical(inc glassward.Incident) bool {
+	return inc.Severity == glassward.High || len(inc.Accounts) > 0
+}
+
+// Lacking gives what keeps an answer from stopping the calling, empty if
+// nothing does.
+func (c Acknowledge) Lacking(inc glassward.Incident) string {
+	switch {
+	case c.Proof != NoProof:
+		return ""
+	case c.Dependent:
+		return "it came through a channel that the watched tenant controls"
+	case Critical(inc):
+		return "a critical incident takes the code of the text message, a PIN or the console"
+	}
+	return ""
 }
 
 // Assign gives the incident an owner, or none if To is empty.
@@ -131,6 +182,14 @@ func (c Acknowledge) apply(st *step, inc *glassward.Incident) error {
 	if err := bounded(c.Reason); err != nil {
 		return err
 	}
+	way := ""
+	if c.Via != "" {
+		way = " (by " + strings.Join(slices.DeleteFunc([]string{c.Via, string(c.Proof), c.Receiver}, func(s string) bool { return s == "" }), ", ") + ")"
+	}
+	if lacking := c.Lacking(*inc); lacking != "" {
+		st.note(inc, glassward.TimelineEntry{Time: st.now, Kind: "answer", Actor: c.By, Text: c.Reason + way + "; the calling goes on: " + lacking})
+		return nil
+	}
 	inc.Status = glassward.StatusActive
 	if inc.Acknowledged.IsZero() {
 		inc.Acknowledged = st.now
@@ -138,8 +197,17 @@ func (c Acknowledge) apply(st *step, inc *glassward.Incident) error {
 	if inc.Owner == "" {
 		inc.Owner = c.By
 	}
-	st.note(inc, glassward.TimelineEntry{Time: st.now, Kind: "acknowledge", Actor: c.By, Text: c.Reason})
+	st.note(inc, glassward.TimelineEntry{Time: st.now, Kind: "acknowledge", Actor: c.By, Text: c.Reason + way})
+	st.taken(inc, fmt.Sprintf("%s has taken up incident %d: %s", c.By, inc.Number, c.Reason))
 	return nil
+}
+
+// taken ends the calling of people, if it goes on, and tells them why.
+func (st *step) taken(inc *glassward.Incident, why string) {
+	if calling(*inc) {
+		st.tell(inc, "acknowledged", inc.ActionGroups, why)
+		end(inc)
+	}
 }
 
 func (c Assign) apply(st *step, inc *glassward.Incident) error {
@@ -223,13 +291,18 @@ func (st *step) close(inc *glassward.Incident, c Close) {
 	if len(groups) == 0 {
 		groups = []string{""}
 	}
-	a := glassward.Alert{Severity: inc.Severity}
+	st.tell(inc, "closed", groups, fmt.Sprintf("incident %d was closed by %s as %s", inc.Number, c.By, text))
+	end(inc)
+}
+
+// tell owes those who have been called about an incident a word about what was
+// done with it.
+func (st *step) tell(inc *glassward.Incident, kind string, groups []string, why string) {
 	owed := len(st.changes.Notices)
-	st.owe(inc.Number, a, "closed", []string{st.now.Format(time.RFC3339Nano)}, groups, fmt.Sprintf("incident %d was closed by %s as %s", inc.Number, c.By, text))
-	if slices.Equal(inc.RuleIDs, []string{HealthRule}) {
-		// A group's subject stands for its alarms and would mislead here.
+	st.owe(inc, glassward.Alert{Severity: inc.Severity}, kind, []string{st.now.Format(time.RFC3339Nano)}, groups, why)
+	if ofHealth(*inc) {
 		for i := range st.changes.Notices[owed:] {
-			st.changes.Notices[owed+i].Subject = "[GLASSWARD] " + inc.Title
+			st.changes.Notices[owed+i].Subject = healthSubject(*inc)
 		}
 	}
 }

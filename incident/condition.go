@@ -68,6 +68,8 @@ func Conditions() []Condition {
 			"Look at what it answered, and tell its people by hand; glassward notify test GROUP shows whether it takes others.", false, false},
 		{"notice-unrouted", glassward.High, "A notice is owed to an action group that does not exist or has nobody in it.",
 			"Put the group back or give it a receiver, and reload. What waits goes out then.", false, false},
+		{"codes-tried", glassward.High, "Answers with wrong codes came to what one receiver was sent: somebody who reads it tries to stop the calling.",
+			"Ask whose receiver it is and who reads it; have it sent to another receiver if it is not the person alone. glassward incident acknowledge works meanwhile.", false, false},
 		{"outbox-growing", glassward.High, "More notices are owed than are taken, for minutes on end.",
 			"glassward status shows which receivers are behind; look at what raises the alarms, too: one rule that fires for every record is enough.", true, true},
 		{"disk", glassward.High, "The disk is nearly full, and intake pauses. Nothing is dropped: pushes are answered 503, folders and roads wait.",

@@ -203,6 +203,7 @@ func (st *step) merge(into, from glassward.Incident) glassward.Incident {
 	slices.SortStableFunc(into.Timeline, func(x, y glassward.TimelineEntry) int { return x.Noted.Compare(y.Noted) })
 	st.note(&into, glassward.TimelineEntry{Time: st.now, Kind: "merge", Text: fmt.Sprintf("incident %d (%s) belongs to this one", from.Number, title)})
 
+	into.Page = onePage(into.Page, from.Page)
 	from.MergedInto = into.Number
 	st.close(&from, Close{Target: Target{By: "Glassward"}, Classification: glassward.Undetermined,
 		Comment: fmt.Sprintf("it is one with incident %d and goes on there", into.Number)})

@@ -55,6 +55,8 @@ type Entry struct {
 	Changes   Changes
 	// By names the person behind a command, empty for rules.
 	By string
+	// Answer is the key of the answer that the command is, empty if it has none.
+	Answer string
 	// Raw holds the records that the alerts name, byte-exact, where they could be
 	// had; they go to the journal.
 	Raw map[glassward.RecordID][]byte
@@ -69,6 +71,14 @@ type Tx interface {
 	// AlertsByRecords gives, for those of the records that an alert of the rule
 	// and group holds, that alert.
 	AlertsByRecords(ctx context.Context, tenant, rule, group string, records []glassward.RecordID) (map[glassward.RecordID]glassward.AlertID, error)
+	// Answered says whether an answer of that key was put before.
+	Answered(ctx context.Context, tenant, key string) (bool, error)
+	// Traffic gives what the tenant's alarms were to the group, PutTraffic keeps it.
+	Traffic(ctx context.Context, tenant, group string) (Traffic, error)
+	PutTraffic(ctx context.Context, tenant, group string, t Traffic) error
+	// Held gives the notices that the collections of those keys hold, oldest first;
+	// the oldest of very many may be missing.
+	Held(ctx context.Context, tenant string, keys []string) (map[string][]glassward.Notice, error)
 	// Put stores an entry. Notices whose id is stored already are left as they
 	// are.
 	Put(ctx context.Context, e Entry) error
@@ -79,6 +89,22 @@ type Tx interface {
 // again.
 type Store interface {
 	Commit(ctx context.Context, f func(Tx) error) error
+	// Calling gives the incidents whose page is due at now or was last seen to by
+	// a clock that stood later, at most limit, and when the next one is due; zero
+	// if nobody is being called.
+	Calling(ctx context.Context, now time.Time, limit int) (due []Ref, next time.Time, err error)
+	// Collecting gives the groups of which something is collected that is due at
+	// now, at most limit, and when the next is due.
+	Collecting(ctx context.Context, now time.Time, limit int) (due []GroupRef, next time.Time, err error)
+}
+
+// A GroupRef names an action group as one tenant's alarms go to it.
+type GroupRef struct{ Tenant, Group string }
+
+// A Ref names an incident.
+type Ref struct {
+	Tenant string
+	Number int64
 }
 
 // A RawReader gives records byte-exact as they came. Those that it does not
@@ -143,12 +169,13 @@ func (d *Desk) Take(ctx context.Context, outcomes ...Outcome) (Changes, error) {
 	var all Changes
 	err := d.store.Commit(ctx, func(tx Tx) error {
 		all = Changes{}
+		var owed []owing
 		for i, o := range outcomes {
-			if err := d.take(ctx, tx, o, raw[i], &all); err != nil {
+			if err := d.take(ctx, tx, o, raw[i], &owed, &all); err != nil {
 				return err
 			}
 		}
-		return nil
+		return d.deliver(ctx, tx, owed, &all)
 	})
 	if err != nil {
 		return Changes{}, fmt.Errorf("commit outcomes: %w", err)
@@ -164,7 +191,7 @@ func (d *Desk) Take(ctx context.Context, outcomes ...Outcome) (Changes, error) {
 // could not be read for the journal.
 var ErrEvidence = errors.New("the alerts were committed without their raw records")
 
-func (d *Desk) take(ctx context.Context, tx Tx, o Outcome, raw map[glassward.RecordID][]byte, all *Changes) error {
+func (d *Desk) take(ctx context.Context, tx Tx, o Outcome, raw map[glassward.RecordID][]byte, owed *[]owing, all *Changes) error {
 	now := d.now()
 	policy := d.policy(o.Tenant)
 	events := make([]AlertChange, 0, len(o.Alerts)+len(o.Health))
@@ -188,12 +215,9 @@ func (d *Desk) take(ctx context.Context, tx Tx, o Outcome, raw map[glassward.Rec
 		if changes.Empty() {
 			continue
 		}
-		if err := tx.Put(ctx, Entry{Tenant: o.Tenant, Changes: changes, Raw: named(raw, changes)}); err != nil {
+		if err := d.put(ctx, tx, Entry{Tenant: o.Tenant, Changes: changes, Raw: named(raw, changes)}, state, policy, owed, all); err != nil {
 			return fmt.Errorf("store alert %s: %w", e.Alert.ID, err)
 		}
-		all.Alerts = append(all.Alerts, changes.Alerts...)
-		all.Incidents = append(all.Incidents, changes.Incidents...)
-		all.Notices = append(all.Notices, changes.Notices...)
 		all.Expected = append(all.Expected, changes.Expected...)
 	}
 	if o.Watermark != nil {
@@ -245,11 +269,22 @@ func (d *Desk) query(tenant string, p Policy, e AlertChange) Query {
 }
 
 // Do carries out a command and gives the incident as it is afterwards. The
-// error wraps ErrNotFound, ErrConflict or ErrInvalid where the command is at
-// fault.
+// error wraps ErrNotFound, ErrConflict, ErrInvalid or ErrRepeated where the command
+// is at fault.
 func (d *Desk) Do(ctx context.Context, tenant string, c Command) (glassward.Incident, error) {
 	var out glassward.Incident
+	key := ""
+	if ack, ok := c.(Acknowledge); ok {
+		key = ack.Key
+	}
 	err := d.store.Commit(ctx, func(tx Tx) error {
+		if key != "" {
+			if given, err := tx.Answered(ctx, tenant, key); err != nil {
+				return err
+			} else if given {
+				return ErrRepeated
+			}
+		}
 		state, err := tx.Book(ctx, Query{Tenant: tenant, Number: c.target().Number})
 		if err != nil {
 			return err
@@ -266,7 +301,7 @@ func (d *Desk) Do(ctx context.Context, tenant string, c Command) (glassward.Inci
 		if changes.Empty() {
 			return nil
 		}
-		return tx.Put(ctx, Entry{Tenant: tenant, Changes: changes, By: c.target().By})
+		return tx.Put(ctx, Entry{Tenant: tenant, Changes: changes, By: c.target().By, Answer: key})
 	})
 	return out, err
 }
@@ -330,6 +365,152 @@ func (d *Desk) expect(ctx context.Context, tenant, by string, q Query, e Event) 
 		return tx.Put(ctx, Entry{Tenant: tenant, Changes: changes, By: by})
 	})
 	return out, err
+}
+
+// callAtOnce is how many incidents Call sees to before it gives way.
+const callAtOnce = 100
+
+// Call owes what is due of the calling of people and of what was collected, and
+// gives the time of the next, zero if nothing waits. It loses and doubles nothing
+// however often and late it comes: how far a page has come is kept with its
+// incident.
+func (d *Desk) Call(ctx context.Context) (Changes, time.Time, error) {
+	refs, _, err := d.store.Calling(ctx, d.now(), callAtOnce)
+	if err != nil {
+		return Changes{}, time.Time{}, err
+	}
+	groups, _, err := d.store.Collecting(ctx, d.now(), callAtOnce)
+	if err != nil {
+		return Changes{}, time.Time{}, err
+	}
+	var all Changes
+	if len(refs)+len(groups) > 0 {
+		err = d.store.Commit(ctx, func(tx Tx) error {
+			all = Changes{}
+			var owed []owing
+			for _, ref := range refs {
+				state, err := tx.Book(ctx, Query{Tenant: ref.Tenant, Number: ref.Number})
+				if err != nil {
+					return err
+				}
+				policy := d.policy(ref.Tenant)
+				changes, err := Step(state, policy, Call{ref.Number}, d.now())
+				if err != nil {
+					return err
+				}
+				if err := d.put(ctx, tx, Entry{Tenant: ref.Tenant, Changes: changes}, state, policy, &owed, &all); err != nil {
+					return err
+				}
+			}
+			if err := d.deliver(ctx, tx, owed, &all); err != nil {
+				return err
+			}
+			for _, g := range groups {
+				if err := d.collect(ctx, tx, g, &all); err != nil {
+					return fmt.Errorf("tell %s what was collected: %w", g.Group, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return Changes{}, time.Time{}, fmt.Errorf("call people: %w", err)
+		}
+	}
+	_, calls, err := d.store.Calling(ctx, d.now(), 1)
+	_, digests, err2 := d.store.Collecting(ctx, d.now(), 1)
+	if calls.IsZero() || !digests.IsZero() && digests.Before(calls) {
+		calls = digests
+	}
+	return all, calls, errors.Join(err, err2)
+}
+
+// An owing is a notice that a commit owes, with what decides whether it goes out
+// by itself.
+type owing struct {
+	offer
+	limits Limits
+}
+
+// put stores what a step changed, but for the notices: they are delivered with
+// those of the whole commit, when it is known how many there are.
+func (d *Desk) put(ctx context.Context, tx Tx, e Entry, state State, policy Policy, owed *[]owing, all *Changes) error {
+	for _, n := range e.Changes.Notices {
+		o := owing{offer{notice: n}, policy.limits(n.Group)}
+		if n.Incident != 0 {
+			for _, inc := range state.Apply(e.Changes).Incidents {
+				if inc.Number == n.Incident {
+					o.accounts = inc.Accounts
+				}
+			}
+		} else {
+			for _, a := range e.Changes.Alerts {
+				if a.ID == n.Alert {
+					o.accounts = concerned(policy, a)
+				}
+			}
+		}
+		*owed = append(*owed, o)
+	}
+	all.Alerts = append(all.Alerts, e.Changes.Alerts...)
+	all.Incidents = append(all.Incidents, e.Changes.Incidents...)
+	e.Changes.Notices = nil
+	if e.Changes.Empty() {
+		return nil
+	}
+	return tx.Put(ctx, e)
+}
+
+// deliver owes the notices of a commit, each to its group, as many one by one as
+// the group is told.
+func (d *Desk) deliver(ctx context.Context, tx Tx, owed []owing, all *Changes) error {
+	groups := map[GroupRef][]offer{}
+	limits := map[GroupRef]Limits{}
+	var order []GroupRef
+	for _, o := range owed {
+		ref := GroupRef{o.notice.Tenant, o.notice.Group}
+		if groups[ref] == nil {
+			order = append(order, ref)
+		}
+		groups[ref] = append(groups[ref], o.offer)
+		limits[ref] = o.limits
+	}
+	for _, ref := range order {
+		before, err := tx.Traffic(ctx, ref.Tenant, ref.Group)
+		if err != nil {
+			return err
+		}
+		after, notices := before.pass(ref.Tenant, ref.Group, limits[ref], groups[ref], d.now().UTC().Round(0))
+		if err := tx.PutTraffic(ctx, ref.Tenant, ref.Group, after); err != nil {
+			return err
+		}
+		if err := tx.Put(ctx, Entry{Tenant: ref.Tenant, Changes: Changes{Notices: notices}}); err != nil {
+			return err
+		}
+		all.Notices = append(all.Notices, notices...)
+	}
+	return nil
+}
+
+// collect tells a group what was collected for it.
+func (d *Desk) collect(ctx context.Context, tx Tx, g GroupRef, all *Changes) error {
+	now := d.now().UTC().Round(0)
+	before, err := tx.Traffic(ctx, g.Tenant, g.Group)
+	if err != nil {
+		return err
+	}
+	held, err := tx.Held(ctx, g.Tenant, before.Telling(now))
+	if err != nil {
+		return err
+	}
+	after, notices := before.tell(g.Tenant, g.Group, held, now)
+	if err := tx.PutTraffic(ctx, g.Tenant, g.Group, after); err != nil {
+		return err
+	}
+	all.Notices = append(all.Notices, notices...)
+	if len(notices) == 0 {
+		return nil
+	}
+	return tx.Put(ctx, Entry{Tenant: g.Tenant, Changes: Changes{Notices: notices}})
 }
 
 // Report commits faults of Glassward's own for a tenant, or for the whole

@@ -198,7 +198,7 @@ func (st *step) announce(e glassward.Expectation, s glassward.Severity, what, wh
 		groups = []string{""}
 	}
 	n := len(st.changes.Notices)
-	st.owe(0, glassward.Alert{Severity: s}, "expected", []string{e.ID, what}, groups, why)
+	st.owe(nil, glassward.Alert{Severity: s}, "expected", []string{e.ID, what}, groups, why)
 	for i := range st.changes.Notices[n:] {
 		st.changes.Notices[n+i].Subject = fmt.Sprintf("[GLASSWARD] Expected events of %s: %s", e.AccountName, what)
 	}

@@ -31,17 +31,24 @@ func (st *step) page(inc *glassward.Incident, a glassward.Alert, kind string, ne
 	if slices.ContainsFunc(news, func(f string) bool { return strings.HasPrefix(f, "severity:") }) {
 		a.Severity = inc.Severity // which may be more than the alert's own
 	}
-	st.owe(inc.Number, a, kind, news, groups, why)
+	st.begin(inc, a, groups)
+	st.owe(inc, a, kind, news, groups, why)
 }
 
-func (st *step) owe(number int64, a glassward.Alert, kind string, news, groups []string, why string) {
+// owe owes a notice to those of each group who have been called about the
+// incident, which is nil for an alert that is in none.
+func (st *step) owe(inc *glassward.Incident, a glassward.Alert, kind string, news, groups []string, why string) {
 	if a.RuleID == HealthRule {
 		kind = "health"
+	}
+	number := int64(0)
+	if inc != nil {
+		number = inc.Number
 	}
 	for _, g := range groups {
 		st.changes.Notices = append(st.changes.Notices, glassward.Notice{
 			ID:     noticeID(st.state.Tenant, number, g, append([]string{kind, string(a.ID)}, news...)),
-			Tenant: st.state.Tenant, Group: g, Incident: number, Alert: a.ID,
+			Tenant: st.state.Tenant, Group: g, Receivers: st.called(inc, g), Incident: number, Alert: a.ID,
 			Severity: a.Severity, Kind: kind, Why: why, Created: st.now, Inward: a.Inward,
 		})
 	}

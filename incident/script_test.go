@@ -3,6 +3,7 @@ package incident_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -30,6 +31,9 @@ var update = flag.Bool("update", false, "write what the scripts give into them")
 //	protected ID NAME               declares an object that protects the accounts
 //	holder ID NAME                  declares who holds an account's keys
 //	policy reopen|max=N|groups=a,b  changes the policy
+//	ladder GROUP [from=SEVERITY] [repeat=5m] [STEP…]
+//	                                gives a group a ladder; a step is the time after which it is called
+//	                                and its receivers, 3m,omar,lead
 //	at HH:MM                        sets the time (of a day; 25:00 is one o'clock on the next)
 //	alert NAME key=value…           an alert; keys: rule, severity, start, end, received, records, account,
 //	                                user, ip, app, group, rows, and detail.NAME; flags late, noincident.
@@ -42,7 +46,10 @@ var update = flag.Bool("update", false, "write what the scripts give into them")
 //	                                knows any more since when
 //	expect ACCOUNT operations=NAME*TIMES,… place= actors= from= until= by= reason=
 //	withdraw-expected N, due N      what is expected; the Nth declared
-//	ack|assign|comment|close N …    commands; by=, etag=
+//	ack|assign|comment|close N …    commands; by=, etag=; of ack also via=, to=, proof=, dependent (the
+//	                                console's proof unless via is given)
+//	call N                          time has passed for incident N
+//	calls N UNTIL EVERY             the same, again and again; only what it makes is written
 //	task|reopen-task N TASK, explain N, lapse N
 //	                                what is done about tasks and failures
 //	finish N by=A review=B          all tasks of an incident are done
@@ -79,6 +86,7 @@ type script struct {
 	alerts map[string]glassward.Alert
 	names  map[glassward.AlertID]string
 	faults map[string]incident.Health
+	keys   map[glassward.NoticeID]bool
 	out    bytes.Buffer
 }
 
@@ -89,7 +97,8 @@ var day = time.Date(2026, 3, 14, 0, 0, 0, 0, time.UTC)
 func runScript(t *testing.T, file string, text []byte) []byte {
 	s := &script{
 		state:  incident.State{Tenant: "contoso", Next: 1},
-		policy: incident.Policy{Accounts: map[string]string{}, Protected: map[string]string{}, Holders: map[string][]string{}, Groups: []string{"oncall"}},
+		policy: incident.Policy{Accounts: map[string]string{}, Protected: map[string]string{}, Holders: map[string][]string{}, Groups: []string{"oncall"}, Ladders: map[string]incident.Ladder{}},
+		keys:   map[glassward.NoticeID]bool{},
 		now:    day, alerts: map[string]glassward.Alert{}, names: map[glassward.AlertID]string{}, faults: map[string]incident.Health{},
 	}
 	sc := bufio.NewScanner(bytes.NewReader(text))
@@ -153,6 +162,49 @@ func (s *script) run(words []string) error {
 		if g, ok := args["groups"]; ok {
 			s.policy.Groups = strings.Split(g, ",")
 		}
+	case "ladder":
+		l := incident.Ladder{From: glassward.High}
+		for _, step := range plain[1:] {
+			after, names, _ := strings.Cut(step, ",")
+			d, err := time.ParseDuration(after)
+			if err != nil {
+				return err
+			}
+			r := incident.Rung{After: d}
+			if names != "" {
+				r.Receivers = strings.Split(names, ",")
+			}
+			l.Steps = append(l.Steps, r)
+		}
+		var err error
+		if f, ok := args["from"]; ok {
+			l.From, err = glassward.ParseSeverity(f)
+		}
+		if r, ok := args["repeat"]; ok && err == nil {
+			l.Repeat, err = time.ParseDuration(r)
+		}
+		s.policy.Ladders[plain[0]] = l
+		return err
+	case "call":
+		return s.step(incident.Call{Number: number()})
+	case "calls":
+		until, err1 := clock(plain[1])
+		every, err2 := time.ParseDuration(plain[2])
+		if err := errors.Join(err1, err2); err != nil {
+			return err
+		}
+		for s.now.Before(until) {
+			s.now = s.now.Add(every)
+			c, err := incident.Step(s.state, s.policy, incident.Call{Number: number()}, s.now)
+			if err != nil {
+				return err
+			}
+			s.state = s.state.Apply(c)
+			for _, n := range c.Notices {
+				fmt.Fprintf(&s.out, "> %s ", s.now.Format("15:04:05"))
+				s.notice(n)
+			}
+		}
 	case "at":
 		at, err := clock(plain[0])
 		s.now = at
@@ -209,7 +261,12 @@ func (s *script) run(words []string) error {
 		s.faults[key] = h
 		return s.step(h.Change("contoso", s.now))
 	case "ack":
-		return s.step(incident.Acknowledge{Target: target(), Reason: args["reason"]})
+		c := incident.Acknowledge{Target: target(), Reason: args["reason"], Proof: incident.ByConsole}
+		if via, ok := args["via"]; ok {
+			c.Via, c.Receiver, c.Proof = via, args["to"], incident.Proof(args["proof"])
+			c.Dependent = slices.Contains(plain, "dependent")
+		}
+		return s.step(c)
 	case "assign":
 		return s.step(incident.Assign{Target: target(), To: args["to"]})
 	case "comment":
@@ -401,9 +458,22 @@ func (s *script) step(e incident.Event) error {
 	}
 	for _, n := range c.Notices {
 		n.Why = expectationID.ReplaceAllString(n.Why, "expected withdraw ID")
-		fmt.Fprintf(&s.out, "> notice %s to %s: %s\n", n.Kind, n.Group, n.Why)
+		fmt.Fprint(&s.out, "> ")
+		s.notice(n)
 	}
 	return nil
+}
+
+func (s *script) notice(n glassward.Notice) {
+	to := n.Group
+	if len(n.Receivers) > 0 {
+		to += " (" + strings.Join(n.Receivers, ", ") + ")"
+	}
+	fmt.Fprintf(&s.out, "notice %s to %s: %s\n", n.Kind, to, n.Why)
+	if s.keys[n.ID] {
+		fmt.Fprintln(&s.out, ">   the key of this notice was used before")
+	}
+	s.keys[n.ID] = true
 }
 
 func (s *script) titles(ids []glassward.AlertID) []string {

@@ -41,6 +41,11 @@ type Policy struct {
 	// MaxAlerts is how many alerts an incident takes before the next one is
 	// opened; 0 means 150, as in Sentinel.
 	MaxAlerts int
+	// Ladders say by action group who is called when; a group that is not named
+	// calls everybody at once, and again while nobody takes a High incident up.
+	Ladders map[string]Ladder
+	// Limits say by action group how many alarms it is told one by one.
+	Limits map[string]Limits
 	// Reopen lets a new alert reopen the closed incident that it belongs to
 	// instead of opening one that follows it. A rule may say so of its own alerts
 	// that name no emergency account.
@@ -143,8 +148,8 @@ func (s State) Apply(c Changes) State {
 	return out
 }
 
-// An Event is something that Step can judge: an AlertChange, a Lapse, a Due, or
-// what people do: Declare, Withdraw and the commands (Command).
+// An Event is something that Step can judge: an AlertChange, a Call, a Lapse, a
+// Due, or what people do: Declare, Withdraw and the commands (Command).
 type Event interface{ event() }
 
 // An AlertChange is what a rule found out about one alert.
@@ -174,6 +179,8 @@ func Step(s State, p Policy, e Event, now time.Time) (Changes, error) {
 	switch e := e.(type) {
 	case AlertChange:
 		st.judge(e)
+	case Call:
+		st.call(e)
 	case Lapse:
 		st.lapse(e)
 	case Due:
@@ -366,7 +373,7 @@ func (st *step) alone(prev, next glassward.Alert, known bool, facts []string) {
 		}
 		kind, why = "grown", fmt.Sprintf("%s: %s", next.Title, st.say(news))
 	}
-	st.owe(0, next, kind, news, next.ActionGroups, why)
+	st.owe(nil, next, kind, news, next.ActionGroups, why)
 }
 
 func (st *step) withdraw(a glassward.Alert) {
@@ -412,7 +419,10 @@ func (st *step) over(a, prev glassward.Alert, known, closes bool) {
 		return
 	}
 	st.note(&home, glassward.TimelineEntry{Time: st.now, Kind: "unconfirmed", Text: text, Alert: prev.ID})
-	if closes && home.Status != glassward.StatusClosed && slices.Equal(home.RuleIDs, []string{HealthRule}) {
+	if ofHealth(home) {
+		end(&home) // nobody is woken for what is over
+	}
+	if closes && home.Status != glassward.StatusClosed && ofHealth(home) {
 		if a.Description != "" && !strings.HasPrefix(prev.Description, a.Description) {
 			text += ". " + a.Description // what is left of it, a blind interval for instance
 		}

@@ -66,7 +66,7 @@ func drawCommand(t *rapid.T, s incident.State) incident.Command {
 	}
 	switch rapid.IntRange(0, 5).Draw(t, "command") {
 	case 0:
-		return incident.Acknowledge{Target: target, Reason: "seen"}
+		return incident.Acknowledge{Target: target, Reason: "seen", Proof: rapid.SampledFrom([]incident.Proof{incident.NoProof, incident.ByConsole}).Draw(t, "proof")}
 	case 1:
 		return incident.Comment{Target: target, Text: "text"}
 	case 2:

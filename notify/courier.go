@@ -31,11 +31,11 @@ type Options struct {
 	// Delivered is told of each notice that a receiver took, and when; nil for
 	// nobody. It must not wait.
 	Delivered func(Job, time.Time)
-	// Link gives the address of a notice's incident, Rule what is known of a rule
-	// by its id. Either may be nil.
-	Link func(glassward.Notice) string
-	Rule func(id string) RuleFacts
-	Log  *slog.Logger
+	// Letter gives what makes a job's message answerable, Rule what is known of a
+	// rule by its id. Either may be nil.
+	Letter func(Job) Letter
+	Rule   func(id string) RuleFacts
+	Log    *slog.Logger
 	// Poll is how often the outbox is asked without a reason, 5 s if zero: what
 	// was pending when the program started has no other herald.
 	Poll time.Duration
@@ -217,11 +217,11 @@ func (c *Courier) untilNext() time.Duration {
 // route decides who receives a notice, records it, and sends at once: the jobs
 // need not be claimed again.
 func (c *Courier) route(ctx, sending context.Context, f *Fleet, j Job) error {
-	names := f.route(j.Notice.Group)
+	names := f.route(j.Notice.Group, j.Notice)
 	if len(names) == 0 {
 		if c.o.Fallback != nil {
 			for _, g := range c.o.Fallback(j.Notice.Tenant) {
-				names = append(names, f.route(g)...)
+				names = append(names, f.route(g, j.Notice)...)
 			}
 		}
 		c.mu.Lock()
@@ -378,7 +378,7 @@ func (c *Courier) send(ctx context.Context, j Job) (out Outcome) {
 	if err := fault.Point("notify.send.before"); err != nil {
 		return Outcome{Answer: answer(err.Error())}
 	}
-	m := newMessage(j, g, c.o.Link, c.o.Rule)
+	m := newMessage(j, g, c.o.Letter, c.o.Rule)
 	if reporter, ok := r.(Reporter); ok && j.Handle != "" {
 		out = reporter.Report(ctx, m, j.Handle)
 	} else {
@@ -514,9 +514,10 @@ func (c *Courier) Status() []ReceiverStatus {
 	defer c.mu.Unlock()
 	var out []ReceiverStatus
 	for _, g := range c.fleet.config.ActionGroups {
-		for _, full := range c.fleet.route(g.Name) {
+		for _, name := range g.Receivers() {
+			full := fullName(g.Name, name)
 			s := ReceiverStatus{Receiver: full}
-			name := strings.ToLower(full)
+			name = strings.ToLower(full)
 			if q := c.queues[name]; q != nil {
 				s.Queued = len(q.jobs) + q.running
 			}

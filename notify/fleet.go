@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"strings"
+
+	"glassward"
 )
 
 // Network is how receivers reach the world; the zero value is the real one.
@@ -111,16 +113,16 @@ func (f *Fleet) receiver(full string) (Receiver, bool) {
 // Config gives the configuration that the fleet was made from.
 func (f *Fleet) Config() Config { return f.config }
 
-// route gives the full names of a group's receivers, none if the group does not
-// exist.
-func (f *Fleet) route(group string) []string {
+// route gives the full names of the receivers of a group that a notice goes to,
+// none if the group does not exist.
+func (f *Fleet) route(group string, n glassward.Notice) []string {
 	g, ok := f.config.Group(group)
 	if !ok {
 		return nil
 	}
-	names := g.Receivers()
-	for i, n := range names {
-		names[i] = fullName(g.Name, n)
+	names := g.addressees(n)
+	for i, name := range names {
+		names[i] = fullName(g.Name, name)
 	}
 	return names
 }

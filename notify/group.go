@@ -24,6 +24,8 @@ type Config struct {
 	MailServers    []MailServer    `yaml:"mailServers,omitempty" json:"mailServers,omitempty"`
 	PhoneProviders []PhoneProvider `yaml:"phoneProviders,omitempty" json:"phoneProviders,omitempty"`
 	ActionGroups   []ActionGroup   `yaml:"actionGroups,omitempty" json:"actionGroups,omitempty"`
+	// People may take incidents up by what they know.
+	People []Person `yaml:"people,omitempty" json:"people,omitempty"`
 }
 
 // An ActionGroup is a named set of receivers that rules name and share.
@@ -36,11 +38,17 @@ type ActionGroup struct {
 	Enabled *bool `yaml:"enabled,omitempty" json:"enabled,omitempty"`
 	// Subject is the subject of the group's mails where the rule gives none, e.g.
 	// "[CRITICAL] Emergency Access Activity".
-	Subject string            `yaml:"subject,omitempty" json:"subject,omitempty"`
-	Email   []EmailReceiver   `yaml:"emailReceivers,omitempty" json:"emailReceivers,omitempty"`
-	Webhook []WebhookReceiver `yaml:"webhookReceivers,omitempty" json:"webhookReceivers,omitempty"`
-	Teams   []TeamsReceiver   `yaml:"teamsReceivers,omitempty" json:"teamsReceivers,omitempty"`
-	Slack   []SlackReceiver   `yaml:"slackReceivers,omitempty" json:"slackReceivers,omitempty"`
+	Subject string `yaml:"subject,omitempty" json:"subject,omitempty"`
+	// Ladder says who is called when; without one everybody is called at once.
+	Ladder *Ladder `yaml:"ladder,omitempty" json:"ladder,omitempty"`
+	// Storm is how many alarms of a tenant go out one by one in a minute, DailyLimit
+	// how many milder than High in a day; more are collected. 10 and 100 if zero.
+	Storm      int               `yaml:"storm,omitempty" json:"storm,omitempty" jsonschema:"description=How many alarms of a tenant go out one by one in a minute (10); more are one notice and a digest"`
+	DailyLimit int               `yaml:"dailyLimit,omitempty" json:"dailyLimit,omitempty" jsonschema:"description=How many alarms milder than High of a tenant go out one by one in a day (100); more come in a digest"`
+	Email      []EmailReceiver   `yaml:"emailReceivers,omitempty" json:"emailReceivers,omitempty"`
+	Webhook    []WebhookReceiver `yaml:"webhookReceivers,omitempty" json:"webhookReceivers,omitempty"`
+	Teams      []TeamsReceiver   `yaml:"teamsReceivers,omitempty" json:"teamsReceivers,omitempty"`
+	Slack      []SlackReceiver   `yaml:"slackReceivers,omitempty" json:"slackReceivers,omitempty"`
 
 	Ntfy      []NtfyReceiver      `yaml:"ntfyReceivers,omitempty" json:"ntfyReceivers,omitempty"`
 	Pushover  []PushoverReceiver  `yaml:"pushoverReceivers,omitempty" json:"pushoverReceivers,omitempty"`
@@ -214,6 +222,8 @@ const (
 	maxEmails     = 1000 // Azure: e-mail receivers a group
 	maxServices   = 10   // Azure: receivers of each other type a group
 	maxAzureEmail = 64   // Azure: emailAddress
+	maxStorm      = 1000
+	maxDaily      = 100_000
 )
 
 func (s MailServer) tls() TLSMode {
@@ -298,6 +308,9 @@ func (g ActionGroup) Lost(next ActionGroup) []string {
 			out = append(out, s.kind+" receiver "+s.label())
 		}
 	}
+	if g.Ladder != nil && !reflect.DeepEqual(g.Ladder, next.Ladder) {
+		out = append(out, "escalation ladder")
+	}
 	return out
 }
 
@@ -344,6 +357,7 @@ func (c Config) Validate() error {
 		p.name(g.Name, seen)
 		c.validateGroup(p, g)
 	}
+	c.validatePeople(&all)
 	return errors.Join(all.errs...)
 }
 
@@ -366,6 +380,12 @@ func (c Config) validateGroup(p place, g ActionGroup) {
 			p.say("more than %d receivers of type %s", maxServices, s.kind)
 		}
 	}
+	if g.Storm < 0 || g.Storm > maxStorm {
+		p.say("storm %d: from 1 to %d", g.Storm, maxStorm)
+	}
+	if g.DailyLimit < 0 || g.DailyLimit > maxDaily {
+		p.say("dailyLimit %d: from 1 to %d", g.DailyLimit, maxDaily)
+	}
 	if strings.ContainsAny(g.Subject, "\r\n") {
 		p.say("subject: must be one line")
 	}
@@ -384,6 +404,9 @@ func (c Config) validateGroup(p place, g ActionGroup) {
 		q := p.in("%s %s", s.field(), s.label())
 		q.name(s.label(), seen)
 		s.validate(c, q)
+	}
+	if g.Ladder != nil {
+		g.Ladder.validate(p.in("ladder"), g.Receivers())
 	}
 }
 

@@ -54,6 +54,13 @@ actionGroups:
       - {name: kim-sms, countryCode: "49", phoneNumber: "1701234567", segments: 2, status: Enabled}
     voiceReceivers:
       - {name: kim-call, countryCode: 49, phoneNumber: "(0170) 123-4567", providers: [twilio]}
+    ladder:
+      from: Medium
+      repeat: 10m
+      steps:
+        - receivers: [duty, phones, kim, Kim-SMS, kim-call]
+        - {after: 3m, receivers: [duty-pager]}
+        - after: 10m
 `
 
 func TestConfigReads(t *testing.T) {
@@ -136,6 +143,14 @@ func TestValidate(t *testing.T) {
 		{"unknown provider", "providers: [twilio]", "providers: [sinch]", `no phone provider "sinch"`},
 		{"provider without voice", "providers: [twilio]", "providers: [vonage]", `phone provider "vonage" cannot call people`},
 		{"timeout of Teams", "timeout: 15s", "timeout: 15h", "teamsReceivers[0] channel: timeout 15h0m0s: from 1s to 5m"},
+		{"severity of the ladder", "from: Medium", "from: Urgent", "ladder: from: unknown severity \"Urgent\""},
+		{"impatient ladder", "repeat: 10m", "repeat: 10s", "ladder: repeat 10s: from 1m0s"},
+		{"no steps", "steps:", "steps: []\n      others:", "ladder: steps: from 1 to 20"},
+		{"late first step", "- receivers: [duty,", "- after: 1m\n          receivers: [duty,", "ladder: steps[0]: after 1m0s: the first step is called at once"},
+		{"steps out of order", "after: 10m", "after: 2m", "ladder: steps[2]: after 2m0s: each step comes later"},
+		{"late step", "after: 10m", "after: 48h", "ladder: steps[2]: after 48h0m0s: at most 24h0m0s"},
+		{"nobody of the group", "[duty-pager]", "[omar]", "ladder: steps[1]: receivers: the group has no receiver \"omar\"; it has duty, pager"},
+		{"in no step", "after: 10m", "{after: 10m, receivers: [pager]}", "ladder: receiver \"channel\" stands in no step"},
 		{"timeout", "timeout: 10s", "timeout: 1h", "timeout 1h0m0s: from 1s to 5m"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -116,6 +116,25 @@ func (c Config) lintGroup(ctx context.Context, place string, g ActionGroup, w Wa
 	return out
 }
 
+// Dependent says why each of the groups' receivers stands or falls with the watched
+// tenant, "oncall/card: Teams is …", in their order; nil if one of them does not, or
+// if there is none. It asks no name server unless w can.
+func (c Config) Dependent(ctx context.Context, groups []string, w Watched) []string {
+	var reasons []string
+	for _, name := range groups {
+		g, _ := c.Group(name)
+		for _, r := range g.Receivers() {
+			full := fullName(g.Name, r)
+			why := c.Depends(ctx, full, w)
+			if why == "" {
+				return nil
+			}
+			reasons = append(reasons, full+": "+why)
+		}
+	}
+	return reasons
+}
+
 // retiredConnector is found fault with wherever its address stands.
 var retiredConnector = Finding{
 	Code: RetiredEndpoint, Message: "Office 365 connectors are retired; Microsoft no longer delivers what they get",

@@ -27,6 +27,8 @@ type Message struct {
 	Subject string
 	// Link is the address of the incident's page, empty if the program has none.
 	Link string
+	// Code takes the incident up, for who reads the text message; see Letter.
+	Code string
 	// Rule is the rule of the alert that owed the notice.
 	Rule RuleFacts
 }
@@ -39,8 +41,8 @@ type RuleFacts struct {
 	Period time.Duration
 }
 
-// newMessage routes a job: it chooses the subject and the link.
-func newMessage(j Job, g ActionGroup, link func(glassward.Notice) string, rule func(string) RuleFacts) Message {
+// newMessage routes a job: it chooses the subject, the link and the code.
+func newMessage(j Job, g ActionGroup, letter func(Job) Letter, rule func(string) RuleFacts) Message {
 	m := Message{
 		Notice: j.Notice, Incident: j.Incident, Alerts: j.Alerts, Head: j.Head,
 		Group: j.Notice.Group, Receiver: j.Receiver, Attempt: j.Attempt,
@@ -49,8 +51,9 @@ func newMessage(j Job, g ActionGroup, link func(glassward.Notice) string, rule f
 		m.Notice.Why += fmt.Sprintf(" (Sent to you because the action group %q has no receiver.)", j.Notice.Group)
 	}
 	m.Subject = subject(m, g)
-	if link != nil {
-		m.Link = link(j.Notice)
+	if letter != nil {
+		l := letter(j)
+		m.Link, m.Code = l.Link, l.Code
 	}
 	if a := m.alert(); a != nil && rule != nil {
 		m.Rule = rule(a.RuleID)
@@ -79,16 +82,39 @@ func subject(m Message, g ActionGroup) string {
 	case "health":
 		// A group's subject stands for its alarms and would mislead here.
 		return cmp.Or(m.Notice.Subject, "[GLASSWARD] "+title(m))
+	case "storm", "digest", "alive":
+		word := calmWord(m.Notice)
+		if word == "" {
+			word = urgency(m)
+		}
+		return fmt.Sprintf("[%s] %s", strings.ToUpper(word), m.Notice.Subject)
 	case "test":
 		return "[TEST] " + cmp.Or(s, "Glassward notification")
 	}
 	if s == "" {
 		s = fmt.Sprintf("[%s] %s", urgency(m), title(m))
 	}
-	if m.Notice.Kind == "closed" {
-		return "Closed: " + s
+	if calm(m.Notice) {
+		return calmWord(m.Notice) + ": " + s
 	}
 	return s
+}
+
+// calm says whether a notice is no alarm: it tells how one went on.
+func calm(n glassward.Notice) bool { return calmWord(n) != "" }
+
+// calmWord stands before the title of a notice that is no alarm, empty for one
+// that is.
+func calmWord(n glassward.Notice) string {
+	switch n.Kind {
+	case "acknowledged":
+		return "Taken up"
+	case "closed":
+		return "Closed"
+	case "digest":
+		return "Digest"
+	}
+	return ""
 }
 
 // urgency is the word before a subject: an analyst reads High of Sentinel as
@@ -104,6 +130,10 @@ func urgency(m Message) string {
 }
 
 func title(m Message) string {
+	switch m.Notice.Kind {
+	case "storm", "digest", "alive": // what they are about is not one alert
+		return m.Notice.Subject
+	}
 	if a := m.alert(); a != nil && a.Title != "" {
 		return a.Title
 	}
@@ -170,6 +200,9 @@ func NewView(m Message) View {
 	a := m.alert()
 	if a != nil {
 		v.alert(*a)
+	}
+	if m.Notice.Text != "" {
+		v.Text = paragraphs(m.Notice.Text, maxText)
 	}
 	if m.Incident != nil {
 		v.incident(*m.Incident)

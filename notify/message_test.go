@@ -99,11 +99,11 @@ func group() ActionGroup {
 	}
 }
 
-func link(n glassward.Notice) string {
-	if n.Incident == 0 {
-		return ""
+func link(j Job) Letter {
+	if j.Notice.Incident == 0 {
+		return Letter{}
 	}
-	return fmt.Sprintf("https://glassward.example.net/incidents/%d", n.Incident)
+	return Letter{Link: fmt.Sprintf("https://glassward.example.net/incidents/%d", j.Notice.Incident)}
 }
 
 func ruleFacts(string) RuleFacts {

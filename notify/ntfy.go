@@ -147,7 +147,7 @@ func ntfyMessage(m Message, topic string) ([]byte, error) {
 
 // ntfyPriority gives 1 to 5; 5 sounds until somebody looks.
 func ntfyPriority(m Message) int {
-	if m.Notice.Kind == "closed" {
+	if calm(m.Notice) {
 		return 3
 	}
 	switch m.Notice.Severity {

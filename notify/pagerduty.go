@@ -133,9 +133,11 @@ func (r *pagerDutyReceiver) Deliver(ctx context.Context, m Message) Outcome {
 func pagerDuty(m Message) pagerDutyEvent {
 	v := NewView(m)
 	e := pagerDutyEvent{Action: "trigger", DedupKey: dedupKey(m), Client: "Glassward", ClientURL: v.Link}
-	if m.Notice.Kind == "closed" {
-		e.Action, e.Client, e.ClientURL = "resolve", "", "" // resolve takes the key and nothing else
-		return e
+	switch m.Notice.Kind { // these take the key and nothing else
+	case "closed":
+		return pagerDutyEvent{Action: "resolve", DedupKey: dedupKey(m)}
+	case "acknowledged":
+		return pagerDutyEvent{Action: "acknowledge", DedupKey: dedupKey(m)}
 	}
 	p := pagerDutyPayload{
 		Summary: cutRunes(v.Title, maxPagerDutySummary), Source: cmp.Or(show(m.Notice.Tenant, maxTitle), "glassward"),

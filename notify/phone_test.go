@@ -15,8 +15,6 @@ import (
 	"testing/synctest"
 	"unicode/utf16"
 	"unicode/utf8"
-
-	"glassward"
 )
 
 const (
@@ -344,8 +342,18 @@ func TestShortMessage(t *testing.T) {
 		}
 	}
 	// A link that leaves no room for the headline is left out.
-	long := func(glassward.Notice) string { return "https://glassward.example.net/" + strings.Repeat("x", 60) }
+	long := func(Job) Letter { return Letter{Link: "https://glassward.example.net/" + strings.Repeat("x", 60)} }
 	if got := shortMessage(newMessage(signIn(), group(), long, nil), 1); strings.Contains(got.text, "https") {
+		t.Errorf("got %+v", got)
+	}
+	// The code is kept, whatever else is cut; what is no alarm has none.
+	coded := func(Job) Letter { return Letter{Link: "https://glassward.example.net/a/abc", Code: "482913"} }
+	if got := shortMessage(newMessage(signIn(), group(), coded, nil), 1); !strings.HasSuffix(got.text, "\nCode 482913\nhttps://glassward.example.net/a/abc") {
+		t.Errorf("got %+v", got)
+	}
+	taken := signIn()
+	taken.Notice.Kind, taken.Notice.Why = "acknowledged", "Kim has taken up incident 12: on it"
+	if got := shortMessage(newMessage(taken, group(), coded, nil), 1); strings.Contains(got.text, "482913") || !strings.HasPrefix(got.text, "Taken up: ") || !strings.Contains(got.text, "Kim has taken up incident 12") {
 		t.Errorf("got %+v", got)
 	}
 	// Short enough, and in letters of its own: sent as it is.

@@ -149,7 +149,7 @@ func (r *pushoverReceiver) form(m Message) url.Values {
 
 // pushoverPriority gives -1 (quiet) to 2 (emergency).
 func pushoverPriority(m Message) int {
-	if m.Notice.Kind == "closed" {
+	if calm(m.Notice) {
 		return 0
 	}
 	switch m.Notice.Severity {

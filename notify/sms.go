@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"unicode/utf16"
@@ -124,14 +125,17 @@ func room(segments int, ucs2 bool) int {
 	return segments*each - (segments - 1)
 }
 
-// shortMessage writes the headline, who and from where, and the link, which is
-// kept to the last. One strange letter would halve the room: whoever writes a
+// shortMessage writes the headline, who and from where, the code that takes the
+// incident up, and the link, which are kept to the last. One strange letter would halve the room: whoever writes a
 // display name could cut the alarm short by it. So a text beyond the alphabet is
 // sent as it is only where it fits whole; else its strange letters become
 // question marks.
 func shortMessage(m Message, segments int) sms {
 	v := NewView(m)
-	lines := []string{urgency(m) + ": " + v.Title}
+	lines := []string{cmp.Or(calmWord(m.Notice), urgency(m)) + ": " + v.Title}
+	if calm(m.Notice) && v.Why != "" {
+		lines = append(lines, v.Why)
+	}
 	for _, label := range []string{"Who", "What", "Target", "From", "Result"} {
 		for _, f := range v.Facts {
 			if f.Label == label {
@@ -149,8 +153,11 @@ func shortMessage(m Message, segments int) sms {
 		link = ""
 	}
 	tail := ""
+	if m.Code != "" && !calm(m.Notice) {
+		tail = "\nCode " + m.Code
+	}
 	if link != "" {
-		tail = "\n" + link
+		tail += "\n" + link
 	}
 	text := gsmFold.Replace(whole)
 	if _, ok := gsmLength(text); !ok {

@@ -114,7 +114,7 @@ func teamsCard(m Message) ([]byte, error) {
 	v := NewView(m)
 	body, err := fit(chatSections(v), maxCard, func(sections []chatSection) ([]byte, error) {
 		head := textRun{Type: "TextRun", Text: cardText(v.Title), Weight: "Bolder", Size: "Large"}
-		if m.Notice.Severity == glassward.High && m.Notice.Kind != "closed" {
+		if m.Notice.Severity == glassward.High && !calm(m.Notice) {
 			head.Color = "Attention"
 		}
 		card := adaptiveCard{

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"glassward"
 	"glassward/incident"
@@ -318,6 +319,11 @@ func (tx *tx) Put(ctx context.Context, e incident.Entry) error {
 			return fmt.Errorf("notice %s: %w", n.ID, err)
 		}
 	}
+	if e.Answer != "" {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO answers (tenant, key, given) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", e.Tenant, e.Answer, micros(tx.now)); err != nil {
+			return fmt.Errorf("answer: %w", err)
+		}
+	}
 	if e.Watermark == nil {
 		return nil
 	}
@@ -417,6 +423,9 @@ func (tx *tx) putIncident(ctx context.Context, inc glassward.Incident, by string
 	if err := tx.putLinks(ctx, inc); err != nil {
 		return fmt.Errorf("its links: %w", err)
 	}
+	if err := tx.putPage(ctx, inc); err != nil {
+		return fmt.Errorf("its page: %w", err)
+	}
 	tx.s.remember(inc)
 	kind := "incident"
 	if by != "" {
@@ -432,6 +441,75 @@ func (tx *tx) putIncident(ctx context.Context, inc glassward.Incident, by string
 		"number": inc.Number, "status": inc.Status, "severity": inc.Severity, "owner": inc.Owner, "classification": inc.Classification,
 		"reason": inc.Reason, "by": by, "etag": inc.Etag, "alerts": len(inc.Alerts), "timeline": fresh, "inward": inward,
 	}, nil)
+}
+
+// Answered says whether an answer of that key was put before.
+func (tx *tx) Answered(ctx context.Context, tenant, key string) (bool, error) {
+	return answered(ctx, tx, tenant, key)
+}
+
+// Answered says whether an answer of that key was given in a tenant.
+func (s *Store) Answered(ctx context.Context, tenant, key string) (bool, error) {
+	return answered(ctx, s.readers, tenant, key)
+}
+
+func answered(ctx context.Context, q querier, tenant, key string) (bool, error) {
+	var n int
+	row, err := q.QueryContext(ctx, "SELECT COUNT(*) FROM answers WHERE tenant = ? AND key = ?", tenant, key)
+	if err != nil {
+		return false, fmt.Errorf("look for an answer: %w", err)
+	}
+	defer row.Close()
+	for row.Next() {
+		if err := row.Scan(&n); err != nil {
+			return false, fmt.Errorf("look for an answer: %w", err)
+		}
+	}
+	return n > 0, row.Err()
+}
+
+// putPage keeps when people are called about an incident.
+func (tx *tx) putPage(ctx context.Context, inc glassward.Incident) error {
+	if inc.Page == nil || inc.Page.Next.IsZero() {
+		_, err := tx.ExecContext(ctx, "DELETE FROM pages WHERE tenant = ? AND number = ?", inc.Tenant, inc.Number)
+		return err
+	}
+	var last time.Time
+	for _, c := range inc.Page.Climbs {
+		if c.Last.After(last) {
+			last = c.Last
+		}
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO pages (tenant, number, next, last) VALUES (?, ?, ?, ?)
+		ON CONFLICT (tenant, number) DO UPDATE SET next = excluded.next, last = excluded.last`, inc.Tenant, inc.Number, micros(inc.Page.Next), micros(last))
+	return err
+}
+
+// Calling gives the incidents that people are to be called about at now, the
+// longest overdue first, and when the next is due.
+func (s *Store) Calling(ctx context.Context, now time.Time, limit int) (due []incident.Ref, next time.Time, err error) {
+	wrap := func(err error) error { return fmt.Errorf("look whom to call: %w", err) }
+	var first sql.NullInt64
+	if err := s.readers.QueryRowContext(ctx, "SELECT MIN(next) FROM pages").Scan(&first); err != nil {
+		return nil, next, wrap(err)
+	}
+	next = fromMicros(first.Int64)
+	rows, err := s.readers.QueryContext(ctx, "SELECT tenant, number FROM pages WHERE next <= ? OR last > ? ORDER BY next, tenant, number LIMIT ?", micros(now), micros(now), bound(limit))
+	if err != nil {
+		return nil, next, wrap(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r incident.Ref
+		if err := rows.Scan(&r.Tenant, &r.Number); err != nil {
+			return nil, next, wrap(err)
+		}
+		due = append(due, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, next, wrap(err)
+	}
+	return due, next, nil
 }
 
 // putLinks adds what an incident can be found by. Links are only ever added.
@@ -485,8 +563,12 @@ func (tx *tx) putNotice(ctx context.Context, n glassward.Notice) error {
 	if err != nil {
 		return err
 	}
-	res, err := tx.ExecContext(ctx, "INSERT INTO notices (id, tenant, grp, incident, created, routed, body, sum) VALUES (?, ?, ?, ?, ?, 0, ?, ?) ON CONFLICT DO NOTHING",
-		string(n.ID), n.Tenant, n.Group, n.Incident, micros(n.Created), string(body), bodySum(body))
+	routed := int64(0)
+	if n.Held != "" {
+		routed = micros(tx.now) // it goes to nobody by itself
+	}
+	res, err := tx.ExecContext(ctx, "INSERT INTO notices (id, tenant, grp, incident, created, routed, body, sum, held) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		string(n.ID), n.Tenant, n.Group, n.Incident, micros(n.Created), routed, string(body), bodySum(body), n.Held)
 	if err != nil {
 		return err
 	}
@@ -494,7 +576,7 @@ func (tx *tx) putNotice(ctx context.Context, n glassward.Notice) error {
 		return err // it is owed already
 	}
 	return tx.journal(ctx, "notice", n.Tenant, map[string]any{
-		"id": n.ID, "group": n.Group, "incident": n.Incident, "alert": n.Alert, "kind": n.Kind, "severity": n.Severity, "why": n.Why,
+		"id": n.ID, "group": n.Group, "incident": n.Incident, "alert": n.Alert, "kind": n.Kind, "severity": n.Severity, "why": n.Why, "held": n.Held,
 	}, nil)
 }
 

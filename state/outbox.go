@@ -76,6 +76,39 @@ func (s *Store) Notices(ctx context.Context, tenant string, number int64, limit 
 	return s.noticesOf(s.readers.QueryContext(ctx, "SELECT "+noticeColumns+" FROM notices n WHERE tenant = ? AND incident = ? ORDER BY created, id LIMIT ?", tenant, number, bound(limit)))
 }
 
+// Sent gives the deliveries of the notices whose ids begin with the given hex
+// digits, at most 1000: who may hold a letter that names so much of its notice.
+func (s *Store) Sent(ctx context.Context, prefix string) ([]Letter, error) {
+	if prefix == "" {
+		return nil, nil
+	}
+	wrap := func(err error) error { return fmt.Errorf("look for notice %s…: %w", prefix, err) }
+	// ~ is behind every hex digit.
+	rows, err := s.readers.QueryContext(ctx, "SELECT d.receiver, "+noticeColumns+" FROM notices n JOIN deliveries d ON d.notice = n.id WHERE n.id >= ? AND n.id < ? ORDER BY n.id, d.receiver LIMIT ?", prefix, prefix+"~", pageLimit)
+	if err != nil {
+		return nil, wrap(err)
+	}
+	defer rows.Close()
+	var out []Letter
+	for rows.Next() {
+		var l Letter
+		if l.Notice, err = s.scanNotice(rows, &l.Receiver); err != nil {
+			return nil, wrap(err)
+		}
+		out = append(out, l)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, wrap(err)
+	}
+	return out, nil
+}
+
+// A Letter is a notice as one receiver has it.
+type Letter struct {
+	Notice   glassward.Notice
+	Receiver string // "group/receiver"
+}
+
 // Route adds a pending delivery, due at once, for each of the receivers ("group/
 // receiver"). One that exists already is left as it is. A notice without a
 // receiver cannot be routed: it stays due.

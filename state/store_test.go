@@ -266,7 +266,7 @@ func TestPages(t *testing.T) {
 			ck.t = ck.t.Add(time.Second)
 		}
 	}
-	if _, err := d.Do(t.Context(), "contoso", incident.Acknowledge{Target: incident.Target{Number: 2, Etag: incident.AnyEtag, By: "nora"}, Reason: "mine"}); err != nil {
+	if _, err := d.Do(t.Context(), "contoso", incident.Acknowledge{Target: incident.Target{Number: 2, Etag: incident.AnyEtag, By: "nora"}, Reason: "mine", Proof: incident.ByConsole}); err != nil {
 		t.Fatal(err)
 	}
 	collect := func(f IncidentFilter) (names []string) {
@@ -359,7 +359,7 @@ func TestCommandsCheckTheEtag(t *testing.T) {
 	s := openStore(t, t.TempDir(), Options{})
 	d := newDesk(t, s, nil, func() time.Time { return night })
 	inc := take(t, d, outcome(1)).Incidents[0]
-	cmd := incident.Acknowledge{Target: incident.Target{Number: 1, Etag: inc.Etag, By: "nora"}, Reason: "mine"}
+	cmd := incident.Acknowledge{Target: incident.Target{Number: 1, Etag: inc.Etag, By: "nora"}, Reason: "mine", Proof: incident.ByConsole}
 	after, err := d.Do(t.Context(), "contoso", cmd)
 	if err != nil || after.Status != glassward.StatusActive || after.Owner != "nora" {
 		t.Fatalf("acknowledged: %+v, %v", after, err)

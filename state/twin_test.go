@@ -22,6 +22,8 @@ type twin struct {
 	state  incident.State
 	marks  map[string]string
 	owners map[string]glassward.AlertID // by rule and record
+	// traffic is by group; a twin has one tenant.
+	traffic map[string]incident.Traffic
 }
 
 func (w *twin) Commit(_ context.Context, f func(incident.Tx) error) error {
@@ -40,6 +42,29 @@ func (w *twin) Book(_ context.Context, q incident.Query) (incident.State, error)
 		s.Alerts[q.Alert] = a
 	}
 	return s, nil
+}
+
+func (w *twin) Collecting(context.Context, time.Time, int) ([]incident.GroupRef, time.Time, error) {
+	return nil, time.Time{}, nil
+}
+
+func (w *twin) Held(context.Context, string, []string) (map[string][]glassward.Notice, error) {
+	return nil, nil
+}
+
+func (w *twin) Traffic(_ context.Context, tenant, group string) (incident.Traffic, error) {
+	return w.traffic[group], nil
+}
+
+func (w *twin) PutTraffic(_ context.Context, tenant, group string, t incident.Traffic) error {
+	w.traffic[group] = t
+	return nil
+}
+
+func (w *twin) Answered(context.Context, string, string) (bool, error) { return false, nil }
+
+func (w *twin) Calling(context.Context, time.Time, int) ([]incident.Ref, time.Time, error) {
+	return nil, time.Time{}, nil
 }
 
 func (w *twin) AlertsByRecords(_ context.Context, _, rule, _ string, records []glassward.RecordID) (map[glassward.RecordID]glassward.AlertID, error) {
@@ -81,7 +106,7 @@ func TestTheStoreAndItsTwin(t *testing.T) {
 		p := func(string) incident.Policy {
 			return incident.Policy{Accounts: map[string]string{ea1: "EA-01"}, MaxAlerts: 3, Groups: []string{"oncall"}}
 		}
-		w := &twin{state: incident.State{Tenant: tenant, Next: 1, Alerts: map[glassward.AlertID]glassward.Alert{}}, marks: map[string]string{}, owners: map[string]glassward.AlertID{}}
+		w := &twin{state: incident.State{Tenant: tenant, Next: 1, Alerts: map[glassward.AlertID]glassward.Alert{}}, marks: map[string]string{}, owners: map[string]glassward.AlertID{}, traffic: map[string]incident.Traffic{}}
 		desk := func(store incident.Store) *incident.Desk {
 			d, err := incident.NewDesk(incident.DeskOptions{Store: store, Policy: p, Now: clock})
 			if err != nil {

@@ -123,12 +123,12 @@ emergencyAccounts: [{objectId: 99999999-2222-4333-8444-555555555555, name: their
 	}
 
 	// The link in the mail opens the incident, for whoever holds it and no other.
-	link := regexp.MustCompile(`http://127\.0\.0\.1:\d+/incidents/\S+`).FindString(list[0].Part("text/plain"))
+	link := regexp.MustCompile(`http://127\.0\.0\.1:\d+/a/\S+`).FindString(list[0].Part("text/plain"))
 	status, page := get(t, link)
 	if status != http.StatusOK || !strings.Contains(page, want[2]) {
 		t.Errorf("the link %q gives %d:\n%.2000s", link, status, page)
 	}
-	if status, _ := get(t, strings.Replace(link, "key=", "key=x", 1)); status != http.StatusForbidden {
+	if status, _ := get(t, strings.Replace(link, "/a/", "/a/x", 1)); status != http.StatusForbidden {
 		t.Errorf("a forged link gives %d", status)
 	}
 
@@ -624,7 +624,7 @@ func TestVandalOnThePage(t *testing.T) {
 	h.write("vandal.json", strings.NewReplacer("u-1", entrasim.EA01, `"category"`, `"tenantId":"`+entrasim.TenantID+`","category"`).Replace(r))
 	h.cli("ingest", h.file("vandal.json"))
 	m := mails(t, sink, 1)[0]
-	link := regexp.MustCompile(`http://127\.0\.0\.1:\d+/incidents/\S+`).FindString(m.Part("text/plain"))
+	link := regexp.MustCompile(`http://127\.0\.0\.1:\d+/a/\S+`).FindString(m.Part("text/plain"))
 	status, page := get(t, link)
 	if status != http.StatusOK || !strings.Contains(page, "alert(1)") {
 		t.Fatalf("the page: %d\n%.3000s", status, page)
