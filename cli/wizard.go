@@ -304,7 +304,7 @@ func (w *wizard) add(ctx context.Context, c *config.Config) error {
 		if err := w.list(ctx, &w.x.Groups, "Action groups that are told ("+strings.Join(names, ", ")+")", names[0], group); err != nil {
 			return err
 		}
-		if err := w.accept(ctx, c.Config); err != nil {
+		if err := w.accept(ctx, c.Config, w.x.Groups...); err != nil {
 			return err
 		}
 	case len(w.x.Groups) > 0:
@@ -858,19 +858,19 @@ func (w *wizard) receivers(ctx context.Context) error {
 	if slices.ContainsFunc(x.Also, func(a also) bool { return a.Kind != "teams" }) {
 		return nil
 	}
-	told := notify.Config{MailServers: []notify.MailServer{{Host: x.SMTP}}, ActionGroups: []notify.ActionGroup{{Name: x.Groups[0]}}}
+	told := notify.Config{MailServers: []notify.MailServer{{Host: x.SMTP}}, ActionGroups: []notify.ActionGroup{{Name: "emergency"}}}
 	if host, _, err := net.SplitHostPort(x.SMTP); err == nil {
 		told.MailServers[0].Host = host
 	}
 	for _, m := range x.Mail {
 		told.ActionGroups[0].Email = append(told.ActionGroups[0].Email, notify.EmailReceiver{Name: m, EmailAddress: m})
 	}
-	return w.accept(ctx, told)
+	return w.accept(ctx, told, "emergency")
 }
 
 // accept asks for the words where nobody is told but through the tenant itself.
-func (w *wizard) accept(ctx context.Context, c notify.Config) error {
-	why := c.Dependent(ctx, w.x.Groups, notify.Watched{Domains: w.x.Domains})
+func (w *wizard) accept(ctx context.Context, c notify.Config, groups ...string) error {
+	why := c.Dependent(ctx, groups, notify.Watched{Domains: w.x.Domains})
 	if len(why) == 0 || !w.asks {
 		return nil // without a dialogue, reading the file says so
 	}
