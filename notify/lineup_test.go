@@ -166,7 +166,8 @@ func FuzzHandle(f *testing.F) {
 // TestReports asks strict fakes: Twilio's Message and Call resources (twilio.com/docs,
 // "Messages resource" and "Call resource": GET …/Messages/{Sid}.json and
 // …/Calls/{Sid}.json, the values of status) and Vonage's call (developer.vonage.com,
-// "Voice API": GET /v1/calls/{uuid}).
+// "Voice API": GET /v1/calls/{uuid}) and report ("Reports API": GET
+// /v2/reports/records with account_id, product, direction and id).
 func TestReports(t *testing.T) {
 	var status int
 	var body string
@@ -177,8 +178,17 @@ func TestReports(t *testing.T) {
 		}
 		refuse := func() error {
 			switch {
-			case r.Method != http.MethodGet || len(text) != 0 || r.URL.RawQuery != "":
-				return errors.New("method, body or query")
+			case r.Method != http.MethodGet || len(text) != 0:
+				return errors.New("method or body")
+			case r.URL.Path == "/v2/reports/records":
+				user, password, _ := r.BasicAuth()
+				q := r.URL.Query()
+				if user != "abcd1234" || password != vonageSecret || q.Get("account_id") != user || q.Get("product") != "SMS" || q.Get("direction") != "outbound" || q.Get("id") != "0A1" || len(q) != 4 {
+					return errors.New("credentials or query")
+				}
+				return nil
+			case r.URL.RawQuery != "":
+				return errors.New("query")
 			case r.URL.Path == "/v1/calls/63f61863-4a51-4f6b-86e1-46edebcf9356":
 				return checkToken(r, time.Now())
 			case r.URL.Path != "/2010-04-01/Accounts/"+twilioAccount+"/Messages/SM1.json" && r.URL.Path != "/2010-04-01/Accounts/"+twilioAccount+"/Calls/CA1.json":
@@ -231,6 +241,12 @@ func TestReports(t *testing.T) {
 		{"third", uuid, 200, `{"uuid":"` + uuid + `","status":"completed"}`, arrived, "completed"},
 		{"third", uuid, 200, `{"uuid":"` + uuid + `","status":"timeout"}`, unanswered, "timeout"},
 		{"third", uuid, 200, `{"uuid":"` + uuid + `","status":"rejected"}`, lost, "rejected"},
+		{"second", "sms:0A1", 200, `{"request_status":"SUCCESS","items_count":1,"records":[{"account_id":"abcd1234","message_id":"0A1","direction":"outbound","status":"delivered","error_code":"0"}]}`, arrived, "0A1 delivered"},
+		{"second", "sms:0A1", 200, `{"records":[{"message_id":"0A1","status":"delivered"},{"message_id":"0A1","status":"submitted"}]}`, unsure, "0A1 submitted"},
+		{"second", "sms:0A1", 200, `{"records":[{"message_id":"0A1","status":"rejected","error_code_description":"Illegal Sender Address"}]}`, lost, "0A1 rejected Illegal Sender Address"},
+		{"second", "sms:0A1", 200, `{"records":[{"message_id":"0A2","status":"delivered"}]}`, unsure, "not reported yet"},
+		{"second", "sms:0A1", 200, `{"records":[]}`, unsure, "not reported yet"},
+		{"second", "sms:0A1", 402, `{}`, unsure, "HTTP 402"},
 		{"third", uuid, 404, `{"title":"Not Found"}`, unsure, "HTTP 404"},
 	} {
 		status, body = c.status, c.body

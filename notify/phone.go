@@ -35,6 +35,9 @@ type PhoneProvider struct {
 	// PEM text of its key, by reference. Vonage calls nobody without them.
 	Application string           `yaml:"application,omitempty" json:"application,omitempty"`
 	PrivateKey  glassward.Secret `yaml:"privateKey,omitempty" json:"privateKey,omitempty"`
+	// Reports has Vonage's Reports API asked whether texts have arrived; Vonage
+	// charges for it.
+	Reports bool `yaml:"reports,omitempty" json:"reports,omitempty"`
 	// MessagingService ("MG…") takes From's place for Twilio's texts.
 	MessagingService string `yaml:"messagingService,omitempty" json:"messagingService,omitempty"`
 	// CallbackURL is the https address at which the provider reaches us, without a
@@ -86,6 +89,9 @@ func (s PhoneProvider) validate(p place) {
 		}
 		if s.Application != "" || s.PrivateKey != "" {
 			p.say("application and privateKey are Vonage's")
+		}
+		if s.Reports {
+			p.say("reports is Vonage's; Twilio is always asked")
 		}
 	case Vonage:
 		p.secret("privateKey", s.PrivateKey)

@@ -390,7 +390,7 @@ func FuzzAnswers(f *testing.F) {
 			_ = answer(text)
 		}
 		// Nothing but the words that the vendor documents is an arrival.
-		for name, of := range map[string]func(reply, string) (arrival, Verdict, string){"twilio": twilioArrival, "vonage": vonageArrival} {
+		for name, of := range map[string]func(reply, string) (arrival, Verdict, string){"twilio": twilioArrival, "vonage": vonageArrival, "report": reportArrival} {
 			if state, _, _ := of(reply{status, body}, "CA1"); state != unsure && (status < 200 || status > 299 || !bytes.Contains(body, []byte("CA1"))) {
 				t.Errorf("%s: %d %q is arrival %d", name, status, body, state)
 			}
@@ -413,7 +413,10 @@ var judges = map[string]func(reply) (Verdict, string){
 		v, _, text := vonageCallVerdict(r)
 		return v, text
 	},
-	"vonage":    vonageVerdict,
+	"vonage": func(r reply) (Verdict, string) {
+		v, _, text := vonageVerdict(r)
+		return v, text
+	},
 	"pagerduty": func(r reply) (Verdict, string) { return pagerDutyVerdict(r, "k") },
 }
 

@@ -49,17 +49,25 @@ func (o *vonage) text(ctx context.Context, to string, s sms, m Message) Outcome 
 	}
 	header := formHeader()
 	header.Set("Authorization", basicAuth(o.Account, secret))
-	return o.caller.do(ctx, call{
+	var id string
+	out := o.caller.do(ctx, call{
 		target: target, header: header, body: []byte(form.Encode()), secrets: []string{secret, header.Get("Authorization")},
-	}, vonageVerdict)
+	}, func(r reply) (v Verdict, said string) {
+		v, id, said = vonageVerdict(r)
+		return v, said
+	})
+	if out.Verdict == Accepted && o.Reports {
+		out.Handle = reportPrefix + id
+	}
+	return out
 }
 
 // vonageVerdict judges an answer. The status is 200 whatever happens; each part
 // of the message has a status of its own, "0" for taken.
-func vonageVerdict(r reply) (Verdict, string) {
-	v := httpVerdict(r.status)
+func vonageVerdict(r reply) (v Verdict, id, text string) {
+	v = httpVerdict(r.status)
 	if v != Accepted {
-		return v, ""
+		return v, "", ""
 	}
 	var said struct {
 		Messages []struct {
@@ -69,21 +77,21 @@ func vonageVerdict(r reply) (Verdict, string) {
 		} `json:"messages"`
 	}
 	if json.Unmarshal(r.body, &said) != nil || len(said.Messages) == 0 {
-		return Mend, "not what Vonage answers with"
+		return Mend, "", "not what Vonage answers with"
 	}
 	for _, m := range said.Messages {
-		text := fmt.Sprintf("%s (Vonage %s)", m.Error, m.Status)
+		text = fmt.Sprintf("%s (Vonage %s)", m.Error, m.Status)
 		switch m.Status {
 		case "0":
 		case "1", "5", "10", "13": // throttled, internal error, too many binds, failed communication
-			return Retry, text
+			return Retry, "", text
 		case "12": // too long
-			return Refused, text
+			return Refused, "", text
 		default:
-			return Mend, text
+			return Mend, "", text
 		}
 	}
-	return Accepted, "message " + said.Messages[0].ID
+	return Accepted, said.Messages[0].ID, "message " + said.Messages[0].ID
 }
 
 type (
@@ -150,9 +158,14 @@ func (o *vonage) speak(ctx context.Context, to, words string, m Message) Outcome
 	return out
 }
 
-// ask fetches the call. Texts have no handle: Vonage tells what became of them by
-// webhooks and by a report that is paid for.
+// reportPrefix marks the handle of a text; calls have their uuid.
+const reportPrefix = "sms:"
+
+// ask fetches the call, or the report of a text.
 func (o *vonage) ask(ctx context.Context, id string) (arrival, string) {
+	if text, ok := strings.CutPrefix(id, reportPrefix); ok {
+		return o.report(ctx, text)
+	}
 	k, err := o.voice("/v1/calls/" + url.PathEscape(id))
 	if err != nil {
 		return unsure, err.Error()
@@ -164,6 +177,58 @@ func (o *vonage) ask(ctx context.Context, id string) (arrival, string) {
 		return v, said
 	})
 	return state, out.Answer
+}
+
+// report asks for what became of a text: the report of one record.
+func (o *vonage) report(ctx context.Context, id string) (arrival, string) {
+	target, err := apiURL(cmp.Or(o.Endpoint, vonageVoiceEndpoint), "/v2/reports/records")
+	if err != nil {
+		return unsure, err.Error()
+	}
+	secret, err := o.Secret.Reveal()
+	if err != nil {
+		return unsure, err.Error()
+	}
+	target.RawQuery = url.Values{"account_id": {o.Account}, "product": {"SMS"}, "direction": {"outbound"}, "id": {id}}.Encode()
+	header := http.Header{"Authorization": {basicAuth(o.Account, secret)}}
+	var state arrival
+	out := o.caller.do(ctx, call{method: http.MethodGet, target: target, header: header, secrets: []string{secret, header.Get("Authorization")}}, func(r reply) (v Verdict, said string) {
+		state, v, said = reportArrival(r, id)
+		return v, said
+	})
+	return state, out.Answer
+}
+
+// reportArrival judges a report. A text in several parts has arrived when each
+// part has.
+func reportArrival(r reply, id string) (arrival, Verdict, string) {
+	var said struct {
+		Records []struct {
+			ID     string `json:"message_id"`
+			Status string `json:"status"`
+			Error  string `json:"error_code_description"`
+		} `json:"records"`
+	}
+	v := httpVerdict(r.status)
+	if err := json.Unmarshal(r.body, &said); v != Accepted || err != nil {
+		return unsure, min(v, Mend), "not a report of Vonage's"
+	}
+	state, text := unsure, "message "+id+" is not reported yet"
+	for _, x := range said.Records {
+		if x.ID != id {
+			continue
+		}
+		text = strings.TrimSpace("message " + id + " " + x.Status + " " + x.Error)
+		switch x.Status {
+		case "delivered":
+			state = arrived
+		case "expired", "failed", "rejected", "deleted":
+			return lost, Accepted, text
+		default: // submitted, accepted, buffered, unknown
+			return unsure, Accepted, text
+		}
+	}
+	return state, Accepted, text
 }
 
 // voice is a call of the Voice API, which takes a token that the application's

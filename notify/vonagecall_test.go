@@ -154,6 +154,19 @@ var vonageVoiceVendor = vendor{
 	secrets: []string{"eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9."},
 }
 
+// TestVonageReports has a handle for a text only where reports are paid for.
+func TestVonageReports(t *testing.T) {
+	f := vonageVendor.serve(t)
+	for reports, want := range map[bool]Verdict{false: Accepted, true: Underway} {
+		c := vendorConfig(t, f.URL)
+		c.PhoneProviders[1].Reports = reports
+		out := one(t, vonageVendor.group(t, f.URL), c).Deliver(t.Context(), message())
+		if out.Verdict != want || strings.Contains(out.Handle, `"handle":"sms:0A0000000123ABCD1"`) != reports {
+			t.Errorf("%v: %+v", reports, out)
+		}
+	}
+}
+
 // TestApplicationKey refuses what is no key, and says nothing of it.
 func TestApplicationKey(t *testing.T) {
 	pkcs1 := string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(applicationKey())}))

@@ -287,34 +287,39 @@ func (s *Store) Settle(ctx context.Context, st notify.Settlement) error {
 	return nil
 }
 
-// A Handle is what a receiver's service calls a message that it took.
+// A Handle is what a receiver's service calls a message about an incident.
 type Handle struct {
+	Tenant   string
+	Incident int64
+	// Created is the incident's creation.
+	Created  time.Time
 	Receiver string
 	Handle   string
 }
 
-// Handles gives the handles of what was told of an incident, the newest first, at
-// most limit.
-func (s *Store) Handles(ctx context.Context, tenant string, number int64, limit int) ([]Handle, error) {
-	wrap := func(err error) error {
-		return fmt.Errorf("read what services call the notices of incident %d: %w", number, err)
-	}
-	rows, err := s.readers.QueryContext(ctx, `SELECT d.receiver, d.handle FROM notices n JOIN deliveries d ON d.notice = n.id
-		WHERE n.tenant = ? AND n.incident = ? AND d.handle <> '' ORDER BY d.created DESC, d.notice, d.receiver LIMIT ?`, tenant, number, bound(limit))
+// Handles gives what services call the messages about incidents that are New and
+// not older than since, the newest first, at most limit: nobody has taken them up.
+func (s *Store) Handles(ctx context.Context, since time.Time, limit int) ([]Handle, error) {
+	const wrap = "read what services call our messages: %w"
+	rows, err := s.readers.QueryContext(ctx, `SELECT i.tenant, i.number, i.created, d.receiver, d.handle
+		FROM incidents i JOIN notices n ON n.tenant = i.tenant AND n.incident = i.number JOIN deliveries d ON d.notice = n.id
+		WHERE i.status = 'New' AND i.created >= ? AND d.handle <> '' ORDER BY d.created DESC, d.notice, d.receiver LIMIT ?`, micros(since), bound(limit))
 	if err != nil {
-		return nil, wrap(err)
+		return nil, fmt.Errorf(wrap, err)
 	}
 	defer rows.Close()
 	var out []Handle
 	for rows.Next() {
 		var h Handle
-		if err := rows.Scan(&h.Receiver, &h.Handle); err != nil {
-			return nil, wrap(err)
+		var created int64
+		if err := rows.Scan(&h.Tenant, &h.Incident, &created, &h.Receiver, &h.Handle); err != nil {
+			return nil, fmt.Errorf(wrap, err)
 		}
+		h.Created = fromMicros(created)
 		out = append(out, h)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, wrap(err)
+		return nil, fmt.Errorf(wrap, err)
 	}
 	return out, nil
 }

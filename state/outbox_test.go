@@ -103,10 +103,13 @@ func TestOutbox(t *testing.T) {
 	if pager.Status != glassward.Failed || len(pager.Log) != 2 || pager.Log[0].Number != 1 || pager.Attempts != 2 {
 		t.Errorf("pager %+v", pager)
 	}
-	handles, err := s.Handles(t.Context(), "contoso", 1, 10)
 	// That of a delivery which stays delivered is not replaced.
-	if want := []Handle{{"oncall/mail", "handle 1"}, {"oncall/pager", "handle 2"}}; err != nil || !cmp.Equal(handles, want) {
+	handles, err := s.Handles(t.Context(), night.Add(-time.Hour), 10)
+	if want := []Handle{{"contoso", 1, night, "oncall/mail", "handle 1"}, {"contoso", 1, night, "oncall/pager", "handle 2"}}; err != nil || !cmp.Equal(handles, want) {
 		t.Errorf("handles %+v, %v", handles, err)
+	}
+	if handles, err := s.Handles(t.Context(), night.Add(time.Hour), 10); err != nil || len(handles) > 0 {
+		t.Errorf("handles of older incidents: %+v, %v", handles, err)
 	}
 	line, err := s.Timeline(t.Context(), "contoso", 1)
 	if err != nil {
