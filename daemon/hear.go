@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"glassward"
 	"glassward/incident"
 	"glassward/notify"
 )
@@ -19,10 +20,19 @@ const (
 	unheardAfter = time.Minute
 	// heardAtMost bounds what is remembered of answers that were taken.
 	heardAtMost = 10_000
+	// maxHandles bounds what is asked for in a round.
+	maxHandles = 200
 )
+
+// awaitedFor is how long an answer is awaited to what nobody is called about any
+// more and nobody has taken up.
+const awaitedFor = 24 * time.Hour
 
 // An awaited is a message that a person may answer.
 type awaited struct {
+	// tenant and incident are what it is about; a test is about none.
+	tenant   string
+	incident int64
 	// receiver was told, and its service calls the message handle, empty if it has
 	// no name for it. No text before since can be about it.
 	receiver, handle string
@@ -69,7 +79,10 @@ func (d *Daemon) askNow() {
 
 // round asks once.
 func (h *hearing) round(ctx context.Context) {
-	list := h.d.awaited()
+	list, err := h.d.awaited(ctx)
+	if err != nil && ctx.Err() == nil {
+		h.d.log.Error("which answers are awaited is not known", "error", err)
+	}
 	if len(list) == 0 {
 		return
 	}
@@ -102,7 +115,10 @@ func (h *hearing) round(ctx context.Context) {
 
 // take hands an answer on, and remembers it if it needs no second look.
 func (h *hearing) take(ctx context.Context, key string, r notify.Reply, w awaited) {
-	if _, err := h.d.answered(ctx, r, w); err != nil {
+	switch _, err := h.d.answered(ctx, r, w); {
+	case errors.Is(err, errTooManyAnswers):
+		return // it is looked at when the pause is over
+	case err != nil:
 		h.d.log.Warn("an answer could not be taken yet", "way", r.Way, "key", r.Key, "error", err)
 		return
 	}
@@ -129,13 +145,27 @@ func (h *hearing) asked(ctx context.Context, service string, err error) {
 	}
 }
 
-// awaited gives the messages that people may answer now.
-func (d *Daemon) awaited() []awaited {
+// awaited gives the messages that people may answer now. What it gives is good
+// even where there is an error.
+func (d *Daemon) awaited(ctx context.Context) ([]awaited, error) {
 	var out []awaited
-	for _, c := range d.proofs.Open(d.now()) {
+	now := d.now()
+	for _, c := range d.proofs.Open(now) {
 		out = append(out, awaited{receiver: c.Receiver, handle: c.Handle, since: c.Sent})
 	}
-	return out
+	handles, err := d.state.Handles(ctx, now.Add(-awaitedFor), maxHandles)
+	for _, h := range handles {
+		out = append(out, awaited{h.Tenant, h.Incident, h.Receiver, h.Handle, h.Created})
+	}
+	// Texts have no handle: whoever is called may text back.
+	refs, _, calling := d.state.Calling(ctx, now.AddDate(1, 0, 0), maxHandles)
+	for _, ref := range refs {
+		inc, err := d.state.Incident(ctx, ref.Tenant, ref.Number)
+		if err == nil && inc.Status != glassward.StatusClosed {
+			out = append(out, awaited{tenant: ref.Tenant, incident: ref.Number, since: inc.Created})
+		}
+	}
+	return out, errors.Join(err, calling)
 }
 
 // answered takes what a person answered, and says in one sentence what became of
@@ -148,6 +178,16 @@ func (d *Daemon) answered(ctx context.Context, r notify.Reply, w awaited) (strin
 			return p.Receiver + " is proven.", nil
 		}
 		if !errors.Is(err, notify.ErrNoChallenge) && !errors.Is(err, notify.ErrWrongCode) {
+			return "", err
+		}
+	}
+	for _, receiver := range r.Receivers {
+		a := answer{Tenant: w.tenant, Incident: w.incident, Receiver: receiver, Way: r.Way, Who: r.Who, Text: r.Text, Key: r.Key}
+		done, err := d.respond(ctx, a)
+		switch {
+		case err == nil:
+			return done.Said, nil
+		case !errors.Is(err, errNothingToAnswer):
 			return "", err
 		}
 	}
@@ -176,7 +216,7 @@ func (c callbacks) Callback(ctx context.Context, call notify.Callback) (mediaTyp
 	}
 	said := "I did not hear any key."
 	if heard.Reply != nil {
-		if said, err = d.answered(ctx, *heard.Reply, awaited{receiver: heard.Receiver}); err != nil {
+		if said, err = d.answered(ctx, *heard.Reply, awaited{tenant: heard.Tenant, incident: heard.Incident, receiver: heard.Receiver}); err != nil {
 			return "", nil, fmt.Errorf("take an answer by %s: %w", heard.Reply.Way, err)
 		}
 	} else if heard.Receiver != "" {

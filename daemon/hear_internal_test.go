@@ -19,7 +19,10 @@ import (
 	"testing"
 	"time"
 
+	"glassward"
 	"glassward/config"
+	"glassward/incident"
+	"glassward/notify"
 )
 
 // A telephony is Pushover and Twilio in one: it takes what is sent, and says what
@@ -52,7 +55,7 @@ func (v *telephony) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.code = regexp.MustCompile(`code is ([0-9]{6})`).FindStringSubmatch(r.FormValue("Body"))[1]
 		answer(201, map[string]any{"sid": "SM1", "status": "queued"})
 	case strings.HasSuffix(path, "/Messages.json"):
-		answer(200, map[string]any{"messages": v.texts})
+		answer(200, map[string]any{"messages": v.texts, "next_page_uri": nil})
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}
@@ -142,14 +145,11 @@ func TestHearProofs(t *testing.T) {
 	if got := proven(); got != "" {
 		t.Errorf("nobody has answered: %s", got)
 	}
-	text := func(sid, from, body string, at time.Time) map[string]any {
-		return map[string]any{"sid": sid, "direction": "inbound", "from": from, "to": "+15005550006", "body": body, "date_sent": at.UTC().Format(time.RFC1123Z)}
-	}
 	v.says(func() {
 		v.texts = []map[string]any{
-			text("SM8", "+15550001111", v.code, time.Now().Add(time.Second)),
-			text("SM7", "+491701234567", "what is this?", time.Now().Add(time.Second)),
-			text("SM6", "+491701234567", v.code, time.Now().Add(-time.Hour)),
+			inbound("SM8", "+15550001111", v.code, time.Now().Add(time.Second)),
+			inbound("SM7", "+491701234567", "what is this?", time.Now().Add(time.Second)),
+			inbound("SM6", "+491701234567", v.code, time.Now().Add(-time.Hour)),
 		}
 	})
 	h.round(t.Context())
@@ -158,11 +158,80 @@ func TestHearProofs(t *testing.T) {
 	}
 	v.says(func() {
 		v.taps = 1
-		v.texts = append(v.texts, text("SM9", "+491701234567", "ok "+v.code, time.Now().Add(time.Second)))
+		v.texts = append(v.texts, inbound("SM9", "+491701234567", "ok "+v.code, time.Now().Add(time.Second)))
 	})
 	h.round(t.Context())
 	if got := proven(); got != "oncall/kim by kim via push; oncall/lee by lee via sms" {
 		t.Errorf("proven: %s", got)
+	}
+}
+
+// inbound is an incoming text as Twilio lists it.
+func inbound(sid, from, body string, at time.Time) map[string]any {
+	return map[string]any{"sid": sid, "direction": "inbound", "from": from, "to": "+15005550006", "body": body, "date_sent": at.UTC().Format(time.RFC1123Z)}
+}
+
+// TestHearIncident takes answers to a critical incident: what proves nobody is
+// recorded, the code of the text message takes it up, and nothing counts twice.
+func TestHearIncident(t *testing.T) {
+	v := &telephony{}
+	s := httptest.NewServer(v)
+	defer s.Close()
+	d := listener(t, s.URL, time.Now)
+	ctx := t.Context()
+	d.tell(ctx, "", incident.Health{Cause: "disk", Subject: "x", Title: "the disk is nearly full", Severity: glassward.High, Since: time.Now()})
+	notices, err := d.state.Notices(ctx, "", 1, 10)
+	if err != nil || len(notices) != 1 {
+		t.Fatalf("%+v %v", notices, err)
+	}
+	if err := d.state.Route(ctx, notices[0].ID, []string{"oncall/kim", "oncall/lee"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.state.Settle(ctx, notify.Settlement{Attempt: glassward.Attempt{Notice: notices[0].ID, Receiver: "oncall/kim", Number: 1, At: time.Now(), OK: true}, Status: glassward.Delivered, Handle: "receipt1"}); err != nil {
+		t.Fatal(err)
+	}
+	now := func() (glassward.Incident, string) {
+		t.Helper()
+		inc, err := d.state.Incident(ctx, "", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var kinds []string
+		for _, e := range inc.Timeline {
+			kinds = append(kinds, e.Kind)
+		}
+		return inc, strings.Join(kinds, " ")
+	}
+	inc, began := now()
+	h := d.newHearing(ctx)
+	h.round(ctx)
+	if _, got := now(); got != began {
+		t.Errorf("nobody has answered: %s", got)
+	}
+	later := time.Now().Add(2 * time.Second)
+	v.says(func() {
+		v.taps = 1
+		v.texts = []map[string]any{inbound("SM1", "+491701234567", "on it", later), inbound("SM2", "+491701234567", "stale", inc.Created.Add(-time.Minute))}
+	})
+	h.round(ctx)
+	inc, got := now()
+	if want := began + " answer answer"; got != want || !inc.Acknowledged.IsZero() {
+		t.Errorf("without proof: %s, want %s; acknowledged %s", got, want, inc.Acknowledged)
+	}
+	code := d.code(inc, "oncall/lee")
+	if code == "" {
+		t.Fatal("the text message has no code")
+	}
+	v.says(func() { v.texts = append(v.texts, inbound("SM3", "+491701234567", code+" I drive there", later)) })
+	h.round(ctx)
+	inc, got = now()
+	if want := began + " answer answer acknowledge"; got != want || inc.Acknowledged.IsZero() || !strings.Contains(inc.Timeline[len(inc.Timeline)-1].Text, "I drive there") {
+		t.Errorf("with the code: %s, want %s: %+v", got, want, inc.Timeline[len(inc.Timeline)-1])
+	}
+	// A process that knows of nothing hears it all again.
+	d.newHearing(ctx).round(ctx)
+	if _, again := now(); again != got {
+		t.Errorf("again: %s, want %s", again, got)
 	}
 }
 

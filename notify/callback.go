@@ -280,7 +280,7 @@ func (s PhoneProvider) callback(what, query string) string {
 // call about a message; empty where the provider does not call us, or there is no
 // incident to take up.
 func (s PhoneProvider) keys(m Message) string {
-	if s.CallbackURL == "" || m.Notice.Incident == 0 || m.Notice.Kind == "closed" || m.Notice.Kind == "acknowledged" {
+	if s.CallbackURL == "" || m.Notice.Incident == 0 || calm(m.Notice) {
 		return ""
 	}
 	return s.callback("keys", url.Values{"receiver": {m.Receiver}, "tenant": {m.Notice.Tenant}, "incident": {strconv.FormatInt(m.Notice.Incident, 10)}}.Encode())
