@@ -306,7 +306,7 @@ func (s PhoneProvider) signatureSecret() glassward.Secret {
 // keyHint says what to press.
 func keyHint(s glassward.Severity) string {
 	if s == glassward.High {
-		return "To take it up, key in your PIN, then the hash key."
+		return "To take it up, key in your PIN or the code of the text message, then the hash key."
 	}
 	return "To take it up, press 1, then the hash key."
 }

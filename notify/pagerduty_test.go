@@ -114,6 +114,9 @@ func TestPagerDutyIncident(t *testing.T) {
 	if closed.DedupKey != fired.DedupKey || closed.Action != "resolve" || closed.Payload != nil {
 		t.Errorf("closed: %+v", closed)
 	}
+	if taken := event(func(j *Job) { j.Notice.ID, j.Notice.Kind = "other", "acknowledged" }); taken.DedupKey != fired.DedupKey || taken.Action != "acknowledge" || taken.Payload != nil {
+		t.Errorf("taken up: %+v", taken)
+	}
 	if other := event(func(j *Job) { j.Notice.Tenant = "bbbbbbbb-0000-4000-8000-000000000001" }); other.DedupKey == fired.DedupKey {
 		t.Error("two tenants share an alert")
 	}

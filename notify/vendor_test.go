@@ -132,6 +132,8 @@ func crowded() Job {
 func TestVendors(t *testing.T) {
 	closed := signIn()
 	closed.Notice.Kind, closed.Incident.Closed = "closed", at("2026-11-20T17:20:00Z")
+	taken := signIn()
+	taken.Notice.Kind, taken.Incident.Acknowledged, taken.Incident.Owner = "acknowledged", at("2026-11-20T17:05:00Z"), "Kim"
 	test := Job{Receiver: "oncall/x", Notice: glassward.Notice{
 		ID: "test-ABCDEFGHIJKLMNOPQRSTUVWXYZ", Group: "oncall", Severity: glassward.Informational, Kind: "test", Why: "a test", Created: at("2026-11-20T17:00:00Z"),
 	}}
@@ -139,7 +141,7 @@ func TestVendors(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			f := v.serve(t)
 			r := one(t, v.group(t, f.URL), vendorConfig(t, f.URL))
-			for name, j := range map[string]Job{"signin": signIn(), "audit": audit(), "health": healthJob(), "crowded": crowded(), "closed": closed, "test": test} {
+			for name, j := range map[string]Job{"signin": signIn(), "audit": audit(), "health": healthJob(), "crowded": crowded(), "acknowledged": taken, "closed": closed, "test": test} {
 				out := r.Deliver(t.Context(), newMessage(j, group(), link, ruleFacts))
 				if !out.took() {
 					t.Errorf("%s: %v\n%s", name, out, f.body)
