@@ -248,6 +248,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.work.Go(func() { d.retell(ctx) })
 	d.work.Go(func() { d.watchOutbox(ctx) })
 	d.work.Go(func() { d.call(ctx) })
+	d.work.Go(func() { d.liveOn(ctx) })
 	d.work.Go(func() { d.reopen(ctx) })
 	d.work.Go(func() { d.watchProofs(ctx) })
 	d.work.Go(func() { d.hearAnswers(ctx) })

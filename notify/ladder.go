@@ -126,6 +126,8 @@ func worth(n glassward.Notice, kind string) bool {
 	switch kind {
 	case "runbook", "logicApp", "webhook":
 		return n.Kind != "repeated"
+	case "pagerduty": // an incident there, which somebody would have to close
+		return n.Kind != "digest" && n.Kind != "alive"
 	case "voice", "sms":
 	default:
 		return true
@@ -137,7 +139,7 @@ func worth(n glassward.Notice, kind string) bool {
 		return kind == "sms"
 	case "expected":
 		return kind == "sms" && n.Severity >= glassward.Medium
-	case "closed", "digest":
+	case "closed", "digest", "alive":
 		return false
 	}
 	if kind == "voice" {

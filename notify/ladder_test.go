@@ -37,6 +37,7 @@ func TestAddressees(t *testing.T) {
 		{g, "acknowledged", glassward.High, "", "mail push text"},
 		{g, "closed", glassward.High, "", "mail push"},
 		{g, "digest", glassward.High, "", "mail push"},
+		{g, "alive", glassward.Informational, "", "mail push"},
 		{g, "storm", glassward.High, "", "mail push text call"},
 		{g, "test", glassward.Informational, "", "mail push text call"},
 		// The step has a voice alone, and this is not worth it: then the others of the

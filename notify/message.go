@@ -113,6 +113,8 @@ func calmWord(n glassward.Notice) string {
 		return "Closed"
 	case "digest":
 		return "Digest"
+	case "alive":
+		return "Alive"
 	}
 	return ""
 }
@@ -166,6 +168,7 @@ type View struct {
 const (
 	maxTitle       = 200
 	maxText        = 2000
+	maxList        = 8000
 	maxValue       = 300
 	maxRows        = 5
 	maxColumns     = 30
@@ -202,7 +205,7 @@ func NewView(m Message) View {
 		v.alert(*a)
 	}
 	if m.Notice.Text != "" {
-		v.Text = paragraphs(m.Notice.Text, maxText)
+		v.Text = paragraphs(m.Notice.Text, maxList)
 	}
 	if m.Incident != nil {
 		v.incident(*m.Incident)

@@ -52,6 +52,7 @@ func (s *Store) Forget(ctx context.Context, tenant, by string) (f Forgotten, err
 			{"DELETE FROM tokens WHERE tenant = ?", &f.Tokens},
 			{"DELETE FROM memory WHERE subject = ?", nil},
 			{"DELETE FROM memory WHERE subject = ? || '/application'", nil},
+			{"DELETE FROM memory WHERE subject = ? || '/alive'", nil},
 			{"DELETE FROM memory WHERE subject = ? || '/rules'", nil},
 		} {
 			res, err := tx.ExecContext(ctx, d.sql, tenant)
