@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,9 +22,16 @@ const testTenant = "11111111-2222-4333-8444-555555555555"
 // A desk is a daemon that does not run, with a clock that a test moves.
 type testDesk struct {
 	*Daemon
-	t   *testing.T
-	now time.Time
+	t *testing.T
+	// ahead is how far the clock has been moved; the daemon reads it while a test
+	// moves it.
+	ahead atomic.Int64
 }
+
+// testStart is when a testDesk's clock begins.
+var testStart = time.Date(2026, 11, 20, 2, 0, 0, 0, time.UTC)
+
+func (k *testDesk) clock() time.Time { return testStart.Add(time.Duration(k.ahead.Load())) }
 
 func newTestDesk(t *testing.T) *testDesk {
 	t.Helper()
@@ -61,8 +69,8 @@ people:
 	if c == nil || len(c.Each) == 0 {
 		t.Fatal(problems)
 	}
-	k := &testDesk{t: t, now: time.Date(2026, 11, 20, 2, 0, 0, 0, time.UTC)}
-	d, err := New(t.Context(), Options{Config: c, NoAuth: true, Now: func() time.Time { return k.now }})
+	k := &testDesk{t: t}
+	d, err := New(t.Context(), Options{Config: c, NoAuth: true, Now: k.clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +86,7 @@ people:
 // raise opens an incident and gives it.
 func (k *testDesk) raise(name string, severity glassward.Severity) glassward.Incident {
 	k.t.Helper()
-	a := glassward.Alert{ID: glassward.AlertID(name), RuleID: name, Title: name, Severity: severity, Start: k.now, End: k.now}
+	a := glassward.Alert{ID: glassward.AlertID(name), RuleID: name, Title: name, Severity: severity, Start: k.clock(), End: k.clock()}
 	changes, err := k.Daemon.desk.Take(k.t.Context(), incident.Outcome{Tenant: testTenant, Alerts: []incident.AlertChange{{Alert: a}}})
 	if err != nil || len(changes.Incidents) != 1 {
 		k.t.Fatal(changes, err)
@@ -184,7 +192,7 @@ func TestAnswersByThePage(t *testing.T) {
 		t.Error("a letter that took nothing up is used")
 	}
 	// The code is that page's; the next has another.
-	k.now = k.now.Add(time.Hour)
+	k.ahead.Add(int64(time.Hour))
 	next := k.raise("other", glassward.High)
 	if code := k.letter(next, "oncall/anna-sms").Code; code == text.Code {
 		t.Error("two pages have one code")
@@ -239,7 +247,7 @@ func TestCodesAreNotGuessed(t *testing.T) {
 	if _, err := page.Answer(t.Context(), k.open(k.letter(inc, "oncall/push").Link), right); err != nil || !k.incident(1).Page.Next.IsZero() {
 		t.Errorf("by another letter: %v", err)
 	}
-	k.now = k.now.Add(answerPause + time.Second)
+	k.ahead.Add(int64(answerPause + time.Second))
 	again := k.raise("other", glassward.High)
 	right.Code = k.letter(again, "oncall/omar-sms").Code
 	if _, err := page.Answer(t.Context(), k.open(k.letter(again, "oncall/out").Link), right); err != nil || !k.incident(again.Number).Page.Next.IsZero() {

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -241,8 +242,8 @@ func TestUnheard(t *testing.T) {
 	v := &telephony{}
 	s := httptest.NewServer(v)
 	defer s.Close()
-	now := time.Now()
-	d := listener(t, s.URL, func() time.Time { return now })
+	var ahead atomic.Int64
+	d := listener(t, s.URL, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
 	h := d.newHearing(t.Context())
 	if _, err := (operator{d}).Prove(t.Context(), "oncall", nil, "root"); err != nil {
 		t.Fatal(err)
@@ -257,12 +258,12 @@ func TestUnheard(t *testing.T) {
 		return stats.Open[""]
 	}
 	h.round(t.Context())
-	now = now.Add(unheardAfter - time.Second)
+	ahead.Store(int64(unheardAfter / 2))
 	h.round(t.Context())
 	if n := open(); n != 0 {
 		t.Errorf("told at once: %d", n)
 	}
-	now = now.Add(time.Second)
+	ahead.Store(int64(unheardAfter))
 	h.round(t.Context())
 	h.round(t.Context())
 	if n := open(); n != 2 { // receipts and texts

@@ -82,7 +82,7 @@ func TestTheWeeklyWordComesOnce(t *testing.T) {
 	told := map[glassward.NoticeID]bool{}
 	look := func(now string, want int) {
 		t.Helper()
-		k.now = at(now)
+		k.ahead.Store(int64(at(now).Sub(testStart)))
 		for range 3 {
 			for _, tenant := range k.tenants() {
 				if err := k.sayAlive(t.Context(), tenant); err != nil {
