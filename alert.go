@@ -61,6 +61,9 @@ type Alert struct {
 	// Expected is the id of the expectation that foresaw all of it, empty if none
 	// did. Such an alert is in no incident.
 	Expected string `json:"expectedBy,omitempty"`
+	// Context is what was known around it when it was raised; nil if it is about no
+	// emergency account and nothing that protects one.
+	Context *Context `json:"context,omitempty"`
 	// ActionGroups are the names of the groups to notify.
 	ActionGroups []string `json:"actionGroups,omitempty"`
 	// NoIncident is set where the rule says createIncident: false.

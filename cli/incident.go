@@ -12,6 +12,8 @@ import (
 
 	"glassward"
 	"glassward/console"
+	"glassward/incident"
+	"glassward/notify"
 )
 
 // place is where a command looks for the daemon and which workspace it means.
@@ -28,7 +30,7 @@ func (p place) path(format string, args ...any) string {
 
 func (a *app) incidentCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "incident", Short: "List, read, work on and close incidents"}
-	cmd.AddCommand(a.incidentList(), a.incidentShow())
+	cmd.AddCommand(a.incidentList(), a.incidentShow(), a.incidentGraph())
 	for _, verb := range []string{"ack", "assign", "comment", "explain", "task", "close"} {
 		cmd.AddCommand(a.incidentAct(verb))
 	}
@@ -94,6 +96,44 @@ func (a *app) incidentShow() *cobra.Command {
 			}
 			a.printCase(found)
 			return nil
+		},
+	}
+	at.flags(cmd)
+	outputFlag(cmd, &format, "table", "json")
+	return cmd
+}
+
+func (a *app) incidentGraph() *cobra.Command {
+	var at place
+	var format string
+	cmd := &cobra.Command{
+		Use: "graph NUMBER", Short: "Show who did what to what in an incident, and which incidents share it", Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, list []string) error {
+			number, err := incidentNumber(list[0])
+			if err != nil {
+				return err
+			}
+			c, err := need(at.data)
+			if err != nil {
+				return err
+			}
+			var g incident.Graph
+			if err := c.call(cmd.Context(), "GET", at.path("/incidents/%d/graph", number), nil, &g); err != nil {
+				return err
+			}
+			if format == "json" {
+				return json.NewEncoder(a.Stdout).Encode(g)
+			}
+			nodes := map[string]incident.Node{}
+			for _, n := range g.Nodes {
+				nodes[n.ID] = n
+			}
+			var rows [][]string
+			for _, e := range g.Edges {
+				from, to := nodes[e.From], nodes[e.To]
+				rows = append(rows, []string{line(from.Kind + " " + from.Label), line(e.Kind), line(to.Kind + " " + to.Label), strconv.Itoa(len(e.Alerts))})
+			}
+			return a.grid([]string{"who", "does", "what", "alerts"}, rows)
 		},
 	}
 	at.flags(cmd)
@@ -183,6 +223,9 @@ func (a *app) printCase(c console.Case) {
 			}
 			out("  %s  %-6s %s%s", stamp(al.Start), al.Severity, line(al.Title), note)
 			out("    rule %s %s; received %s, judged %s; %s", line(al.RuleName), line(al.RuleVersion), stamp(al.Received), stamp(al.Judged), counted(len(al.Rows), "row", "rows"))
+			for _, f := range notify.Around(al) {
+				out("    %s: %s", strings.ToLower(f.Label), line(f.Value))
+			}
 		}
 	}
 	if len(c.Deliveries) > 0 {

@@ -93,7 +93,7 @@ func (h *house) Incident(_ context.Context, tenant string, number int64) (consol
 	evil := "<script>alert(1)</script>\u202Eevil\r\n\x1b[31m"
 	return console.Case{
 		Incident:   glassward.Incident{Number: 7, Tenant: tenant, Title: evil, Status: glassward.StatusNew, Severity: glassward.High, Timeline: []glassward.TimelineEntry{{Kind: "alert", Text: evil}}},
-		Alerts:     []glassward.Alert{{Title: evil, Columns: []string{"UserDisplayName"}, Rows: [][]string{{evil}}}},
+		Alerts:     []glassward.Alert{{Title: evil, Context: &glassward.Context{SignIns: []glassward.SignIn{{Account: evil, Time: time.Now(), Place: evil}}, Keys: []string{evil}}, Columns: []string{"UserDisplayName"}, Rows: [][]string{{evil}}}},
 		Deliveries: []glassward.Delivery{{Receiver: "oncall", Status: glassward.Delivered, Answer: evil}},
 	}, nil
 }
@@ -106,6 +106,13 @@ func (h *house) Act(_ context.Context, tenant string, number int64, a console.Ac
 	return glassward.Incident{Number: number}, nil
 }
 
+func (h *house) Graph(_ context.Context, tenant string, number int64) (any, error) {
+	h.note("graph %s %d", tenant, number)
+	if number != 7 {
+		return nil, console.ErrNoIncident
+	}
+	return "graph", nil
+}
 func (h *house) Expectations(_ context.Context, tenant string) ([]glassward.Expectation, error) {
 	h.note("expectations %s", tenant)
 	return nil, nil
@@ -252,6 +259,7 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		"GET /v1/workspaces/{workspace}/incidents/{number}":           console.Query,
 		"POST /v1/workspaces/{workspace}/incidents/{number}/{action}": console.Acknowledge,
 		"GET /v1/workspaces/{workspace}/expected":                     console.Query,
+		"GET /v1/workspaces/{workspace}/incidents/{number}/graph":     console.Query,
 		"POST /v1/workspaces/{workspace}/expected":                    console.Operate,
 		"POST /v1/workspaces/{workspace}/expected/{id}/withdraw":      console.Operate,
 		"GET /v1/workspaces/{workspace}/rules":                        console.Query,
@@ -346,6 +354,8 @@ func TestWhatTheRightTokenReaches(t *testing.T) {
 		{"POST", "/v1/workspaces/alpha/incidents/7/acknowledge", "acknowledge@" + alpha, `{"by":"N. Ito"}`, 200, "act " + alpha + " 7 acknowledge by N. Ito via acknowledge@" + alpha, ""},
 		{"POST", "/v1/workspaces/alpha/incidents/7/acknowledge", "acknowledge@" + alpha, `{"by":"N. Ito","reason":"stale"}`, 409, "act " + alpha + " 7 acknowledge by N. Ito via acknowledge@" + alpha, "read it again"},
 		{"POST", "/v1/workspaces/alpha/incidents/7/acknowledge", "acknowledge@" + alpha, `{}`, 400, "", "say who acts"},
+		{"GET", "/v1/workspaces/alpha/incidents/7/graph", "query@" + alpha, "", 200, "graph " + alpha + " 7", "graph"},
+		{"GET", "/v1/workspaces/alpha/incidents/8/graph", "query@" + alpha, "", 404, "graph " + alpha + " 8", ""},
 		{"GET", "/v1/workspaces/alpha/expected", "query@" + alpha, "", 200, "expectations " + alpha, `"value":[]`},
 		{"POST", "/v1/workspaces/alpha/expected", "operate@" + alpha, `{"by":"N. Ito"}`, 200, "declare " + alpha + " by N. Ito via operate@" + alpha, ""},
 		{"POST", "/v1/workspaces/alpha/expected", "operate@" + alpha, `{"by":"N. Ito","everything":true}`, 400, "", "unknown field"},

@@ -26,6 +26,23 @@ type Case struct {
 	Incident   glassward.Incident   `json:"incident"`
 	Alerts     []glassward.Alert    `json:"alerts"`
 	Deliveries []glassward.Delivery `json:"deliveries"`
+	// Evidence is what stands behind each alert, and so behind each line of the
+	// timeline that names one.
+	Evidence map[glassward.AlertID]Evidence `json:"evidence,omitempty"`
+	// Rules are the texts of the rule files as they judged, by QueryHash.
+	Rules map[string]string `json:"rules,omitempty"`
+}
+
+// Evidence traces an alert to the words and the records that made it.
+type Evidence struct {
+	RuleID      string `json:"ruleId"`
+	RuleVersion string `json:"ruleVersion"`
+	QueryHash   string `json:"queryHash"`
+	// Records are the ids (_ItemId) of the records, at most 100 of RecordCount; More
+	// says that the rule itself kept no more than its bound.
+	Records     []string `json:"recordIds"`
+	RecordCount int      `json:"recordCount"`
+	More        bool     `json:"more,omitempty"`
 }
 
 // actions are the kinds of an Action.
@@ -155,6 +172,24 @@ func (s *Server) incident(w http.ResponseWriter, r *http.Request, c call) *apiEr
 		return internal(err)
 	}
 	writeJSON(w, http.StatusOK, found)
+	return nil
+}
+
+// graph answers GET /v1/workspaces/{workspace}/incidents/{number}/graph: the
+// incident's entities, what connects them, and the incidents that share one.
+func (s *Server) graph(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	n, bad := s.number(r)
+	if bad != nil {
+		return bad
+	}
+	g, err := s.o.Desk.Graph(r.Context(), c.tenant, n)
+	switch {
+	case errors.Is(err, ErrNoIncident):
+		return notFound("incident", strconv.FormatInt(n, 10))
+	case err != nil:
+		return internal(err)
+	}
+	writeJSON(w, http.StatusOK, g)
 	return nil
 }
 

@@ -21,7 +21,8 @@ var pageHTML string
 // and CSS alone, so that it works without script and on a phone. html/template encodes what comes from
 // records, and printable shows as a number what would only confuse an eye.
 var pageTemplate = template.Must(template.New("incident").Funcs(template.FuncMap{
-	"utc": utc,
+	"utc":    utc,
+	"around": notify.Around,
 	"printable": func(s string) string {
 		return notify.PlainText(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(s))
 	},

@@ -36,6 +36,8 @@ type Desk interface {
 	Incidents(ctx context.Context, tenant string, f Filter) (page []glassward.Incident, next string, err error)
 	Incident(ctx context.Context, tenant string, number int64) (Case, error)
 	Act(ctx context.Context, tenant string, number int64, a Action) (glassward.Incident, error)
+	// Graph gives an incident's entities and what connects them, as it is encoded.
+	Graph(ctx context.Context, tenant string, number int64) (any, error)
 	// Expectations gives what is and was expected, the latest first. Declare and
 	// Withdraw change it, and have the tenant's action groups told.
 	Expectations(ctx context.Context, tenant string) ([]glassward.Expectation, error)
@@ -136,6 +138,7 @@ func (s *Server) routes() []Route {
 		{"POST", "/v1/workspaces/{workspace}/query", Query, s.query},
 		{"GET", "/v1/workspaces/{workspace}/incidents", Query, s.incidents},
 		{"GET", "/v1/workspaces/{workspace}/incidents/{number}", Query, s.incident},
+		{"GET", "/v1/workspaces/{workspace}/incidents/{number}/graph", Query, s.graph},
 		{"POST", "/v1/workspaces/{workspace}/incidents/{number}/{action}", Acknowledge, s.act},
 		{"GET", "/v1/workspaces/{workspace}/expected", Query, s.expectations},
 		{"POST", "/v1/workspaces/{workspace}/expected", Operate, s.declare},

@@ -53,6 +53,9 @@ func (c cases) Incident(ctx context.Context, tenant string, number int64) (conso
 	if found.Alerts, err = c.d.state.AlertsByID(ctx, tenant, inc.Alerts); err != nil {
 		return console.Case{}, err
 	}
+	if found.Evidence, found.Rules, err = c.evidence(ctx, tenant, found.Alerts); err != nil {
+		return console.Case{}, err
+	}
 	// In the order of the attack, not of the rules.
 	slices.SortStableFunc(found.Alerts, func(a, b glassward.Alert) int { return a.Start.Compare(b.Start) })
 	deliveries, err := c.d.state.Deliveries(ctx, tenant, number)
@@ -68,6 +71,57 @@ func (c cases) Incident(ctx context.Context, tenant string, number int64) (conso
 	// In the order in which it happened, which is not that in which we learned.
 	slices.SortStableFunc(found.Incident.Timeline, func(a, b glassward.TimelineEntry) int { return a.Time.Compare(b.Time) })
 	return found, nil
+}
+
+// maxEvidence bounds the record ids that are answered of an alert.
+const maxEvidence = 100
+
+// evidence gives what stands behind alerts, and the texts of their rules by the
+// hash of the query.
+func (c cases) evidence(ctx context.Context, tenant string, alerts []glassward.Alert) (map[glassward.AlertID]console.Evidence, map[string]string, error) {
+	out := make(map[glassward.AlertID]console.Evidence, len(alerts))
+	texts := map[string]string{}
+	for _, a := range alerts {
+		whole, err := c.d.state.Alert(ctx, tenant, a.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		e := console.Evidence{RuleID: a.RuleID, RuleVersion: a.RuleVersion, QueryHash: a.QueryHash, Records: []string{}, RecordCount: len(whole.Records), More: a.LineageOverflow}
+		for _, id := range whole.Records[:min(len(whole.Records), maxEvidence)] {
+			e.Records = append(e.Records, id.String())
+		}
+		out[a.ID] = e
+		if _, known := texts[a.QueryHash]; known || a.QueryHash == "" {
+			continue // what Glassward tells of itself has no query
+		}
+		version, err := c.d.state.RuleVersion(ctx, a.RuleID, a.RuleVersion, a.QueryHash)
+		if err != nil && !errors.Is(err, state.ErrNotFound) {
+			return nil, nil, err
+		}
+		texts[a.QueryHash] = version.Text
+	}
+	return out, texts, nil
+}
+
+// Graph gives an incident's entities and what connects them.
+func (c cases) Graph(ctx context.Context, tenant string, number int64) (any, error) {
+	tenant = book(tenant)
+	inc, err := c.d.state.Incident(ctx, tenant, number)
+	if errors.Is(err, state.ErrNotFound) {
+		return nil, console.ErrNoIncident
+	}
+	if err != nil {
+		return nil, err
+	}
+	alerts, err := c.d.state.AlertsByID(ctx, tenant, inc.Alerts)
+	if err != nil {
+		return nil, err
+	}
+	neighbours, err := c.d.state.Neighbours(ctx, tenant, number, 200)
+	if err != nil {
+		return nil, err
+	}
+	return incident.GraphOf(c.d.policy(tenant), alerts, neighbours), nil
 }
 
 // Act carries out what a person commands.

@@ -44,6 +44,10 @@ type workspace struct {
 	judging bool                 // a batch is being judged
 	// unsure says that an append failed and may have become durable all the same.
 	unsure atomic.Bool
+	// unlooked are alerts that went out without what was around them.
+	unlooked chan glassward.Alert
+	// enrichAfter is until when the store is not asked what was around an alert.
+	enrichAfter atomic.Pointer[time.Time]
 	// head is the sequence number of the newest record that was appended, watched
 	// says of which records the bytes are kept.
 	head    atomic.Int64
@@ -86,7 +90,7 @@ func (d *Daemon) openWorkspace(ctx context.Context, t config.Tenant, c *config.C
 	}
 	w := &workspace{
 		d: d, log: d.log.With("tenant", t.Name), tenant: t,
-		wake: make(chan struct{}, 1), replace: make(chan replacement), failing: map[string]time.Time{}, well: map[string]bool{},
+		wake: make(chan struct{}, 1), unlooked: make(chan glassward.Alert, enrichWaiting), replace: make(chan replacement), failing: map[string]time.Time{}, well: map[string]bool{},
 		rejects: &rejectsFile{path: RejectsPath(c.Data, t.ID)},
 	}
 	w.keepBytesOf(t.Watched())
@@ -172,6 +176,9 @@ func (w *workspace) commit(ctx context.Context, outcomes ...rule.Outcome) error 
 			out[i].Health = append(out[i].Health, w.ruleHealth(o))
 		}
 	}
+	if slices.ContainsFunc(out, func(o incident.Outcome) bool { return len(o.Alerts) > 0 }) {
+		w.enrich(ctx, w.d.policy(w.tenantID()), out)
+	}
 	changes, err := w.d.desk.Take(ctx, out...)
 	if errors.Is(err, incident.ErrEvidence) {
 		// Everything stands but the raw records in the journal.
@@ -184,6 +191,7 @@ func (w *workspace) commit(ctx context.Context, outcomes ...rule.Outcome) error 
 	if len(changes.Notices) > 0 {
 		w.d.courier.Wake()
 	}
+	w.later(changes.Alerts)
 	for _, a := range changes.Alerts {
 		w.log.Info("alert", "rule", a.RuleName, "title", a.Title, "severity", a.Severity.String())
 	}
@@ -228,7 +236,7 @@ func (w *workspace) tenantID() string {
 func (w *workspace) start(ctx context.Context) {
 	w.ctx, w.stop = context.WithCancel(ctx)
 	for doing, f := range map[string]func(context.Context){
-		"judging": w.judge, "judging windows": w.tick, "retention": w.keepHouse, "watching the roads": w.keepFresh,
+		"judging": w.judge, "judging windows": w.tick, "retention": w.keepHouse, "watching the roads": w.keepFresh, "looking up what was around alerts": w.lookLater,
 		"writing down what became of alarms": w.keepChronicle,
 	} {
 		w.work.Go(func() { w.mind(w.ctx, doing, f) })

@@ -513,6 +513,21 @@ func (d *Desk) collect(ctx context.Context, tx Tx, g GroupRef, all *Changes) err
 	return tx.Put(ctx, Entry{Tenant: g.Tenant, Changes: Changes{Notices: notices}})
 }
 
+// Enrich keeps what was around an alert where it went out without. It tells nobody.
+func (d *Desk) Enrich(ctx context.Context, tenant string, id glassward.AlertID, around glassward.Context) error {
+	return d.store.Commit(ctx, func(tx Tx) error {
+		state, err := tx.Book(ctx, Query{Tenant: tenant, Alert: id})
+		if err != nil {
+			return err
+		}
+		changes, err := Step(state, d.policy(tenant), Enriched{Alert: id, Context: around}, d.now())
+		if err != nil || changes.Empty() {
+			return err
+		}
+		return tx.Put(ctx, Entry{Tenant: tenant, Changes: changes})
+	})
+}
+
 // Report commits faults of Glassward's own for a tenant, or for the whole
 // installation if the tenant is empty.
 func (d *Desk) Report(ctx context.Context, tenant string, faults ...Health) (Changes, error) {

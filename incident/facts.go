@@ -275,6 +275,21 @@ func accountName(e glassward.Entity) string {
 	return name
 }
 
+// Subjects are the ids of those that an alert is about, each sorted and in lower
+// case: emergency accounts, objects that protect them, and others who take part.
+type Subjects struct{ Accounts, Protected, Actors []string }
+
+// About gives whom and what an alert is about. Whatever has no id is left out.
+func About(p Policy, a glassward.Alert) Subjects {
+	s := Subjects{Accounts: concerned(p, a), Protected: spokenOf(p.Protected, a)}
+	for _, tie := range ties(alertFacts(p, a)) {
+		if id, ok := strings.CutPrefix(tie, "actor:"); ok {
+			s.Actors = append(s.Actors, id)
+		}
+	}
+	return s
+}
+
 // concerned gives the object ids of the emergency accounts that an alert is
 // about, sorted and in lower case. An object id is unique in the world, so it
 // counts wherever it stands; names never do.

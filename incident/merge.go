@@ -42,6 +42,9 @@ func merge(prev, next glassward.Alert, grew bool) glassward.Alert {
 	out.LineageOverflow = prev.LineageOverflow || next.LineageOverflow
 	out.Late = prev.Late || next.Late
 	out.Inward = next.Inward
+	if out.Context == nil {
+		out.Context = next.Context // the first is from when it was raised
+	}
 	out.Start, out.End = prev.Start.UTC(), prev.End.UTC()
 	if s := next.Start.UTC(); s.Before(out.Start) {
 		out.Start = s

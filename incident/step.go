@@ -148,8 +148,8 @@ func (s State) Apply(c Changes) State {
 	return out
 }
 
-// An Event is something that Step can judge: an AlertChange, a Call, a Lapse, a
-// Due, or what people do: Declare, Withdraw and the commands (Command).
+// An Event is something that Step can judge: an AlertChange, an Enriched, a Call, a
+// Lapse, a Due, or what people do: Declare, Withdraw and the commands (Command).
 type Event interface{ event() }
 
 // An AlertChange is what a rule found out about one alert.
@@ -171,6 +171,14 @@ type AlertChange struct {
 
 func (AlertChange) event() {}
 
+// An Enriched is what was around an alert that had to go out without it.
+type Enriched struct {
+	Alert   glassward.AlertID
+	Context glassward.Context
+}
+
+func (Enriched) event() {}
+
 // Step gives the changes that the event makes to the state at a time. An event
 // that was taken in before makes none. Only commands can fail: ErrNotFound,
 // ErrConflict, ErrInvalid.
@@ -185,6 +193,11 @@ func Step(s State, p Policy, e Event, now time.Time) (Changes, error) {
 		st.lapse(e)
 	case Due:
 		st.due(e)
+	case Enriched:
+		if a, ok := st.state.Alerts[e.Alert]; ok && (a.Context == nil || a.Context.Missing != "") {
+			a.Context, a.Records = &e.Context, nil
+			st.changes.Alerts = append(st.changes.Alerts, a)
+		}
 	case Declare:
 		if err := st.declare(e); err != nil {
 			return Changes{}, err

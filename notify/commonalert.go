@@ -226,6 +226,9 @@ func properties(m Message, a *glassward.Alert) map[string]string {
 	for _, f := range facts(*a) {
 		add(camel(f.Label), f.Value)
 	}
+	for _, f := range Around(*a) {
+		add(aroundNames[f.Label], f.Value)
+	}
 	return p
 }
 

@@ -236,6 +236,9 @@ func (v *View) alert(a glassward.Alert) {
 		v.add("When", when(a))
 	}
 	v.add("Lag", lag(a))
+	for _, f := range Around(a) {
+		v.add(f.Label, f.Value)
+	}
 	if a.Unconfirmed {
 		v.add("Note", "not confirmed by later data")
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"glassward"
+	"glassward/incident"
 )
 
 // incidentColumns are what incidentsOf reads, of the table named i.
@@ -349,6 +350,34 @@ func (s *Store) Alerts(ctx context.Context, f AlertFilter) ([]glassward.Alert, s
 	}
 	last := list[len(list)-1]
 	return list, fmt.Sprintf("%d:%s", micros(last.Start), last.ID), nil
+}
+
+// Neighbours gives the other incidents of a tenant that share an emergency account,
+// session, actor or protected object with one, newest first, at most limit shares.
+func (s *Store) Neighbours(ctx context.Context, tenant string, number int64, limit int) ([]incident.Neighbour, error) {
+	rows, err := s.readers.QueryContext(ctx, `SELECT o.number, l.kind, l.value FROM incident_links l
+		JOIN incident_links o ON o.tenant = l.tenant AND o.kind = l.kind AND o.value = l.value AND o.number <> l.number
+		WHERE l.tenant = ? AND l.number = ? AND l.kind IN ('account', 'tie') ORDER BY o.number DESC, l.kind, l.value LIMIT ?`, tenant, number, bound(limit))
+	if err != nil {
+		return nil, fmt.Errorf("read the neighbours of incident %d: %w", number, err)
+	}
+	defer rows.Close()
+	var out []incident.Neighbour
+	for rows.Next() {
+		var n incident.Neighbour
+		var kind string
+		if err := rows.Scan(&n.Number, &kind, &n.Shares); err != nil {
+			return nil, fmt.Errorf("read the neighbours of incident %d: %w", number, err)
+		}
+		if kind == "account" {
+			n.Shares = "account:" + n.Shares
+		}
+		out = append(out, n)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read the neighbours of incident %d: %w", number, err)
+	}
+	return out, nil
 }
 
 // HeldRecords gives, in pages of at most limit, the ids of the records that the

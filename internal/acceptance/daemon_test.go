@@ -167,8 +167,27 @@ func commands(t *testing.T, h *house, address, token string, records int) {
 		t.Errorf("incident close with open tasks: exit %d: %s%s", code, out, errs)
 	}
 	var before console.Case
-	if err := json.Unmarshal([]byte(cli("incident", "show", "1", "-o", "json")), &before); err != nil || len(before.Incident.Tasks) == 0 {
-		t.Errorf("incident show: %v %+v", err, before.Incident.Tasks)
+	until(t, func() error { // what could not be looked up in time comes later
+		before = console.Case{}
+		if err := json.Unmarshal([]byte(cli("incident", "show", "1", "-o", "json")), &before); err != nil || len(before.Incident.Tasks) == 0 {
+			return fmt.Errorf("incident show: %v %+v", err, before.Incident.Tasks)
+		}
+		for _, a := range before.Alerts {
+			if a.Context == nil || a.Context.Missing != "" || len(a.Context.LastUses) == 0 {
+				return fmt.Errorf("the context of %s is %+v", a.Title, a.Context)
+			}
+		}
+		return nil
+	})
+	// Every line can be traced.
+	for _, a := range before.Alerts {
+		e := before.Evidence[a.ID]
+		if len(e.Records) == 0 || e.RecordCount < len(e.Records) || !strings.Contains(before.Rules[e.QueryHash], a.RuleName) {
+			t.Errorf("the evidence of %s is %+v", a.Title, e)
+		}
+	}
+	if out := cli("incident", "graph", "1"); !strings.Contains(out, "account EA-0") || !strings.Contains(out, "from") {
+		t.Errorf("incident graph:\n%s", out)
 	}
 	for _, task := range before.Incident.Tasks {
 		by := "omar"
