@@ -63,6 +63,16 @@ func (h *house) write(name, text string) {
 	}
 }
 
+// text gives what write wrote.
+func (h *house) text(name string) string {
+	h.t.Helper()
+	text, err := os.ReadFile(h.file(name))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return string(text)
+}
+
 // mainFile is a glassward.yaml whose group emergency tells these addresses by a
 // mail server on this port.
 func mainFile(port int, addresses ...string) string {

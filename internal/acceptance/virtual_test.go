@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -163,16 +162,6 @@ func newVirtual(t *testing.T, s setting) *virtual {
 		}
 	})
 	return v
-}
-
-// text gives a file of the configuration.
-func (v *virtual) text(name string) string {
-	v.t.Helper()
-	text, err := os.ReadFile(v.file(name))
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	return string(text)
 }
 
 // status asks the API how the tenant stands.

@@ -50,15 +50,22 @@ type trap struct {
 	left atomic.Int64
 }
 
-// armed is the one trap of this process, nil when there is none. The package
+// A hook is what happens at points: one of them may be a trap, and somebody may
+// watch all of them.
+type hook struct {
+	trap *trap
+	seen func(Name)
+}
+
+// armed is the one hook of this process, nil when there is none. The package
 // variable is deliberate: a point must cost nothing and be reachable from
-// anywhere. It starts from the environment; Arm replaces it in tests.
+// anywhere. It starts from the environment; Arm and Watch replace it in tests.
 var armed = fromEnvironment(os.Getenv(Variable))
 
 // fromEnvironment reads what Variable holds. What cannot be read ends the
 // process: a test that believes a point armed would pass for the wrong reason.
-func fromEnvironment(text string) *atomic.Pointer[trap] {
-	p := new(atomic.Pointer[trap])
+func fromEnvironment(text string) *atomic.Pointer[hook] {
+	p := new(atomic.Pointer[hook])
 	if text == "" {
 		return p
 	}
@@ -67,7 +74,7 @@ func fromEnvironment(text string) *atomic.Pointer[trap] {
 		fmt.Fprintln(os.Stderr, "glassward: error:", err)
 		os.Exit(2)
 	}
-	p.Store(t)
+	p.Store(&hook{trap: t})
 	return p
 }
 
@@ -75,11 +82,17 @@ func fromEnvironment(text string) *atomic.Pointer[trap] {
 // this very point is armed; then it kills the process or gives an error that
 // wraps Err.
 func Point(name Name) error {
-	t := armed.Load()
-	if t == nil || t.name != name {
+	h := armed.Load()
+	if h == nil {
 		return nil
 	}
-	return t.spring()
+	if h.seen != nil {
+		h.seen(name)
+	}
+	if h.trap == nil || h.trap.name != name {
+		return nil
+	}
+	return h.trap.spring()
 }
 
 func (t *trap) spring() error {
@@ -104,8 +117,23 @@ func Arm(spec string) (disarm func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	before := armed.Swap(t)
+	h := &hook{trap: t}
+	before := armed.Load()
+	if before != nil {
+		h.seen = before.seen
+	}
+	armed.Store(h)
 	return func() { armed.Store(before) }, nil
+}
+
+// Watch lets f see the name of every point that this process passes, before the
+// point acts. f may be called by several goroutines at once.
+func Watch(f func(Name)) {
+	h := &hook{seen: f}
+	if before := armed.Load(); before != nil {
+		h.trap = before.trap
+	}
+	armed.Store(h)
 }
 
 // parse reads "name[:nth]=kill|error".

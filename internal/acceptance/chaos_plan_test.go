@@ -1,0 +1,179 @@
+package acceptance_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"glassward/internal/entrasim"
+)
+
+// A chaosPlan is what happens in one seed's run, whatever the process dies of
+// meanwhile. It is made of the seed alone, so that every life of the process
+// makes the same one.
+type chaosPlan struct {
+	acts    []chaosAct
+	records []chaosRecord
+}
+
+// A chaosAct is one thing that happens, some time after the one before.
+type chaosAct struct {
+	after time.Duration
+	kind  string // push, rule, mail, hook, acknowledge, wait
+	// push are the numbers of the records of a push.
+	push []int
+	// what is the variant of the rule file, or how the receiver is from now on.
+	what string
+}
+
+// A chaosRecord is a sign-in. Its address is its own: by it a message is known to
+// speak of it.
+type chaosRecord struct {
+	number  int
+	account string
+	result  string
+	app     string
+	late    time.Duration // how old it is when it is pushed first
+	// rule is the variant of the rule file that is in force when it is pushed
+	// first, before and next are the last and the next that can be used.
+	rule, before, next string
+}
+
+func (r chaosRecord) address() string {
+	return fmt.Sprintf("198.18.%d.%d", 1+r.number/200, 1+r.number%200)
+}
+
+const chaosStranger = "0f0f0f0f-2222-4333-8444-555555555555"
+
+// line is the record as a diagnostic setting writes it.
+func (r chaosRecord) line(at time.Time) string {
+	name := "ea-01"
+	if r.account == chaosStranger {
+		name = "stranger"
+	}
+	stamp := at.UTC().Format("2006-01-02T15:04:05.0000000Z")
+	return fmt.Sprintf(`{"time":%q,"operationName":"Sign-in activity","category":"SignInLogs","tenantId":%q,"resultType":%q,"callerIpAddress":%q,"correlationId":"c0441e1a-0000-4000-8000-%012d","properties":{"id":"5197a000-0000-4000-8000-%012d","createdDateTime":%q,"userDisplayName":%q,"userPrincipalName":%q,"userId":%q,"appDisplayName":%q,"ipAddress":%q,"status":{"errorCode":%s},"isInteractive":true}}`,
+		stamp, entrasim.TenantID, r.result, r.address(), r.number, r.number, stamp, name, name+"@nordlicht.onmicrosoft.example", r.account, r.app, r.address(), r.result)
+}
+
+// The rule files: one window over failures that never changes, and one that is
+// replaced, broken and taken away while everything runs.
+const chaosFailures = `id: c4a05000-0000-4000-8000-000000000001
+name: Failed sign-in
+kind: Scheduled
+severity: Medium
+queryFrequency: 5m
+queryPeriod: 5m
+triggerOperator: gt
+triggerThreshold: 0
+query: SigninLogs | where ResultType == '50126' | project TimeGenerated, UserId, IPAddress
+entityMappings:
+  - {entityType: Account, fieldMappings: [{identifier: AadUserId, columnName: UserId}]}
+  - {entityType: IP, fieldMappings: [{identifier: Address, columnName: IPAddress}]}
+eventGroupingSettings: {aggregationKind: AlertPerResult}
+`
+
+// chaosExtra is the text of a variant of the rule file that changes, empty if it
+// is gone.
+func chaosExtra(variant string) string {
+	text := `id: c4a05000-0000-4000-8000-000000000002
+name: Application used
+kind: NRT
+severity: Low
+query: SigninLogs | where AppDisplayName == 'VARIANT' | project TimeGenerated, UserId, IPAddress
+entityMappings:
+  - {entityType: Account, fieldMappings: [{identifier: AadUserId, columnName: UserId}]}
+  - {entityType: IP, fieldMappings: [{identifier: Address, columnName: IPAddress}]}
+eventGroupingSettings: {aggregationKind: AlertPerResult}
+`
+	switch variant {
+	case "gone":
+		return ""
+	case "broken":
+		return strings.Replace(text, "where", "wher", 1)
+	}
+	return strings.Replace(text, "VARIANT", variant, 1)
+}
+
+func usable(variant string) bool { return variant != "broken" && variant != "gone" }
+
+// newChaosPlan makes the plan of a seed.
+func newChaosPlan(seed uint64) *chaosPlan {
+	r := rand.New(rand.NewPCG(seed, 5))
+	p := new(chaosPlan)
+	pick := func(words ...string) string { return words[r.IntN(len(words))] }
+	variant, good := "Alpha", "Alpha"
+	open := 0 // records from here on have not seen the next variant yet
+	for range 14 + r.IntN(10) {
+		a := chaosAct{after: 5*time.Second + time.Duration(r.IntN(20*60))*time.Second}
+		switch n := r.IntN(100); {
+		case n < 52:
+			a.kind = "push"
+			for range 1 + r.IntN(5) {
+				c := chaosRecord{number: len(p.records), account: chaosStranger, result: pick("0", "0", "0", "50126"), app: pick("Alpha", "Beta", "Portal"), rule: variant, before: good}
+				if r.IntN(5) == 0 {
+					c.account = entrasim.EA01
+				}
+				switch late := r.IntN(10); {
+				case late < 7:
+					c.late = time.Duration(r.IntN(60)) * time.Second
+				case late < 9:
+					c.late = time.Duration(r.IntN(40)) * time.Minute
+				default:
+					c.late = time.Duration(r.IntN(20)) * time.Hour
+				}
+				a.push = append(a.push, c.number)
+				p.records = append(p.records, c)
+			}
+			for range r.IntN(4) { // what came before comes again, among itself and with the new
+				a.push = append(a.push, r.IntN(len(p.records)))
+			}
+			r.Shuffle(len(a.push), func(i, j int) { a.push[i], a.push[j] = a.push[j], a.push[i] })
+		case n < 66:
+			a.kind, a.what = "rule", pick("Alpha", "Beta", "Alpha", "Beta", "broken", "gone")
+			if variant = a.what; usable(variant) {
+				good = variant
+				for ; open < len(p.records); open++ {
+					p.records[open].next = variant
+				}
+			}
+		case n < 78:
+			a.kind, a.what = "mail", pick("well", "refuses", "busy", "hangs", "loses its answer")
+		case n < 90:
+			a.kind, a.what = "hook", pick("well", "refuses", "busy", "hangs", "loses its answer", "later")
+		case n < 96:
+			a.kind = "acknowledge"
+		default:
+			a.kind, a.after = "wait", time.Duration(1+r.IntN(6))*time.Hour
+		}
+		p.acts = append(p.acts, a)
+	}
+	return p
+}
+
+// must says whether the rule of that name has to raise an alarm of the record, may
+// whether it is allowed to.
+func (r chaosRecord) must(rule string) (must, may bool) {
+	switch rule {
+	case "Failed sign-in":
+		return r.result == "50126", r.result == "50126"
+	case "Application used":
+		if usable(r.rule) {
+			return r.app == r.rule, r.app == r.rule
+		}
+		// The file is broken: the rule as it was stays in force until the next start,
+		// and from then on the next usable file makes up for what was missed.
+		return false, r.app == r.before || r.app == r.next
+	}
+	return false, r.account == entrasim.EA01 // a shipped rule
+}
+
+// told says whether people have to be told of the record, and whether they may be.
+func (r chaosRecord) told() (must, may bool) {
+	for _, rule := range []string{"Failed sign-in", "Application used", "shipped"} {
+		m, y := r.must(rule)
+		must, may = must || m, may || y
+	}
+	return must || r.account == entrasim.EA01, may
+}
