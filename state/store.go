@@ -184,7 +184,7 @@ func (s *Store) connect(extra string, n int) (*sql.DB, error) {
 
 func connect(file, extra string, n int) (*sql.DB, error) {
 	name := fileURL(file)
-	c, err := newConnector(name+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=wal_autocheckpoint(0)&_pragma=trusted_schema(0)&" + extra)
+	c, err := newConnector(name + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=wal_autocheckpoint(0)&_pragma=trusted_schema(0)&" + extra)
 	if err != nil {
 		return nil, err
 	}
