@@ -106,7 +106,10 @@ func newChaosPlan(seed uint64) *chaosPlan {
 	variant, good := "Alpha", "Alpha"
 	open := 0 // records from here on have not seen the next variant yet
 	for range 14 + r.IntN(10) {
-		a := chaosAct{after: 5*time.Second + time.Duration(r.IntN(20*60))*time.Second}
+		a := chaosAct{after: 5*time.Second + time.Duration(r.IntN(180))*time.Second}
+		if r.IntN(5) == 0 {
+			a.after += time.Duration(r.IntN(25)) * time.Minute
+		}
 		switch n := r.IntN(100); {
 		case n < 52:
 			a.kind = "push"
@@ -145,7 +148,7 @@ func newChaosPlan(seed uint64) *chaosPlan {
 		case n < 96:
 			a.kind = "acknowledge"
 		default:
-			a.kind, a.after = "wait", time.Duration(1+r.IntN(6))*time.Hour
+			a.kind, a.after = "wait", time.Duration(1+r.IntN(3))*time.Hour
 		}
 		p.acts = append(p.acts, a)
 	}
