@@ -104,8 +104,9 @@ func newChaosPlan(seed uint64) *chaosPlan {
 	p := new(chaosPlan)
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }
 	variant, good := "Alpha", "Alpha"
-	open := 0 // records from here on have not seen the next variant yet
-	for range 14 + r.IntN(10) {
+	ill := map[string]int{} // receivers that fail, and for how many more acts
+	open := 0               // records from here on have not seen the next variant yet
+	for range 12 + r.IntN(10) {
 		a := chaosAct{after: 5*time.Second + time.Duration(r.IntN(180))*time.Second}
 		if r.IntN(5) == 0 {
 			a.after += time.Duration(r.IntN(25)) * time.Minute
@@ -142,15 +143,22 @@ func newChaosPlan(seed uint64) *chaosPlan {
 				}
 			}
 		case n < 78:
-			a.kind, a.what = "mail", pick("well", "refuses", "busy", "hangs", "loses its answer")
+			a.kind, a.what = "mail", pick("refuses", "busy", "hangs", "loses its answer")
+			ill[a.kind] = 2 + r.IntN(4)
 		case n < 90:
-			a.kind, a.what = "hook", pick("well", "refuses", "busy", "hangs", "loses its answer", "later")
+			a.kind, a.what = "hook", pick("refuses", "busy", "hangs", "loses its answer", "later")
+			ill[a.kind] = 2 + r.IntN(4)
 		case n < 96:
 			a.kind = "acknowledge"
 		default:
-			a.kind, a.after = "wait", time.Duration(1+r.IntN(3))*time.Hour
+			a.kind, a.after = "wait", time.Duration(15+r.IntN(90))*time.Minute
 		}
 		p.acts = append(p.acts, a)
+		for _, receiver := range []string{"mail", "hook"} {
+			if ill[receiver]--; ill[receiver] == 0 {
+				p.acts = append(p.acts, chaosAct{after: time.Duration(r.IntN(60)) * time.Second, kind: receiver, what: "well"})
+			}
+		}
 	}
 	return p
 }
