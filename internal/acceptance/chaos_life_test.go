@@ -294,19 +294,33 @@ func (c *chaosRun) variant(name string) {
 func (c *chaosRun) act(a chaosAct) {
 	switch a.kind {
 	case "push":
-		var body strings.Builder
-		for _, n := range a.push {
-			body.WriteString(c.plan.records[n].line(c.born(n)) + "\n")
-		}
-		var receipt struct{ Records, Rejected int }
-		if err := c.call("POST", "/v1/ingest?tenant=default", strings.NewReader(body.String()), &receipt); err != nil || receipt.Records != len(a.push) || receipt.Rejected != 0 {
-			c.t.Errorf("a push gave %+v: %v", receipt, err)
-		}
+		c.push(a.push)
 	case "rule":
 		c.variant(a.what)
 		var answer any
 		if err := c.call("POST", "/v1/reload", nil, &answer); err != nil && a.what != "broken" {
 			c.t.Errorf("reload of %s: %v", a.what, err)
+		}
+	case "compact":
+		var answer any
+		if err := c.call("POST", "/v1/compact", strings.NewReader("{}"), &answer); err != nil {
+			c.t.Errorf("compact: %v", err)
+		}
+	case "backup":
+		to := c.file(fmt.Sprintf("backup-%d", time.Now().UnixNano()))
+		var answer any
+		if err := c.call("POST", "/v1/backup", strings.NewReader(fmt.Sprintf(`{"to": %q}`, to)), &answer); err != nil {
+			c.t.Errorf("backup: %v", err)
+		}
+		c.house.write("backup", to)
+	case "restore":
+		var answer any
+		ask := fmt.Sprintf(`{"from": %q, "tenant": "default", "replace": true}`, c.text("backup"))
+		if err := c.call("POST", "/v1/restore", strings.NewReader(ask), &answer); err != nil {
+			c.t.Errorf("restore: %v", err)
+		}
+		if len(a.push) > 0 {
+			c.push(a.push)
 		}
 	case "mail", "hook":
 		c.mu.Lock()
@@ -328,6 +342,18 @@ func (c *chaosRun) act(a chaosAct) {
 			}
 			return
 		}
+	}
+}
+
+// push sends records as a source does.
+func (c *chaosRun) push(numbers []int) {
+	var body strings.Builder
+	for _, n := range numbers {
+		body.WriteString(c.plan.records[n].line(c.born(n)) + "\n")
+	}
+	var receipt struct{ Records, Rejected int }
+	if err := c.call("POST", "/v1/ingest?tenant=default", strings.NewReader(body.String()), &receipt); err != nil || receipt.Records != len(numbers) || receipt.Rejected != 0 {
+		c.t.Errorf("a push gave %+v: %v", receipt, err)
 	}
 }
 

@@ -3,6 +3,7 @@ package acceptance_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,8 +21,9 @@ type chaosPlan struct {
 // A chaosAct is one thing that happens, some time after the one before.
 type chaosAct struct {
 	after time.Duration
-	kind  string // push, rule, mail, hook, acknowledge, wait
-	// push are the numbers of the records of a push.
+	kind  string // push, rule, mail, hook, acknowledge, compact, backup, restore, wait
+	// push are the numbers of the records of a push, or of those that came after the
+	// backup that is restored: their sources tell them again.
 	push []int
 	// what is the variant of the rule file, or how the receiver is from now on.
 	what string
@@ -38,6 +40,8 @@ type chaosRecord struct {
 	// rule is the variant of the rule file that is in force when it is pushed
 	// first, before and next are the last and the next that can be used.
 	rule, before, next string
+	// again are the variants under which it came anew after a restore.
+	again []string
 }
 
 func (r chaosRecord) address() string {
@@ -105,6 +109,7 @@ func newChaosPlan(seed uint64) *chaosPlan {
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }
 	variant, good := "Alpha", "Alpha"
 	ill := map[string]int{} // receivers that fail, and for how many more acts
+	backup := -1            // the act after the last backup
 	open := 0               // records from here on have not seen the next variant yet
 	for range 12 + r.IntN(10) {
 		a := chaosAct{after: 5*time.Second + time.Duration(r.IntN(180))*time.Second}
@@ -148,8 +153,22 @@ func newChaosPlan(seed uint64) *chaosPlan {
 		case n < 90:
 			a.kind, a.what = "hook", pick("refuses", "busy", "hangs", "loses its answer", "later")
 			ill[a.kind] = 2 + r.IntN(4)
-		case n < 96:
+		case n < 93:
 			a.kind = "acknowledge"
+		case n < 94:
+			a.kind = "compact"
+		case n < 96 && backup < 0:
+			a.kind, backup = "backup", len(p.acts)+1
+		case n < 97 && backup >= 0:
+			a.kind = "restore"
+			for _, b := range p.acts[backup:] {
+				for _, number := range b.push {
+					if !slices.Contains(a.push, number) {
+						a.push = append(a.push, number)
+						p.records[number].again = append(p.records[number].again, variant, good)
+					}
+				}
+			}
 		default:
 			a.kind, a.after = "wait", time.Duration(15+r.IntN(90))*time.Minute
 		}
@@ -171,11 +190,11 @@ func (r chaosRecord) must(rule string) (must, may bool) {
 		return r.result == "50126", r.result == "50126"
 	case "Application used":
 		if usable(r.rule) {
-			return r.app == r.rule, r.app == r.rule
+			return r.app == r.rule, r.app == r.rule || slices.Contains(r.again, r.app)
 		}
 		// The file is broken: the rule as it was stays in force until the next start,
 		// and from then on the next usable file makes up for what was missed.
-		return false, r.app == r.before || r.app == r.next
+		return false, r.app == r.before || r.app == r.next || slices.Contains(r.again, r.app)
 	}
 	return false, r.account == entrasim.EA01 // a shipped rule
 }
