@@ -117,7 +117,7 @@ func newChaosPlan(seed uint64) *chaosPlan {
 			a.after += time.Duration(r.IntN(25)) * time.Minute
 		}
 		switch n := r.IntN(100); {
-		case n < 52:
+		case n < 48:
 			a.kind = "push"
 			for range 1 + r.IntN(5) {
 				c := chaosRecord{number: len(p.records), account: chaosStranger, result: pick("0", "0", "0", "50126"), app: pick("Alpha", "Beta", "Portal"), rule: variant, before: good}
@@ -139,7 +139,7 @@ func newChaosPlan(seed uint64) *chaosPlan {
 				a.push = append(a.push, r.IntN(len(p.records)))
 			}
 			r.Shuffle(len(a.push), func(i, j int) { a.push[i], a.push[j] = a.push[j], a.push[i] })
-		case n < 66:
+		case n < 60:
 			a.kind, a.what = "rule", pick("Alpha", "Beta", "Alpha", "Beta", "broken", "gone")
 			if variant = a.what; usable(variant) {
 				good = variant
@@ -147,19 +147,19 @@ func newChaosPlan(seed uint64) *chaosPlan {
 					p.records[open].next = variant
 				}
 			}
-		case n < 78:
+		case n < 71:
 			a.kind, a.what = "mail", pick("refuses", "busy", "hangs", "loses its answer")
 			ill[a.kind] = 2 + r.IntN(4)
-		case n < 90:
+		case n < 82:
 			a.kind, a.what = "hook", pick("refuses", "busy", "hangs", "loses its answer", "later")
 			ill[a.kind] = 2 + r.IntN(4)
-		case n < 93:
+		case n < 86:
 			a.kind = "acknowledge"
-		case n < 94:
+		case n < 90:
 			a.kind = "compact"
-		case n < 96 && backup < 0:
+		case n < 97 && backup < 0:
 			a.kind, backup = "backup", len(p.acts)+1
-		case n < 97 && backup >= 0:
+		case n < 97:
 			a.kind = "restore"
 			for _, b := range p.acts[backup:] {
 				for _, number := range b.push {
@@ -206,4 +206,9 @@ func (r chaosRecord) told() (must, may bool) {
 		must, may = must || m, may || y
 	}
 	return must || r.account == entrasim.EA01, may
+}
+
+// has says whether a thing of that kind happens.
+func (p *chaosPlan) has(kind string) bool {
+	return slices.ContainsFunc(p.acts, func(a chaosAct) bool { return a.kind == kind })
 }
