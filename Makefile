@@ -3,7 +3,7 @@ SHELL := /bin/bash
 GO    ?= go
 BIN   := bin/glassward
 
-.PHONY: run build test lint bench cost fuzz oracle kql-figures docs clean deps release try-release
+.PHONY: run build test chaos lint bench cost fuzz oracle kql-figures docs clean deps release try-release
 
 run: build ## replay a day in which a break-glass account is used
 	./$(BIN) demo
@@ -19,7 +19,14 @@ deps:
 # pointer of it finds nothing of ours and costs a tenth of the tests' time.
 test: deps
 	$(GO) vet ./...
-	$(GO) test -race -gcflags='modernc.org/...=-d=checkptr=0' -timeout 30m ./...
+	GLASSWARD_CHAOS_SEEDS=3 $(GO) test -race -gcflags='modernc.org/...=-d=checkptr=0' -timeout 30m ./...
+	$(GO) test -run '^TestChaos$$' -timeout 30m ./internal/acceptance
+
+# Seeded runs in which everything happens at once, and the process dies at failpoints: `make test` plays
+# 50 of them. SEEDS says how many; the seed of one that fails repeats it, as its message says.
+SEEDS ?= 1000
+chaos: deps
+	GLASSWARD_CHAOS_SEEDS=$(SEEDS) $(GO) test -v -run '^TestChaos$$' -timeout 12h ./internal/acceptance
 
 # govulncheck needs the vulnerability database; where that cannot be reached it
 # says so and the rest still counts.

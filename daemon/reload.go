@@ -135,6 +135,12 @@ func (d *Daemon) prepare(ctx context.Context, next *config.Config, rules *rule.S
 	engines = map[string]*rule.Engine{}
 	for _, t := range next.Each {
 		if w, ok := d.workspace(t.ID); ok {
+			w.mu.Lock()
+			before := w.engine
+			w.mu.Unlock()
+			if err := before.Keep(ctx); err != nil {
+				return opened, nil, fmt.Errorf("tenant %s: %w", t.Name, err)
+			}
 			e, err := w.newEngine(ctx, t, rules)
 			if err != nil {
 				return opened, nil, fmt.Errorf("tenant %s: %w", t.Name, err)

@@ -434,13 +434,18 @@ func (e *Engine) Tick(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	return errors.Join(append(errs, e.keepMarks(ctx))...)
+	return errors.Join(append(errs, e.keepMarks(ctx, saveEvery))...)
 }
 
-// keepMarks commits, now and then and together, the watermarks of the rules that
-// had nothing to say: with many rules and tenants a flush for each would be most
-// of what an idle program does.
-func (e *Engine) keepMarks(ctx context.Context) error {
+// Keep commits how far the rules have come. An engine that takes this one's place
+// goes on from there, so that a rule that was changed does not look once more at
+// what the rule as it was has judged. The error is the Desk's.
+func (e *Engine) Keep(ctx context.Context) error { return e.keepMarks(ctx, 0) }
+
+// keepMarks commits together the watermarks of the rules that had nothing to say,
+// as soon as one was kept so long ago: with many rules and tenants a flush for
+// each would be most of what an idle program does.
+func (e *Engine) keepMarks(ctx context.Context, every time.Duration) error {
 	// A batch that comes meanwhile waits for this one commit: it would find its
 	// rules in hand and leave them to the next tick.
 	e.arriving.Lock()
@@ -456,7 +461,7 @@ func (e *Engine) keepMarks(ctx context.Context) error {
 		defer j.busy.Unlock()
 		if j.state.seq != j.saved {
 			moved = append(moved, j)
-			due = due || now.Sub(j.wrote) >= saveEvery
+			due = due || now.Sub(j.wrote) >= every
 		}
 	}
 	if !due {
