@@ -216,7 +216,7 @@ func readTexts(body []byte, to string) ([]incoming, url.Values, error) {
 	// Of the address only the query is taken: our token goes nowhere else.
 	next, err := url.Parse(*page.Next)
 	if err != nil || len(next.Query()) == 0 {
-		return out, nil, errors.New("Twilio's next page has no address")
+		return out, nil, errors.New("the next page of texts has no address")
 	}
 	return out, next.Query(), nil
 }
