@@ -21,7 +21,8 @@ type Notice struct {
 	// Kind is fired, grown, again (something new in an open incident), escalated
 	// (the next step of a ladder), repeated (nobody has answered), storm (alarms that
 	// are told together), digest (what was collected), alive (the weekly word),
-	// acknowledged, closed, health, expected or test.
+	// acknowledged, closed, health, expected, test or heartbeat,
+	// which goes no further than the courier.
 	Kind string `json:"kind"`
 	// Why says in one sentence why this notice is sent now.
 	Why     string `json:"why"`

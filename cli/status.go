@@ -132,6 +132,16 @@ func (a *app) printStatus(s daemon.Status) error {
 			fmt.Fprintf(a.Stdout, "receiver %s %s\n", line(p.Receiver), bad("has not been proven to reach a person since %s: glassward notify prove", stamp(p.Due().Add(-notify.ProofHolds))))
 		}
 	}
+	if h := s.Heartbeat; h != nil {
+		switch {
+		case h.Fault != "":
+			fmt.Fprintf(a.Stdout, "heartbeat: %s\n", bad("%s", safe(h.Fault)))
+		case h.Taken.IsZero():
+			fmt.Fprintf(a.Stdout, "heartbeat every %s, none sent yet\n", seconds(h.Every))
+		default:
+			fmt.Fprintf(a.Stdout, "heartbeat every %s, the last at %s\n", seconds(h.Every), stamp(h.Taken))
+		}
+	}
 	fmt.Fprintf(a.Stdout, "%s owed", counted(s.Owed.Pending, "notice", "notices"))
 	if !s.Owed.Oldest.IsZero() {
 		fmt.Fprintf(a.Stdout, ", the oldest since %s", stamp(s.Owed.Oldest))

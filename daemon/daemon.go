@@ -93,6 +93,7 @@ type Daemon struct {
 	turns   *turns
 	untold  *backlog
 	firsts  firsts
+	beats   beats
 	news    bell // something was written to the journal
 	answers *tally
 	deeds   chan deed
@@ -185,7 +186,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	}
 	d.courier, err = notify.New(notify.Options{
 		Outbox: d.state, Fleet: fleet, Fallback: d.groups, Trouble: d.trouble, Delivered: d.delivered,
-		Letter: d.letterOf, Rule: d.ruleFacts, Log: d.log,
+		Beat: d.takeBeat, Letter: d.letterOf, Rule: d.ruleFacts, Log: d.log,
 	})
 	if err != nil {
 		return nil, err
@@ -249,6 +250,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.work.Go(func() { d.watchOutbox(ctx) })
 	d.work.Go(func() { d.call(ctx) })
 	d.work.Go(func() { d.liveOn(ctx) })
+	d.work.Go(func() { d.keepBeating(ctx) })
 	d.work.Go(func() { d.reopen(ctx) })
 	d.work.Go(func() { d.watchProofs(ctx) })
 	d.work.Go(func() { d.hearAnswers(ctx) })
@@ -256,6 +258,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 		w.start(ctx)
 	}
 	d.greet(ctx)
+	if d.config.Heartbeat == nil {
+		d.log.Warn(noHeartbeat)
+	}
 	close(d.running)
 	d.log.Info("watching", "address", d.Addr(), "tenants", len(d.config.Each), "rules", len(d.rules.Rules), "version", d.o.Version)
 	d.reload.Unlock()

@@ -51,6 +51,7 @@ type Status struct {
 	Workspaces []WorkspaceStatus       `json:"workspaces"`
 	Receivers  []notify.ReceiverStatus `json:"receivers"`
 	Proofs     []notify.Proof          `json:"proofs,omitempty"`
+	Heartbeat  *HeartbeatStatus        `json:"heartbeat,omitempty"`
 	Owed       state.Stats             `json:"owed"`
 }
 
@@ -177,6 +178,9 @@ func (o operator) Status(ctx context.Context, tenant string) (any, error) {
 		return s, nil
 	}
 	s.Receivers, s.Proofs = d.courier.Status(), d.proofs.List(d.now())
+	if s.Heartbeat = d.heartbeatStatus(); s.Heartbeat == nil {
+		s.Warnings = append(s.Warnings, noHeartbeat)
+	}
 	var err error
 	s.Owed, err = d.state.Stats(ctx)
 	return s, err

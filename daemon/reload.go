@@ -141,7 +141,7 @@ func (d *Daemon) prepare(ctx context.Context, next *config.Config, rules *rule.S
 			if err := before.Keep(ctx); err != nil {
 				return opened, nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 			}
-			e, err := w.newEngine(ctx, t, rules)
+			e, err := w.newEngine(ctx, t, next, rules)
 			if err != nil {
 				return opened, nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 			}
@@ -195,6 +195,9 @@ func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) map[strin
 	lost := map[string][]string{}
 	tenant := ""
 	say := func(format string, args ...any) { lost[tenant] = append(lost[tenant], fmt.Sprintf(format, args...)) }
+	if old.Heartbeat != nil && next.Heartbeat == nil {
+		say("the dead man's ping is no longer sent")
+	}
 	for _, t := range old.Each {
 		tenant = t.ID
 		n, ok := next.Tenant(t.ID)

@@ -88,6 +88,7 @@ func (d *Daemon) openWorkspace(ctx context.Context, t config.Tenant, c *config.C
 	for _, table := range schema.Tables() {
 		retention[table.Name] = c.RetentionOf(table.Name)
 	}
+	retention[heartbeatTable] = heartbeatKept
 	w := &workspace{
 		d: d, log: d.log.With("tenant", t.Name), tenant: t,
 		wake: make(chan struct{}, 1), unlooked: make(chan glassward.Alert, enrichWaiting), replace: make(chan replacement), failing: map[string]time.Time{}, well: map[string]bool{},
@@ -115,7 +116,7 @@ func (d *Daemon) openWorkspace(ctx context.Context, t config.Tenant, c *config.C
 	if err := w.beginChronicle(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("tenant %s: %w", t.Name, err), store.Close())
 	}
-	if w.engine, err = w.newEngine(ctx, t, rules); err != nil {
+	if w.engine, err = w.newEngine(ctx, t, c, rules); err != nil {
 		return nil, errors.Join(fmt.Errorf("tenant %s: %w", t.Name, err), store.Close())
 	}
 	return w, nil
@@ -128,10 +129,14 @@ func (w *workspace) keepBytesOf(accounts []string) {
 }
 
 // newEngine makes the rules of a configuration ready to judge.
-func (w *workspace) newEngine(ctx context.Context, t config.Tenant, set *rule.Set) (*rule.Engine, error) {
+func (w *workspace) newEngine(ctx context.Context, t config.Tenant, c *config.Config, set *rule.Set) (*rule.Engine, error) {
 	// The most urgent rules judge a batch first: theirs is the notice that matters.
 	rules := slices.Clone(set.Rules)
 	slices.SortStableFunc(rules, func(a, b *rule.Rule) int { return cmp.Compare(b.Severity, a.Severity) })
+	rules, err := withHeartbeat(rules, c)
+	if err != nil {
+		return nil, err
+	}
 	return rule.NewEngine(ctx, rule.Options{
 		Tenant: t.ID, Rules: rules, Catalog: schema.Default().Catalog(),
 		Watchlists: watchlists(t), Functions: set.Functions, Addresses: w.d.places != nil,
@@ -164,6 +169,10 @@ func (w *workspace) commit(ctx context.Context, outcomes ...rule.Outcome) error 
 	out := make([]incident.Outcome, len(outcomes))
 	for i, o := range outcomes {
 		out[i] = incident.Outcome{Tenant: w.tenantID(), Rule: o.RuleID, Watermark: o.Watermark}
+		if o.RuleID == heartbeatRule {
+			out[i].Notices = w.beatNotices(o.Alerts)
+			o.Alerts = nil
+		}
 		inward := len(o.Alerts) > 0 && w.readsOwn(o.RuleID)
 		for _, c := range o.Alerts {
 			c.Alert.Inward = inward

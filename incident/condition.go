@@ -88,6 +88,8 @@ func Conditions() []Condition {
 			"Find out who did it: who owns the application can blind Glassward.", false, false},
 		{"pulse", glassward.Medium, "The pulse cannot be sent, so a silent road is noticed later. High if a random password was accepted for the canary.",
 			"Look at the canary's account and at the way to the sign-in service.", true, true},
+		{"heartbeat", glassward.High, "The dead man's ping cannot be sent, so whoever waits for it is about to raise an alarm of his own.",
+			"Look at the address and the way to it. That Glassward itself works is what the ping would say.", true, true},
 		{"defect", glassward.High, "A defect in Glassward interrupts a part of it, which is begun again by itself.",
 			"Report it with the lines of the log around it.", false, false},
 	}

@@ -21,6 +21,8 @@ type Outcome struct {
 	// Health are faults that the evaluation met. An Outcome may consist of
 	// nothing else; Rule is not needed then.
 	Health []Health
+	// Notices are owed as they are.
+	Notices []glassward.Notice
 }
 
 // A Query says what part of a tenant's book a step needs.
@@ -219,6 +221,12 @@ func (d *Desk) take(ctx context.Context, tx Tx, o Outcome, raw map[glassward.Rec
 			return fmt.Errorf("store alert %s: %w", e.Alert.ID, err)
 		}
 		all.Expected = append(all.Expected, changes.Expected...)
+	}
+	if len(o.Notices) > 0 {
+		if err := tx.Put(ctx, Entry{Tenant: o.Tenant, Changes: Changes{Notices: o.Notices}}); err != nil {
+			return fmt.Errorf("store notices: %w", err)
+		}
+		all.Notices = append(all.Notices, o.Notices...)
 	}
 	if o.Watermark != nil {
 		if err := tx.Put(ctx, Entry{Tenant: o.Tenant, Rule: o.Rule, Watermark: o.Watermark}); err != nil {

@@ -31,6 +31,9 @@ type Options struct {
 	// Delivered is told of each notice that a receiver took, and when; nil for
 	// nobody. It must not wait.
 	Delivered func(Job, time.Time)
+	// Beat takes the notices of kind heartbeat, which nobody receives, out of the
+	// outbox; nil where there are none.
+	Beat func(context.Context, Job) error
 	// Letter gives what makes a job's message answerable, Rule what is known of a
 	// rule by its id. Either may be nil.
 	Letter func(Job) Letter
@@ -217,6 +220,9 @@ func (c *Courier) untilNext() time.Duration {
 // route decides who receives a notice, records it, and sends at once: the jobs
 // need not be claimed again.
 func (c *Courier) route(ctx, sending context.Context, f *Fleet, j Job) error {
+	if j.Notice.Kind == Beat && c.o.Beat != nil {
+		return c.o.Beat(ctx, j)
+	}
 	names := f.route(j.Notice.Group, j.Notice)
 	if len(names) == 0 {
 		if c.o.Fallback != nil {

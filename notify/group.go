@@ -26,6 +26,8 @@ type Config struct {
 	ActionGroups   []ActionGroup   `yaml:"actionGroups,omitempty" json:"actionGroups,omitempty"`
 	// People may take incidents up by what they know.
 	People []Person `yaml:"people,omitempty" json:"people,omitempty"`
+	// Heartbeat is the dead man's ping; nil if there is none.
+	Heartbeat *Heartbeat `yaml:"heartbeat,omitempty" json:"heartbeat,omitempty"`
 }
 
 // An ActionGroup is a named set of receivers that rules name and share.
@@ -358,6 +360,9 @@ func (c Config) Validate() error {
 		c.validateGroup(p, g)
 	}
 	c.validatePeople(&all)
+	if c.Heartbeat != nil {
+		c.Heartbeat.validate(all.in("heartbeat"))
+	}
 	return errors.Join(all.errs...)
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"glassward"
 	"glassward/incident"
+	"glassward/notify"
 )
 
 // bookLimit bounds the incidents that one step sees. Those that hold the alert
@@ -574,6 +575,9 @@ func (tx *tx) putNotice(ctx context.Context, n glassward.Notice) error {
 	}
 	if added, err := res.RowsAffected(); err != nil || added == 0 {
 		return err // it is owed already
+	}
+	if n.Kind == notify.Beat {
+		return nil // it is dropped as soon as the courier has it
 	}
 	return tx.journal(ctx, "notice", n.Tenant, map[string]any{
 		"id": n.ID, "group": n.Group, "incident": n.Incident, "alert": n.Alert, "kind": n.Kind, "severity": n.Severity, "why": n.Why, "held": n.Held,

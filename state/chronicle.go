@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"glassward"
+	"glassward/notify"
 )
 
 // JournalOf gives at most limit entries of a tenant and of the installation that
@@ -55,6 +56,19 @@ func (s *Store) Before(ctx context.Context, kind string, seq int64) (JournalEntr
 		return JournalEntry{}, err
 	}
 	return list[0], nil
+}
+
+// Drop takes a notice of kind heartbeat out of the outbox. What else a notice is
+// stays.
+func (s *Store) Drop(ctx context.Context, id glassward.NoticeID) error {
+	err := s.write(ctx, func(tx *tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM notices WHERE id = ? AND json_extract(body, '$.kind') = ? AND routed = 0", string(id), notify.Beat)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("drop notice %s: %w", id, err)
+	}
+	return nil
 }
 
 // Notice gives a notice, or ErrNotFound.

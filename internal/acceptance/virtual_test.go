@@ -47,6 +47,8 @@ type setting struct {
 	// tenant are more lines of the tenant's file.
 	tenant string
 	files  map[string]string
+	// ports are what listens on other ports.
+	ports map[string]*pipe.Listener
 	// before is called before the daemon starts.
 	before func(*virtual)
 }
@@ -132,6 +134,9 @@ func newVirtual(t *testing.T, s setting) *virtual {
 				Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 					if _, port, _ := net.SplitHostPort(address); port == "25" {
 						return mail.Dial(ctx, network, address)
+					}
+					if _, port, _ := net.SplitHostPort(address); s.ports[port] != nil {
+						return s.ports[port].Dial(ctx, network, address)
 					}
 					return v.cloud.DialHubs(ctx, network, address)
 				},
