@@ -101,6 +101,9 @@ func (a *app) printStatus(s daemon.Status) error {
 				fmt.Fprintln(a.Stdout)
 			}
 		}
+		if err := a.printLegs("  ", w.Latency); err != nil {
+			return err
+		}
 		if w.Keep != "" {
 			fmt.Fprintf(a.Stdout, "  keeps %s records\n", w.Keep)
 		}
@@ -132,6 +135,9 @@ func (a *app) printStatus(s daemon.Status) error {
 			fmt.Fprintf(a.Stdout, "receiver %s %s\n", line(p.Receiver), bad("has not been proven to reach a person since %s: glassward notify prove", stamp(p.Due().Add(-notify.ProofHolds))))
 		}
 	}
+	if err := a.printLegs("", s.Latency); err != nil {
+		return err
+	}
 	if h := s.Heartbeat; h != nil {
 		switch {
 		case h.Fault != "":
@@ -154,4 +160,16 @@ func (a *app) printStatus(s daemon.Status) error {
 		return errSilent
 	}
 	return nil
+}
+
+// printLegs shows how long the parts of an alarm's way take.
+func (a *app) printLegs(indent string, legs []daemon.LegStatus) error {
+	var rows [][]string
+	for _, l := range legs {
+		rows = append(rows, []string{indent + l.Leg, line(l.Of), seconds(l.P50), seconds(l.P95), seconds(l.P99), seconds(l.Worst), stamp(l.WorstAt)})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return a.grid([]string{indent + "way", "of", "p50", "p95", "p99", "worst", "at"}, rows)
 }

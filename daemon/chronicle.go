@@ -126,6 +126,7 @@ type chronicle struct {
 	// at is how far it has come, kept how far that is durable.
 	at, kept state.Mark
 	begun    bool
+	raised   []raised // of the page at hand
 }
 
 func (c *chronicle) begin(ctx context.Context) error {
@@ -203,6 +204,7 @@ func (c *chronicle) catchUp(ctx context.Context) error {
 			entries = slices.DeleteFunc(entries, func(e state.JournalEntry) bool { return e.Seq > head.Seq })
 		}
 		var records []glassward.Record
+		c.raised = nil
 		for _, e := range entries {
 			list, err := c.records(ctx, e)
 			if err != nil {
@@ -217,6 +219,9 @@ func (c *chronicle) catchUp(ctx context.Context) error {
 			c.kept = to
 		}
 		c.at = to
+		if len(c.raised) > 0 {
+			c.w.alertsTook(ctx, c.raised)
+		}
 	}
 }
 
@@ -297,6 +302,7 @@ func (c *chronicle) alert(ctx context.Context, e state.JournalEntry, shared bool
 	if p.Unconfirmed {
 		status = "Dismissed"
 	}
+	c.raise(p.Rule, p.NewRecords, a)
 	cells := map[string]any{
 		"SystemAlertId": string(p.ID), "AlertName": p.Title, "DisplayName": p.Title, "AlertSeverity": p.Severity.String(),
 		"AlertType": p.Rule, "AlertRuleName": a.RuleName, "AlertRuleVersion": p.RuleVersion, "Description": a.Description, "Status": status,
@@ -305,6 +311,14 @@ func (c *chronicle) alert(ctx context.Context, e state.JournalEntry, shared bool
 		"Entities": slices.Concat([]glassward.Entity{}, a.Entities), "CustomDetails": a.Details, "NewRecordCount": int64(len(p.NewRecords)),
 	}
 	return append(out, chronicled(alertsTable, e, e.Time, cells)), nil
+}
+
+// raise notes an alert that has got records, so that how long it took is counted.
+func (c *chronicle) raise(rule string, records []string, a glassward.Alert) {
+	if rule == incident.HealthRule || len(records) == 0 || a.Received.IsZero() {
+		return
+	}
+	c.raised = append(c.raised, raised{records[len(records)-1], c.w.tablesOf(rule), a.Judged.Sub(a.Received)})
 }
 
 // conditionRecord is a health condition that was raised or is over.
@@ -343,6 +357,7 @@ func (c *chronicle) incident(ctx context.Context, e state.JournalEntry) ([]glass
 		Owner, Classification, Reason string
 		By                            string
 		Alerts                        int
+		Timeline                      []struct{ Kind string }
 	}
 	if err := json.Unmarshal(e.Payload, &p); err != nil || p.Number == 0 {
 		return nil, err // other things that people do are acknowledged, too
@@ -354,6 +369,11 @@ func (c *chronicle) incident(ctx context.Context, e state.JournalEntry) ([]glass
 	by := p.By
 	if by == "" {
 		by = "Glassward"
+	}
+	if slices.ContainsFunc(p.Timeline, func(t struct{ Kind string }) bool { return t.Kind == "acknowledge" }) {
+		if err := c.w.d.acknowledged(ctx, e.Tenant, p.Number, e.Time); err != nil {
+			return nil, err
+		}
 	}
 	cells := map[string]any{
 		"IncidentNumber": p.Number, "Title": inc.Title, "Description": inc.Description, "Severity": p.Severity.String(), "Status": p.Status,

@@ -28,6 +28,7 @@ import (
 	"glassward/external"
 	"glassward/incident"
 	"glassward/internal/private"
+	"glassward/lag"
 	"glassward/logstore"
 	"glassward/notify"
 	"glassward/rule"
@@ -94,6 +95,7 @@ type Daemon struct {
 	untold  *backlog
 	firsts  firsts
 	beats   beats
+	legs    lag.Legs
 	news    bell // something was written to the journal
 	answers *tally
 	deeds   chan deed
@@ -167,6 +169,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	d.gone = d.recallFormer(ctx)
+	d.recallLegs(ctx)
 	go d.keepAudit()
 	d.closers = append(d.closers, d.state.Close, d.closeWorkspaces, d.endAudit)
 	if d.desk, err = incident.NewDesk(incident.DeskOptions{Store: d.state, Policy: d.policy, Raw: rawReader{d}, Now: o.Now}); err != nil {
@@ -251,6 +254,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.work.Go(func() { d.call(ctx) })
 	d.work.Go(func() { d.liveOn(ctx) })
 	d.work.Go(func() { d.keepBeating(ctx) })
+	d.work.Go(func() { d.keepLegs(ctx) })
 	d.work.Go(func() { d.reopen(ctx) })
 	d.work.Go(func() { d.watchProofs(ctx) })
 	d.work.Go(func() { d.hearAnswers(ctx) })

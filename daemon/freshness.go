@@ -154,6 +154,7 @@ const toldAtMost = 10_000
 // delivered measures the last part of a record's way: from the verdict to the
 // first receiver.
 func (d *Daemon) delivered(j notify.Job, at time.Time) {
+	d.deliveryTook(j, at)
 	if j.Notice.Kind != "fired" {
 		return
 	}

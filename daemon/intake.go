@@ -65,8 +65,11 @@ func (g gateway) Ingest(ctx context.Context, tenant string, p console.Push, body
 		if err != nil {
 			return err
 		}
+		source := w.sourceName("push:" + p.Source)
 		for i := range c.Records {
-			w.lag.Way().Took(lag.Received, c.Records[i].Received.Sub(c.Records[i].Time), 1)
+			way := c.Records[i].Received.Sub(c.Records[i].Time)
+			w.lag.Way().Took(lag.Received, way, 1)
+			w.took(lag.EventToReceipt, source, way)
 		}
 		r.Records += len(b.Records)
 		r.Added += c.Added

@@ -27,12 +27,13 @@ var (
 	lagDesc       = prometheus.NewDesc("glassward_road_lag_seconds", "Learned time from event to receipt, by road and table.", []string{"tenant", "road", "table", "quantile"}, nil)
 	backlogDesc   = prometheus.NewDesc("glassward_road_backlog", "Records that wait at the service, where it says so.", []string{"tenant", "road", "table"}, nil)
 	stepDesc      = prometheus.NewDesc("glassward_way_seconds", "Time of each part of a record's way, from the event to the receiver.", []string{"tenant", "step", "quantile"}, nil)
+	legDesc       = prometheus.NewDesc("glassward_leg_seconds", "Time of a part of an alarm's way, by source or receiver; quantile 1 is the worst of thirty days.", []string{"tenant", "leg", "of", "quantile"}, nil)
 	receiversDesc = prometheus.NewDesc("glassward_receiver_failing", "1 for a receiver that does not take notices.", []string{"receiver"}, nil)
 )
 
 // Describe names the metrics.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{recordsDesc, newestDesc, headDesc, waitingDesc, failingDesc, suppressDesc, openDesc, pendingDesc, oldestDesc, roadDesc, lagDesc, backlogDesc, stepDesc, receiversDesc} {
+	for _, d := range []*prometheus.Desc{recordsDesc, newestDesc, headDesc, waitingDesc, failingDesc, suppressDesc, openDesc, pendingDesc, oldestDesc, roadDesc, lagDesc, backlogDesc, stepDesc, legDesc, receiversDesc} {
 		ch <- d
 	}
 }
@@ -79,6 +80,15 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 			for q, v := range map[string]float64{"0.5": x.P50, "0.95": x.P95, "0.99": x.P99} {
 				gauge(stepDesc, v, w.Name, x.Step, q)
 			}
+		}
+	}
+	legs := s.Latency
+	for _, w := range s.Workspaces {
+		legs = append(legs, w.Latency...)
+	}
+	for _, l := range legs {
+		for q, v := range map[string]float64{"0.5": l.P50, "0.95": l.P95, "0.99": l.P99, "1": l.Worst} {
+			gauge(legDesc, v, l.Tenant, l.Leg, l.Of, q)
 		}
 	}
 	for tenant, n := range s.Owed.Open {

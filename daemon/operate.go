@@ -52,7 +52,9 @@ type Status struct {
 	Receivers  []notify.ReceiverStatus `json:"receivers"`
 	Proofs     []notify.Proof          `json:"proofs,omitempty"`
 	Heartbeat  *HeartbeatStatus        `json:"heartbeat,omitempty"`
-	Owed       state.Stats             `json:"owed"`
+	// Latency is how long receivers' notices take, and their people to answer.
+	Latency []LegStatus `json:"latency,omitempty"`
+	Owed    state.Stats `json:"owed"`
 }
 
 // A WorkspaceStatus is how one tenant's workspace is.
@@ -69,7 +71,9 @@ type WorkspaceStatus struct {
 	Rules   []RuleStatus          `json:"rules"`
 	Roads   []RoadStatus          `json:"roads,omitempty"`
 	Way     []WayStatus           `json:"way,omitempty"`
-	History []HistoryStatus       `json:"history,omitempty"`
+	// Latency is how long its sources' records and their alerts take.
+	Latency []LegStatus     `json:"latency,omitempty"`
+	History []HistoryStatus `json:"history,omitempty"`
 	// Keep is protected-only where nothing is stored about anybody else.
 	Keep string `json:"keep,omitempty"`
 	// Shut says why the tenant is not watched: its store cannot be opened. Fault
@@ -111,6 +115,7 @@ func (w *workspace) status(ctx context.Context) (WorkspaceStatus, error) {
 	s.Rules = w.ruleStatus()
 	s.Roads = w.roadStatus()
 	s.Way = wayStatus(w.lag.Way())
+	s.Latency = w.d.legStatus(w.tenantID())
 	s.History = w.historyStatus()
 	stats, err := w.store.Stats(ctx)
 	for _, t := range stats.Tables {
@@ -178,6 +183,7 @@ func (o operator) Status(ctx context.Context, tenant string) (any, error) {
 		return s, nil
 	}
 	s.Receivers, s.Proofs = d.courier.Status(), d.proofs.List(d.now())
+	s.Latency = d.legStatus("")
 	if s.Heartbeat = d.heartbeatStatus(); s.Heartbeat == nil {
 		s.Warnings = append(s.Warnings, noHeartbeat)
 	}

@@ -149,6 +149,7 @@ func (w *workspace) batch(ctx context.Context, r road, b *ingest.Batch, c *inges
 	for _, s := range seen {
 		if !s.Backfill {
 			w.lag.Way().Took(lag.Received, s.Received.Sub(s.Event), 1)
+			w.took(lag.EventToReceipt, r.name, s.Received.Sub(s.Event))
 		}
 	}
 	return nil

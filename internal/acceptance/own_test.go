@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"glassward/daemon"
 	"glassward/internal/entrasim"
 )
 
@@ -130,6 +131,53 @@ func TestConditionsAreRecords(t *testing.T) {
 		rows = v.rows(`GlasswardHealth | where OperationName == "Configuration" | project Status, Severity, Description has "nordlicht.yaml"`)
 		if len(rows) != 1 || strings.Join(rows[0], " ") != "Success Informational true" {
 			t.Errorf("a configuration that changed: %v", rows)
+		}
+	})
+}
+
+// status tells how long each part of an alarm's way took, by source and receiver, with
+// the worst, also after a restart.
+func TestHowLongAlarmsTake(t *testing.T) {
+	t.Parallel()
+	rates := entrasim.Calm()
+	virtually(t, setting{world: entrasim.Options{Seed: 5, Users: 20, Rates: &rates}, tenant: byGraph}, func(v *virtual) {
+		time.Sleep(time.Hour)
+		v.world.Advance(time.Now())
+		if err := v.world.Do("sign-in EA-01 0 with key"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Minute)
+		if err := v.call("POST", "/v1/workspaces/"+entrasim.TenantName+"/incidents/1/acknowledge", strings.NewReader(`{"by":"kim","reason":"it is me"}`), new(any)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		v.stop()
+		v.start()
+		var s daemon.Status
+		if err := v.call("GET", "/v1/status", nil, &s); err != nil {
+			t.Fatal(err)
+		}
+		legs := map[string]daemon.LegStatus{}
+		for _, l := range slices.Concat(s.Workspaces[0].Latency, s.Latency) {
+			legs[l.Leg+" of "+l.Of] = l
+			if l.P50 > l.P95 || l.P95 > l.P99 || l.P99 > l.Worst || l.N <= 0 || l.WorstAt.IsZero() {
+				t.Errorf("%+v", l)
+			}
+		}
+		const mail = "emergency/oncall-at-example.org"
+		for leg, most := range map[string]time.Duration{
+			"event → receipt of graph": time.Hour, "receipt → alert of graph": time.Minute,
+			"alert → delivery of " + mail: time.Minute, "delivery → acknowledgement of " + mail: 21 * time.Minute,
+		} {
+			if l, ok := legs[leg]; !ok || l.Worst > most.Seconds() {
+				t.Errorf("%s: %+v", leg, l)
+			}
+		}
+		if l := legs["delivery → acknowledgement of "+mail]; l.N != 1 || l.Worst < 10*60 {
+			t.Errorf("%+v", l)
+		}
+		if len(legs) != 4 {
+			t.Errorf("%v", legs)
 		}
 	})
 }
