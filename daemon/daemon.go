@@ -55,6 +55,9 @@ type Options struct {
 	Log     *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// DiskSpace gives the free and the whole bytes of a folder's file system; nil asks
+	// the system.
+	DiskSpace func(dir string) (free, total int64, err error)
 	// Network is how others are reached and reach the daemon.
 	Network Network
 }

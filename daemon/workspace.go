@@ -101,8 +101,9 @@ func (d *Daemon) openWorkspace(ctx context.Context, t config.Tenant, c *config.C
 	w.openLag(ctx)
 	store, err := logstore.Open(ctx, dir, logstore.Options{
 		Threads: threadsOf(c), Memory: memoryOf(c), Now: d.now, Log: w.log,
-		KeepRaw: func(r *glassward.Record) bool { return (*w.watched.Load())(r) },
-		Places:  d.places, Retention: retention, Reserve: int64(c.Disk.Reserve), AcceptLoss: d.o.AcceptLoss,
+		KeepRaw:   func(r *glassward.Record) bool { return (*w.watched.Load())(r) },
+		DiskSpace: d.o.DiskSpace,
+		Places:    d.places, Retention: retention, Reserve: int64(c.Disk.Reserve), AcceptLoss: d.o.AcceptLoss,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("tenant %s: %w", t.Name, err)

@@ -2,17 +2,25 @@ package notify
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -292,6 +300,34 @@ func TestWebhookFaults(t *testing.T) {
 		defer server.Close()
 		out := hook(t, WebhookReceiver{ServiceURI: server.URL}).Deliver(t.Context(), message())
 		if out.Verdict != Mend || !strings.Contains(out.Answer, "certificate") {
+			t.Errorf("got %v", out)
+		}
+	})
+	t.Run("certificate that has expired", func(t *testing.T) {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now()
+		sheet := &x509.Certificate{
+			SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(0, 0, -1),
+			IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		}
+		der, err := x509.CreateCertificate(rand.Reader, sheet, sheet, &key.PublicKey, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewUnstartedServer(http.NotFoundHandler())
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+		server.StartTLS()
+		defer server.Close()
+		trusted := filepath.Join(t.TempDir(), "ca.pem")
+		if err := os.WriteFile(trusted, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out := hook(t, WebhookReceiver{ServiceURI: server.URL, CAFile: trusted}).Deliver(t.Context(), message())
+		if out.Verdict != Mend || !strings.Contains(out.Answer, "expired") {
 			t.Errorf("got %v", out)
 		}
 	})

@@ -49,6 +49,9 @@ type setting struct {
 	files  map[string]string
 	// ports are what listens on other ports.
 	ports map[string]*pipe.Listener
+	// disk and resolve stand in for the system's, if they are given.
+	disk    func(dir string) (free, total int64, err error)
+	resolve func(host string) ([]netip.Addr, error)
 	// before is called before the daemon starts.
 	before func(*virtual)
 }
@@ -122,7 +125,8 @@ func newVirtual(t *testing.T, s setting) *virtual {
 		var err error
 		v.daemon, err = daemon.New(t.Context(), daemon.Options{
 			Config: c, Problems: problems, Load: load, Version: "test", Log: slog.New(slog.NewTextHandler(v.log, nil)),
-			Now: func() time.Time { return time.Now().Add(time.Duration(v.ahead.Load())) },
+			Now:       func() time.Time { return time.Now().Add(time.Duration(v.ahead.Load())) },
+			DiskSpace: s.disk,
 			Network: daemon.Network{
 				Listen: func(network, _ string) (net.Listener, error) {
 					if network == "unix" {
@@ -140,7 +144,10 @@ func newVirtual(t *testing.T, s setting) *virtual {
 					}
 					return v.cloud.DialHubs(ctx, network, address)
 				},
-				Resolve: func(context.Context, string, string) ([]netip.Addr, error) {
+				Resolve: func(_ context.Context, _, host string) ([]netip.Addr, error) {
+					if s.resolve != nil {
+						return s.resolve(host)
+					}
 					return []netip.Addr{netip.MustParseAddr("192.0.2.1")}, nil
 				},
 			},
