@@ -75,9 +75,14 @@ type delivery struct {
 
 // A queue holds the jobs of one receiver that are due.
 type queue struct {
-	jobs    []Job
-	running int
+	receiver string
+	jobs     []Job
+	running  int
+	more     bool // more may be owed than was taken up
 }
+
+// full says whether no more is taken up for the receiver at present.
+func (q *queue) full() bool { return len(q.jobs)+q.running >= queueMost }
 
 // A health is what we know of a receiver.
 type health struct {
@@ -90,6 +95,9 @@ const (
 	// perReceiver is how many notices go to one receiver at once: with two, one
 	// that hangs does not hold up the next.
 	perReceiver = 2
+	// queueMost is how many jobs of one receiver are held at once. What else is owed
+	// to it stays in the outbox, so that one that hangs takes no room from others.
+	queueMost = 32
 	// page is how many jobs are claimed at once.
 	page = 256
 	// tellAfter is how long a receiver may fail before it is an alarm.
@@ -185,9 +193,16 @@ func (c *Courier) round(ctx, sending context.Context) (more bool, err error) {
 	maps.DeleteFunc(c.next, func(_ delivery, at time.Time) bool { return !at.After(now) }) // asked for below
 	limit := page + len(c.held) + len(c.lost)
 	fleet := c.fleet
+	var busy []string
+	for _, q := range c.queues {
+		if q.full() {
+			q.more = true
+			busy = append(busy, q.receiver)
+		}
+	}
 	c.mu.Unlock()
 
-	jobs, err := c.o.Outbox.Claim(ctx, now, limit)
+	jobs, err := c.o.Outbox.Claim(ctx, now, limit, busy...)
 	if err != nil {
 		return false, err
 	}
@@ -276,14 +291,18 @@ func (c *Courier) enqueue(sending context.Context, j Job) {
 	if c.ended || c.held[d] || c.late[d] {
 		return
 	}
-	c.held[d] = true
-	delete(c.next, d)
 	name := strings.ToLower(j.Receiver)
 	q := c.queues[name]
 	if q == nil {
-		q = &queue{}
+		q = &queue{receiver: j.Receiver}
 		c.queues[name] = q
 	}
+	if q.full() {
+		q.more = true
+		return
+	}
+	c.held[d] = true
+	delete(c.next, d)
 	q.jobs = append(q.jobs, j)
 	if q.running < perReceiver {
 		q.running++
@@ -305,6 +324,10 @@ func (c *Courier) drain(sending context.Context, name string, q *queue) {
 		}
 		j := q.jobs[0]
 		q.jobs = q.jobs[1:]
+		if q.more && len(q.jobs) < queueMost/2 {
+			q.more = false
+			c.Wake()
+		}
 		c.mu.Unlock()
 		c.attempt(sending, j)
 	}
@@ -507,7 +530,7 @@ func (c *Courier) tell(t Trouble) {
 type ReceiverStatus struct {
 	// Receiver is the full name, "group/receiver".
 	Receiver string `json:"receiver"`
-	// Queued is how many notices are due and under way.
+	// Queued is how many notices are under way or next to be.
 	Queued int `json:"queued"`
 	// FailingSince is the first failure in a row, zero if the last attempt
 	// succeeded.

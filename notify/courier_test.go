@@ -43,7 +43,7 @@ func (o *memoryOutbox) owe(id, group string) {
 	})
 }
 
-func (o *memoryOutbox) Claim(_ context.Context, now time.Time, limit int) ([]Job, error) {
+func (o *memoryOutbox) Claim(_ context.Context, now time.Time, limit int, busy ...string) ([]Job, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.claims++
@@ -54,7 +54,7 @@ func (o *memoryOutbox) Claim(_ context.Context, now time.Time, limit int) ([]Job
 			continue
 		}
 		for _, d := range o.rows {
-			if d.Notice == n.ID && d.Status == glassward.Pending && !d.Next.After(now) {
+			if d.Notice == n.ID && d.Status == glassward.Pending && !d.Next.After(now) && !slices.Contains(busy, d.Receiver) {
 				jobs = append(jobs, Job{Notice: n, Receiver: d.Receiver, Attempt: d.Attempts + 1, Handle: o.handles[delivery{n.ID, d.Receiver}]})
 			}
 		}

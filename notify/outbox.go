@@ -51,7 +51,9 @@ type Outbox interface {
 	// deliveries whose next attempt is not after now. It may give again what it
 	// gave before and what is not yet settled: the courier knows what it holds,
 	// and asks for that many more. No lease is needed, so a restart loses no time.
-	Claim(ctx context.Context, now time.Time, limit int) ([]Job, error)
+	// What is owed to the receivers in busy is left out: one that hangs must not stand
+	// before the others.
+	Claim(ctx context.Context, now time.Time, limit int, busy ...string) ([]Job, error)
 	// Route adds a pending delivery, due at once, for each of the receivers. One
 	// that exists already is left as it is.
 	Route(ctx context.Context, id glassward.NoticeID, receivers []string) error

@@ -157,27 +157,38 @@ func (s *Store) Route(ctx context.Context, id glassward.NoticeID, receivers []st
 // and the latest others.
 const jobAlerts = 25
 
+// claimLimit bounds the jobs that are claimed at once.
+const claimLimit = 10_000
+
 // Claim gives what is due at now, oldest notice first, at most limit jobs: the
 // notices that have no delivery yet (Receiver is empty) and the pending
 // deliveries whose next attempt is not after now. It gives again what is not
-// settled, so that a courier that died loses nothing.
-func (s *Store) Claim(ctx context.Context, now time.Time, limit int) ([]notify.Job, error) {
+// settled, so that a courier that died loses nothing. What is owed to the receivers in
+// busy is left out.
+func (s *Store) Claim(ctx context.Context, now time.Time, limit int, busy ...string) ([]notify.Job, error) {
 	// It is asked every few seconds, and mostly there is nothing.
-	var any bool
-	const some = "SELECT EXISTS (SELECT 1 FROM notices WHERE routed = 0) OR EXISTS (SELECT 1 FROM deliveries WHERE status = 'pending' AND next <= ?)"
-	if err := s.readers.QueryRowContext(ctx, some, micros(now)).Scan(&any); err != nil {
+	var some bool
+	due, args := "status = 'pending' AND next <= ?", []any{micros(now)}
+	if len(busy) > 0 {
+		due += " AND receiver NOT IN (" + places(len(busy)) + ")"
+		for _, name := range busy {
+			args = append(args, name)
+		}
+	}
+	asked := "SELECT EXISTS (SELECT 1 FROM notices WHERE routed = 0) OR EXISTS (SELECT 1 FROM deliveries WHERE " + due + ")"
+	if err := s.readers.QueryRowContext(ctx, asked, args...).Scan(&some); err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
-	if !any {
+	if !some {
 		return nil, nil
 	}
 	head, err := s.Head(ctx)
 	if err != nil {
 		return nil, err
 	}
-	const due = "SELECT '' AS receiver, 0 AS attempts, '' AS handle, n.id AS notice, n.created AS since FROM notices n WHERE n.routed = 0" +
-		" UNION ALL SELECT receiver, attempts, handle, notice, created FROM deliveries WHERE status = 'pending' AND next <= ?"
-	rows, err := s.readers.QueryContext(ctx, "SELECT q.receiver, q.attempts, q.handle, "+noticeColumns+" FROM ("+due+") q JOIN notices n ON n.id = q.notice ORDER BY q.since, q.notice, q.receiver LIMIT ?", micros(now), bound(limit))
+	owed := "SELECT '' AS receiver, 0 AS attempts, '' AS handle, n.id AS notice, n.created AS since FROM notices n WHERE n.routed = 0" +
+		" UNION ALL SELECT receiver, attempts, handle, notice, created FROM deliveries WHERE " + due
+	rows, err := s.readers.QueryContext(ctx, "SELECT q.receiver, q.attempts, q.handle, "+noticeColumns+" FROM ("+owed+") q JOIN notices n ON n.id = q.notice ORDER BY q.since, q.notice, q.receiver LIMIT ?", append(args, min(max(limit, 1), claimLimit))...)
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
@@ -241,50 +252,122 @@ func (s *Store) Claim(ctx context.Context, now time.Time, limit int) ([]notify.J
 	return jobs, nil
 }
 
-// Settle records an attempt and moves its delivery, in one transaction
-// (transaction C). Settling the same attempt again changes nothing, and what was
-// delivered stays delivered.
+// A settling is a settlement that waits for its transaction.
+type settling struct {
+	notify.Settlement
+	taken bool // by a transaction; guarded by settleMu
+	done  chan error
+}
+
+// Settle records an attempt and moves its delivery (transaction C). Settling the same
+// attempt again changes nothing, and what was delivered stays delivered. Settlements
+// that wait for the writer at the same time are committed together, so that many
+// receivers do not wait for the disk one after the other.
 func (s *Store) Settle(ctx context.Context, st notify.Settlement) error {
-	a := st.Attempt
-	err := s.write(ctx, func(tx *tx) error {
-		var tenant, status string
-		err := tx.QueryRowContext(ctx, "SELECT n.tenant, d.status FROM deliveries d JOIN notices n ON n.id = d.notice WHERE d.notice = ? AND d.receiver = ?", string(a.Notice), a.Receiver).Scan(&tenant, &status)
-		if errors.Is(err, sql.ErrNoRows) {
-			return ErrNotFound
+	mine := &settling{Settlement: st, done: make(chan error, 1)}
+	s.settleMu.Lock()
+	s.settlings = append(s.settlings, mine)
+	s.settleMu.Unlock()
+	err := s.settleNext(ctx, mine)
+	if err == nil {
+		select {
+		case err = <-mine.done:
+		case <-ctx.Done():
+			err = context.Cause(ctx)
 		}
-		if err != nil {
-			return err
-		}
-		res, err := tx.ExecContext(ctx, "INSERT INTO attempts (notice, receiver, number, at, took, ok, answer) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			string(a.Notice), a.Receiver, a.Number, micros(a.At), a.Took.Microseconds(), a.OK, a.Answer)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return err
-		}
-		if err := tx.journal(ctx, "delivery", tenant, map[string]any{
-			"notice": a.Notice, "receiver": a.Receiver, "attempt": a.Number, "at": a.At.UTC(), "tookMs": a.Took.Milliseconds(),
-			"ok": a.OK, "status": st.Status, "answer": a.Answer,
-		}, nil); err != nil {
-			return err
-		}
-		if glassward.DeliveryStatus(status) == glassward.Delivered {
-			_, err = tx.ExecContext(ctx, "UPDATE deliveries SET attempts = CASE WHEN attempts > ? THEN attempts ELSE ? END WHERE notice = ? AND receiver = ?", a.Number, a.Number, string(a.Notice), a.Receiver)
-			return err
-		}
-		next, settled := micros(st.Next), int64(0)
-		if st.Status != glassward.Pending {
-			next, settled = 0, micros(a.At.Add(a.Took))
-		}
-		_, err = tx.ExecContext(ctx, "UPDATE deliveries SET status = ?, attempts = CASE WHEN attempts > ? THEN attempts ELSE ? END, next = ?, settled = ?, answer = ?, handle = ? WHERE notice = ? AND receiver = ?",
-			string(st.Status), a.Number, a.Number, next, settled, a.Answer, st.Handle, string(a.Notice), a.Receiver)
-		return err
-	})
+	}
 	if err != nil {
-		return fmt.Errorf("settle attempt %d of notice %s to %s: %w", a.Number, a.Notice, a.Receiver, err)
+		return fmt.Errorf("settle attempt %d of notice %s to %s: %w", st.Attempt.Number, st.Attempt.Notice, st.Attempt.Receiver, err)
 	}
 	return nil
+}
+
+// settleNext commits what waits until one of them was taken, by it or by another. The
+// error is that the writer was not to be had: whoever has it next takes what is left,
+// which does no harm.
+func (s *Store) settleNext(ctx context.Context, mine *settling) error {
+	for {
+		var batch []*settling
+		err := s.write(ctx, func(tx *tx) error {
+			batch = s.takeSettlings()
+			for _, x := range batch {
+				if err := tx.settle(ctx, x.Settlement); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		for _, x := range batch {
+			if err != nil && len(batch) > 1 {
+				// One of them is at fault, or the disk: each finds out by itself.
+				x.done <- s.write(ctx, func(tx *tx) error { return tx.settle(ctx, x.Settlement) })
+			} else {
+				x.done <- err
+			}
+		}
+		s.settleMu.Lock()
+		taken := mine.taken
+		s.settleMu.Unlock()
+		if taken {
+			return nil
+		}
+		if err != nil && len(batch) == 0 {
+			return err
+		}
+	}
+}
+
+// settleAtOnce bounds the settlements of one transaction: an alarm that is to be
+// committed waits for no more than that.
+const settleAtOnce = 64
+
+func (s *Store) takeSettlings() []*settling {
+	s.settleMu.Lock()
+	defer s.settleMu.Unlock()
+	n := min(len(s.settlings), settleAtOnce)
+	out := s.settlings[:n:n]
+	s.settlings = s.settlings[n:]
+	for _, x := range out {
+		x.taken = true
+	}
+	return out
+}
+
+func (tx *tx) settle(ctx context.Context, st notify.Settlement) error {
+	a := st.Attempt
+	var tenant, status string
+	err := tx.QueryRowContext(ctx, "SELECT n.tenant, d.status FROM deliveries d JOIN notices n ON n.id = d.notice WHERE d.notice = ? AND d.receiver = ?", string(a.Notice), a.Receiver).Scan(&tenant, &status)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	if err != nil {
+		return err
+	}
+	res, err := tx.ExecContext(ctx, "INSERT INTO attempts (notice, receiver, number, at, took, ok, answer) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		string(a.Notice), a.Receiver, a.Number, micros(a.At), a.Took.Microseconds(), a.OK, a.Answer)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	if err := tx.journal(ctx, "delivery", tenant, map[string]any{
+		"notice": a.Notice, "receiver": a.Receiver, "attempt": a.Number, "at": a.At.UTC(), "tookMs": a.Took.Milliseconds(),
+		"ok": a.OK, "status": st.Status, "answer": a.Answer,
+	}, nil); err != nil {
+		return err
+	}
+	if glassward.DeliveryStatus(status) == glassward.Delivered {
+		_, err = tx.ExecContext(ctx, "UPDATE deliveries SET attempts = CASE WHEN attempts > ? THEN attempts ELSE ? END WHERE notice = ? AND receiver = ?", a.Number, a.Number, string(a.Notice), a.Receiver)
+		return err
+	}
+	next, settled := micros(st.Next), int64(0)
+	if st.Status != glassward.Pending {
+		next, settled = 0, micros(a.At.Add(a.Took))
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE deliveries SET status = ?, attempts = CASE WHEN attempts > ? THEN attempts ELSE ? END, next = ?, settled = ?, answer = ?, handle = ? WHERE notice = ? AND receiver = ?",
+		string(st.Status), a.Number, a.Number, next, settled, a.Answer, st.Handle, string(a.Notice), a.Receiver)
+	return err
 }
 
 // A Handle is what a receiver's service calls a message about an incident.

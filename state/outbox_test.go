@@ -3,7 +3,9 @@ package state
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -143,5 +145,70 @@ func TestNoticesWithoutAnIncident(t *testing.T) {
 	jobs, err := s.Claim(t.Context(), night, 10)
 	if err != nil || len(jobs) != 1 || jobs[0].Incident != nil || len(jobs[0].Alerts) != 0 {
 		t.Errorf("claimed %+v, %v", jobs, err)
+	}
+}
+
+// A receiver that takes nothing, to which more is owed than is claimed at once, does
+// not stand before the others.
+func TestABusyReceiverStandsBeforeNobody(t *testing.T) {
+	s := openStore(t, t.TempDir(), Options{})
+	d := newDesk(t, s, nil, func() time.Time { return night })
+	n := take(t, d, outcome(1)).Notices[0]
+	if err := s.Route(t.Context(), n.ID, []string{"oncall/busy", "oncall/well"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		busy []string
+		want []string
+	}{{nil, []string{"oncall/busy", "oncall/well"}}, {[]string{"oncall/busy"}, []string{"oncall/well"}}, {[]string{"oncall/busy", "oncall/well"}, nil}} {
+		jobs, err := s.Claim(t.Context(), night.Add(time.Hour), 10, c.busy...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, j := range jobs {
+			got = append(got, j.Receiver)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("busy %v: claimed for %v", c.busy, got)
+		}
+	}
+}
+
+// Many that settle at once are each recorded once; one that cannot be takes none with it.
+func TestManySettleAtOnce(t *testing.T) {
+	s := openStore(t, t.TempDir(), Options{})
+	d := newDesk(t, s, nil, func() time.Time { return night })
+	n := take(t, d, outcome(1)).Notices[0]
+	const many = 200
+	var names []string
+	for i := range many {
+		names = append(names, fmt.Sprintf("oncall/%03d", i))
+	}
+	if err := s.Route(t.Context(), n.ID, names); err != nil {
+		t.Fatal(err)
+	}
+	var work sync.WaitGroup
+	for i := range many + 20 {
+		work.Go(func() {
+			st := notify.Settlement{Status: glassward.Delivered, Attempt: glassward.Attempt{Notice: n.ID, Receiver: fmt.Sprintf("oncall/%03d", i), Number: 1, At: night, OK: true}}
+			err := s.Settle(t.Context(), st)
+			if i < many && err != nil || i >= many && !errors.Is(err, ErrNotFound) {
+				t.Errorf("%d: %v", i, err)
+			}
+		})
+	}
+	work.Wait()
+	list, err := s.Deliveries(t.Context(), n.Tenant, n.Incident)
+	if err != nil || len(list) != many {
+		t.Fatalf("%d deliveries, %v", len(list), err)
+	}
+	for _, x := range list {
+		if x.Status != glassward.Delivered || len(x.Log) != 1 {
+			t.Errorf("%+v", x)
+		}
+	}
+	if _, err := s.Verify(t.Context(), Mark{}, 1_000_000); err != nil {
+		t.Error(err)
 	}
 }

@@ -82,6 +82,9 @@ type Store struct {
 	notes   []string
 	recent  map[incidentKey]glassward.Incident // the writer's, see remember
 
+	settleMu  sync.Mutex
+	settlings []*settling // that wait for the writer
+
 	commits     atomic.Int64
 	checkpoints chan struct{}
 	stop        context.CancelFunc
