@@ -47,6 +47,8 @@ bench: build
 	$(GO) test -run '^$$' -bench 'DecodeSignIn' ./ingest
 	$(GO) test -run '^$$' -bench 'Screen|Batch|Hit' ./rule
 	$(GO) test -run '^$$' -bench 'Commit' ./state
+	$(GO) test -run '^$$' -bench 'Outbox' -benchtime 1x -timeout 20m ./state
+	$(GO) test -run '^$$' -bench 'Judge' -benchtime 1x -timeout 60m ./logstore
 	$(GO) run ./internal/bench -binary $(BIN)
 	$(GO) run ./internal/bench -binary $(BIN) -tenants 80
 	$(GO) run ./internal/bench -binary $(BIN) -backfill $(BACKFILL)
