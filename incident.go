@@ -95,7 +95,7 @@ type Page struct {
 	Key string `json:"key"`
 	// Alert is the one that people were told of last.
 	Alert AlertID `json:"alertId"`
-	// Inward says that this alert is, see Alert.
+	// Inward says that every alert that people were told of is, see Alert.
 	Inward bool `json:"inward,omitempty"`
 	// Next is when somebody is called next, if nobody answers; zero when nobody is
 	// called any more.

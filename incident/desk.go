@@ -57,6 +57,9 @@ type Entry struct {
 	Changes   Changes
 	// By names the person behind a command, empty for rules.
 	By string
+	// Inward keeps the incidents out of our own tables: nothing of them has changed
+	// but how far the calling of people has come, and the deliveries tell that.
+	Inward bool
 	// Answer is the key of the answer that the command is, empty if it has none.
 	Answer string
 	// Raw holds the records that the alerts name, byte-exact, where they could be
@@ -406,7 +409,7 @@ func (d *Desk) Call(ctx context.Context) (Changes, time.Time, error) {
 				if err != nil {
 					return err
 				}
-				if err := d.put(ctx, tx, Entry{Tenant: ref.Tenant, Changes: changes}, state, policy, &owed, &all); err != nil {
+				if err := d.put(ctx, tx, Entry{Tenant: ref.Tenant, Changes: changes, Inward: true}, state, policy, &owed, &all); err != nil {
 					return err
 				}
 			}

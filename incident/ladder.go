@@ -146,7 +146,8 @@ func (st *step) begin(inc *glassward.Incident, a glassward.Alert, groups []strin
 	} else {
 		page.Key = digest([]string{"page", inc.Tenant, strconv.FormatInt(inc.Number, 10), string(a.ID), st.now.Format(time.RFC3339Nano)})
 	}
-	page.Alert, page.Inward = a.ID, a.Inward
+	page.Inward = a.Inward && (page.Inward || len(page.Climbs) == 0)
+	page.Alert = a.ID
 	for _, g := range groups {
 		known := slices.ContainsFunc(page.Climbs, func(c glassward.Climb) bool { return strings.EqualFold(c.Group, g) })
 		if !known && inc.Severity >= st.policy.ladder(g).From {

@@ -306,7 +306,7 @@ func (tx *tx) Put(ctx context.Context, e incident.Entry) error {
 		}
 	}
 	for _, inc := range e.Changes.Incidents {
-		if err := tx.putIncident(ctx, inc, e.By, inward(e.Changes)); err != nil {
+		if err := tx.putIncident(ctx, inc, e.By, e.Inward || inward(e.Changes)); err != nil {
 			return fmt.Errorf("incident %d: %w", inc.Number, err)
 		}
 	}
