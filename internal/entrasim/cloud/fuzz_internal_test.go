@@ -42,7 +42,7 @@ func FuzzHandshake(f *testing.F) {
 	f.Add([]byte("\x00\x24\x00\x02\x00\x00\x00\x02\x00\x01c\x00\x05abcd\x00"))
 	f.Add([]byte("\x00\x12\x00\x03\x00\x00\x00\x03\xff\xff"))
 	f.Fuzz(func(t *testing.T, frame []byte) {
-		h := &hubs{key: "k"}
+		h := &hubs{key: "k", mu: make(turn, 1)}
 		s := &session{h: h, mechanism: "PLAIN"}
 		if _, pass, _ := s.take(frame); pass && (len(frame) < 2 || frame[0] != 0 || frame[1] != 18) {
 			t.Errorf("a request of somebody unknown was passed on: %x", frame)

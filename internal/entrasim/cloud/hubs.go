@@ -42,7 +42,7 @@ type hubs struct {
 	// starved is asked for inside the cluster, which may be waited for under mu.
 	starved atomic.Bool
 
-	mu      sync.Mutex
+	mu      turn
 	rng     *mathrand.Rand
 	address string // host and port
 	key     string
@@ -59,9 +59,17 @@ type hubs struct {
 	closed  bool
 }
 
+// A turn is a mutex on which a goroutine waits as virtual time understands it.
+// Producing under it may have to try again after a while; with a sync.Mutex time
+// would stand still as long as somebody waits for it, and so for ever.
+type turn chan struct{}
+
+func (t turn) Lock()   { t <- struct{}{} }
+func (t turn) Unlock() { <-t }
+
 func newHubs(c *Cloud, t *tenant) *hubs {
 	return &hubs{
-		c: c, t: t, key: newSharedKey(), rng: mathrand.New(mathrand.NewPCG(c.o.Seed, 0xb0b)),
+		c: c, t: t, mu: make(turn, 1), key: newSharedKey(), rng: mathrand.New(mathrand.NewPCG(c.o.Seed, 0xb0b)),
 		topics: map[string]bool{}, conns: map[net.Conn]bool{},
 	}
 }
