@@ -39,8 +39,8 @@ func BenchmarkCommitB(b *testing.B) {
 		start := time.Now()
 		c := take(b, d, o)
 		took = append(took, time.Since(start))
-		if len(c.Notices) != 1 {
-			b.Fatalf("%d notices", len(c.Notices))
+		if len(c.Notices) == 0 { // the eleventh in a minute brings the word of a storm too
+			b.Fatal("no notice")
 		}
 	}
 	report(b, took)
