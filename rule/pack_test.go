@@ -1,12 +1,16 @@
 package rule_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"glassward/rule"
 	"glassward/schema"
@@ -34,49 +38,116 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
-// TestEveryOperationIsToldOnce: whatever is done to an emergency account, one
-// rule tells it and one alone, whether the operation is known or not.
+// TestEveryOperationIsToldOnce: whatever is done to an emergency account, by one,
+// or to an object that protects them, one rule tells it and one alone, whether the
+// operation is known or not.
 func TestEveryOperationIsToldOnce(t *testing.T) {
-	const account, tenant = "e0000000-0000-4000-8000-000000000001", "9f3a1c55-0d6e-4b8a-9a51-6f1b2c3d4e5f"
+	const tenant, account, object = "9f3a1c55-0d6e-4b8a-9a51-6f1b2c3d4e5f", "e0000000-0000-4000-8000-000000000001", "e0000000-0000-4000-8000-0000000000b1"
+	const (
+		mina  = `{"id":"77b1d9e0-2c4f-4a3b-9d5e-1f2a3b4c5d6e","userPrincipalName":"mina@contoso.example"}`
+		ea    = `{"id":"` + account + `","userPrincipalName":"ea-01@contoso.example"}`
+		toby  = `{"id":"0c1d2e3f-1111-4222-8333-444455556666","displayName":"Toby","type":"User","userPrincipalName":"toby@contoso.example","modifiedProperties":[]}`
+		ea01  = `{"id":"` + account + `","displayName":"EA-01","type":"User","userPrincipalName":"ea-01@contoso.example","modifiedProperties":[]}`
+		group = `{"id":"` + object + `","displayName":"Break-glass","type":"Group","userPrincipalName":null,"modifiedProperties":[]}`
+	)
 	rules, err := rule.Defaults()
 	if err != nil {
 		t.Fatal(err)
 	}
-	operations := []string{"reticulate user"}
-	detection := map[string]string{}
-	for _, row := range rule.AuditOperations().Rows {
-		operations = append(operations, row[0].(string))
-		detection[row[0].(string)] = row[3].(string)
+	lists := []struct {
+		name, by, targets string
+		column            int // of the watchlist: which detection tells it
+	}{
+		{"an emergency account is the target", mina, ea01, 3},
+		{"an emergency account acts", ea, toby, -1},
+		{"a protected object is the target", mina, group, 4},
+		{"a stranger and a protected object are", mina, toby + "," + group, 4},
+		{"an emergency account and a protected object are", mina, ea01 + "," + group, 3},
+		{"an emergency account acts on a protected object", ea, group, -1},
 	}
-	var records strings.Builder
-	for i, name := range operations {
-		resource, err := json.Marshal(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(&records, `{"time":"2026-03-02T10:%02d:%02dZ","resourceId":"/tenants/%s/providers/Microsoft.aadiam","operationName":%s,"operationVersion":"1.0","category":"AuditLogs","tenantId":"%s","properties":{"id":"Directory_%d","category":"UserManagement","result":"success","activityDisplayName":%s,"loggedByService":"Core Directory","initiatedBy":{"user":{"id":"77b1d9e0-2c4f-4a3b-9d5e-1f2a3b4c5d6e","userPrincipalName":"mina@contoso.example"}},"targetResources":[{"id":"%s","displayName":"EA-01","type":"User","userPrincipalName":"ea-01@contoso.example","modifiedProperties":[]}]}}`+"\n",
-			i/60, i%60, tenant, resource, tenant, i, resource, account)
-	}
-	env := environment()
-	told := map[string][]string{}
-	for _, r := range rules {
-		f := &rule.Fixture{File: r.File, Accounts: []rule.Account{{ObjectID: account, Name: "EA-01", UserPrincipalName: "ea-01@contoso.example", Kind: "user"}}}
-		alerts, err := rule.AlertsOf(t.Context(), r, f, []byte(records.String()), env, bench{t})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, a := range alerts {
-			for _, name := range a.Details["Operation"] {
-				told[name] = append(told[name], r.File)
-				if d := detection[name]; d != "" && !strings.Contains(r.Source(), d) {
-					t.Errorf("%s is told by %s, which is not the rule for %s", name, r.File, d)
+	for _, c := range lists {
+		t.Run(c.name, func(t *testing.T) {
+			operations := []string{"reticulate user"}
+			detection := map[string]string{}
+			for _, row := range rule.AuditOperations().Rows {
+				name := row[0].(string)
+				operations = append(operations, name)
+				if detection[name] = row[5].(string); detection[name] == "" && c.column >= 0 {
+					detection[name] = row[c.column].(string)
 				}
 			}
-		}
+			var records strings.Builder
+			for i, name := range operations {
+				resource, err := json.Marshal(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				fmt.Fprintf(&records, `{"time":"2026-03-02T10:%02d:%02dZ","resourceId":"/tenants/%s/providers/Microsoft.aadiam","operationName":%s,"operationVersion":"1.0","category":"AuditLogs","tenantId":"%s","properties":{"id":"Directory_%d","category":"UserManagement","result":"success","activityDisplayName":%s,"loggedByService":"Core Directory","initiatedBy":{"user":%s},"targetResources":[%s]}}`+"\n",
+					i/60, i%60, tenant, resource, tenant, i, resource, c.by, c.targets)
+			}
+			l, err := bench{t}.Load(t.Context(), []byte(records.String()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			env := environment()
+			env.Watchlists["EmergencyAccounts"] = rule.EmergencyAccounts(rule.Account{ObjectID: account, Name: "EA-01", UserPrincipalName: "ea-01@contoso.example", Kind: "user"})
+			env.Watchlists["ProtectedObjects"] = rule.ProtectedObjects(rule.Object{ObjectID: object, Name: "Break-glass", Kind: "group"})
+			var book rule.Notebook
+			var failure error
+			e, err := rule.NewEngine(t.Context(), rule.Options{
+				Rules: slices.DeleteFunc(slices.Clone(rules), func(r *rule.Rule) bool { return r.Kind != rule.NRT }), Catalog: env.Catalog, Watchlists: env.Watchlists, Runner: l.Runner, Memory: &book,
+				Desk: rule.DeskFunc(func(ctx context.Context, outcomes ...rule.Outcome) error {
+					for _, o := range outcomes {
+						failure = errors.Join(failure, o.Err)
+					}
+					return book.Desk("").Commit(ctx, outcomes...)
+				}),
+				Now: func() time.Time { return time.Date(2026, 3, 2, 11, 0, 0, 0, time.UTC) },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := e.Batch(t.Context(), rule.Batch{To: l.Head, Records: l.Records}); err != nil || failure != nil {
+				t.Fatal(err, failure)
+			}
+			tags := map[string][]string{}
+			for _, r := range rules {
+				tags[r.Name] = r.Tags
+			}
+			told := map[string][]string{}
+			for _, a := range book.Alerts() {
+				for _, name := range a.Details["Operation"] {
+					name = strings.ToLower(name)
+					told[name] = append(told[name], a.RuleName)
+					if d := detection[name]; d != "" && !slices.Contains(tags[a.RuleName], d) {
+						t.Errorf("%s is told by %q, which is not the rule for %s", name, a.RuleName, d)
+					}
+				}
+			}
+			for _, name := range operations {
+				if len(told[name]) != 1 {
+					t.Errorf("%q is told by %d rules: %v", name, len(told[name]), told[name])
+				}
+			}
+		})
 	}
-	for _, name := range operations {
-		if len(told[name]) != 1 {
-			t.Errorf("%q is told by %d rules: %v", name, len(told[name]), told[name])
+}
+
+// TestFixturesHaveRules: a rule that is taken away leaves its fixture behind.
+func TestFixturesHaveRules(t *testing.T) {
+	rules, err := rule.Defaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("defaults/*.fixture")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no fixtures", err)
+	}
+	for _, f := range files {
+		want := strings.TrimSuffix(filepath.Base(f), ".fixture") + ".yaml"
+		if !slices.ContainsFunc(rules, func(r *rule.Rule) bool { return r.File == want }) {
+			t.Errorf("%s: there is no rule %s", f, want)
 		}
 	}
 }

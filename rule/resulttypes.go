@@ -27,8 +27,9 @@ var operations string
 // AuditOperations gives the shipped watchlist AuditOperations: the operations of
 // AuditLogs that are known. Its columns, all strings, are operation (the search
 // key: in lower case, dashes as hyphens, single blanks, no full stop at the end),
-// service, category and account: the detection whose rule tells of it where an
-// emergency account is its target, empty where that is the general rule's.
+// service, category, and the detection whose rule tells of it: account, where an
+// emergency account is its target; object, where an object is that protects them;
+// anywhere, whoever it concerns. What is empty is the general rules'.
 func AuditOperations() *kql.Watchlist { return tabbed(operations) }
 
 // Watchlists gives the shipped watchlists and the declared ones without a row:

@@ -57,7 +57,11 @@ func playStory(t *testing.T, s *entrasim.Story, sources string, patience time.Du
 		tenant: sources,
 		before: func(v *virtual) {
 			p, _ := v.world.ServicePrincipal(entrasim.EmergencyApp)
-			v.write(tenantPath, strings.Replace(v.text(tenantPath), "emergencyAccounts:\n", fmt.Sprintf("emergencyAccounts:\n  - {objectId: %s, name: %s, kind: servicePrincipal}\n", p.ID, p.DisplayName), 1))
+			objects := "protectedObjects:\n"
+			for _, o := range v.world.Protected() {
+				objects += fmt.Sprintf("  - {objectId: %s, kind: %s, name: %s}\n", o.ID, o.Kind, o.Name)
+			}
+			v.write(tenantPath, strings.Replace(v.text(tenantPath), "emergencyAccounts:\n", objects+fmt.Sprintf("emergencyAccounts:\n  - {objectId: %s, name: %s, kind: servicePrincipal}\n", p.ID, p.DisplayName), 1))
 		},
 	}
 	virtually(t, set, func(v *virtual) {

@@ -382,6 +382,28 @@ func (w *World) find(id string) *User {
 // Emergency are the emergency accounts, EA-01 and EA-02.
 func (w *World) Emergency() []*User { return []*User{w.named("EA-01"), w.named("EA-02")} }
 
+// A Protected is an object that protects the emergency accounts; Kind is as in
+// protectedObjects of a tenant's file.
+type Protected struct{ ID, Kind, Name string }
+
+// Protected gives what a tenant's file would declare beside the accounts: the
+// objects that the stories name.
+func (w *World) Protected() []Protected {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := []Protected{
+		{"c1", "authenticationContext", "Emergency changes"},
+		{w.units[0].id, "restrictedUnit", w.units[0].name},
+	}
+	for _, o := range []struct{ kind, name string }{
+		{"group", "Break-glass"}, {"roleDefinition", "Emergency keeper"}, {"strength", "Emergency strength"},
+		{"passkeyProfile", "FIDO2 profile"}, {"namedLocation", "Head office"},
+	} {
+		out = append(out, Protected{guidOf(w.o.Tenant.ID, o.name), o.kind, o.name})
+	}
+	return out
+}
+
 // Decoy is an account that looks like an emergency account and has no rights.
 func (w *World) Decoy() *User { return w.named("EA-09") }
 

@@ -13,7 +13,7 @@ import (
 // be told of it. Its file in the folder scenario is written for people; the
 // README there says how.
 type Story struct {
-	// Name is S1 to S12, A1 or A2; Title and Text are for people.
+	// Name is S1 to S12, or A1 and on; Title and Text are for people.
 	Name, Title, Text string
 	// Minutes is how long the story lasts.
 	Minutes int
@@ -65,7 +65,7 @@ type storyStep struct {
 //go:embed scenario/*.txt
 var storyFiles embed.FS
 
-var storyNames = []string{"S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12", "A1", "A2"}
+var storyNames = []string{"S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12", "A1", "A2", "A3"}
 
 // Scenarios gives the stories in order.
 func Scenarios() []*Story {
@@ -338,6 +338,17 @@ func (p *player) principal(key string) *ServicePrincipal {
 	return &ServicePrincipal{}
 }
 
+// objectID gives the id of what a story calls by its name.
+func (w *World) objectID(name string) string {
+	if name == w.units[0].name {
+		return w.units[0].id
+	}
+	if name == "Emergency changes" {
+		return "c1"
+	}
+	return guidOf(w.o.Tenant.ID, name)
+}
+
 // by reads who acts: an account, or app and a service principal's name.
 func (p *player) by(key string) (actor, string) {
 	for _, s := range p.l.w.principals {
@@ -385,7 +396,10 @@ var verbs = map[string]func(*player){
 		var targets []target
 		switch on, kind := more["on"], more["kind"]; {
 		case kind != "":
-			targets = []target{{id: guidOf(p.l.w.o.Tenant.ID, on), name: on, kind: kind}}
+			targets = []target{{id: p.l.w.objectID(on), name: on, kind: kind}}
+			if more["with"] != "" {
+				targets = append([]target{userTarget(p.user(more["with"]))}, targets...)
+			}
 		default:
 			targets = []target{userTarget(p.user(on))}
 		}

@@ -97,12 +97,16 @@ func TestTheShippedRulesTellTheStories(t *testing.T) {
 		t.Fatal(err)
 	}
 	principal, _ := w.ServicePrincipal(entrasim.EmergencyApp)
+	var objects []rule.Object
+	for _, o := range w.Protected() {
+		objects = append(objects, rule.Object{ObjectID: o.ID, Name: o.Name, Kind: o.Kind})
+	}
 	for _, r := range rules {
 		want := expected[r.Name]
 		if len(want) == 0 {
 			t.Errorf("no story needs the rule %q", r.Name)
 		}
-		f := &rule.Fixture{File: r.File, Cases: []rule.Case{{Name: "all stories", Records: records.Bytes(), Alerts: want}},
+		f := &rule.Fixture{File: r.File, Objects: objects, Cases: []rule.Case{{Name: "all stories", Records: records.Bytes(), Alerts: want}},
 			Accounts: []rule.Account{{ObjectID: entrasim.EA01, Name: "EA-01", UserPrincipalName: w.Emergency()[0].UserPrincipalName, Kind: "user"},
 				{ObjectID: entrasim.EA02, Name: "EA-02", UserPrincipalName: w.Emergency()[1].UserPrincipalName, Kind: "user"},
 				{ObjectID: principal.ID, Name: principal.DisplayName, Kind: "servicePrincipal"}}}
