@@ -171,6 +171,7 @@ listen: %s
 mailServers: [{name: sink, host: %s, port: %s, tls: none, from: glassward@example.org}]
 actionGroups:
   - name: emergency
+    storm: 1000 # each alarm is timed by its own mail
     subject: "[CRITICAL] Emergency Access Activity"
     emailReceivers: [{name: oncall, emailAddress: oncall@example.org}]
 `, address, host, port),
