@@ -74,10 +74,34 @@ func (a *app) incidentList() *cobra.Command {
 }
 
 func (a *app) incidentShow() *cobra.Command {
+	return incidentView(a, "show NUMBER", "Show an incident with its timeline, alerts and deliveries", "/incidents/%d", func(c console.Case) error {
+		a.printCase(c)
+		return nil
+	})
+}
+
+func (a *app) incidentGraph() *cobra.Command {
+	return incidentView(a, "graph NUMBER", "Show who did what to what in an incident, and which incidents share it", "/incidents/%d/graph", func(g incident.Graph) error {
+		nodes := map[string]incident.Node{}
+		for _, n := range g.Nodes {
+			nodes[n.ID] = n
+		}
+		var rows [][]string
+		for _, e := range g.Edges {
+			from, to := nodes[e.From], nodes[e.To]
+			rows = append(rows, []string{line(from.Kind + " " + from.Label), line(e.Kind), line(to.Kind + " " + to.Label), strconv.Itoa(len(e.Alerts))})
+		}
+		return a.grid([]string{"who", "does", "what", "alerts"}, rows)
+	})
+}
+
+// incidentView is a command that shows what the API tells of one incident at a
+// path, for people by print.
+func incidentView[T any](a *app, use, short, path string, print func(T) error) *cobra.Command {
 	var at place
 	var format string
 	cmd := &cobra.Command{
-		Use: "show NUMBER", Short: "Show an incident with its timeline, alerts and deliveries", Args: args(cobra.ExactArgs(1)),
+		Use: use, Short: short, Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, list []string) error {
 			number, err := incidentNumber(list[0])
 			if err != nil {
@@ -87,53 +111,14 @@ func (a *app) incidentShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var found console.Case
-			if err := c.call(cmd.Context(), "GET", at.path("/incidents/%d", number), nil, &found); err != nil {
+			var found T
+			if err := c.call(cmd.Context(), "GET", at.path(path, number), nil, &found); err != nil {
 				return err
 			}
 			if format == "json" {
 				return json.NewEncoder(a.Stdout).Encode(found)
 			}
-			a.printCase(found)
-			return nil
-		},
-	}
-	at.flags(cmd)
-	outputFlag(cmd, &format, "table", "json")
-	return cmd
-}
-
-func (a *app) incidentGraph() *cobra.Command {
-	var at place
-	var format string
-	cmd := &cobra.Command{
-		Use: "graph NUMBER", Short: "Show who did what to what in an incident, and which incidents share it", Args: args(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, list []string) error {
-			number, err := incidentNumber(list[0])
-			if err != nil {
-				return err
-			}
-			c, err := need(at.data)
-			if err != nil {
-				return err
-			}
-			var g incident.Graph
-			if err := c.call(cmd.Context(), "GET", at.path("/incidents/%d/graph", number), nil, &g); err != nil {
-				return err
-			}
-			if format == "json" {
-				return json.NewEncoder(a.Stdout).Encode(g)
-			}
-			nodes := map[string]incident.Node{}
-			for _, n := range g.Nodes {
-				nodes[n.ID] = n
-			}
-			var rows [][]string
-			for _, e := range g.Edges {
-				from, to := nodes[e.From], nodes[e.To]
-				rows = append(rows, []string{line(from.Kind + " " + from.Label), line(e.Kind), line(to.Kind + " " + to.Label), strconv.Itoa(len(e.Alerts))})
-			}
-			return a.grid([]string{"who", "does", "what", "alerts"}, rows)
+			return print(found)
 		},
 	}
 	at.flags(cmd)
