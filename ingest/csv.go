@@ -10,6 +10,7 @@ import (
 type csvHeader struct {
 	columns []column
 	cells   []string
+	zones   []string // what a column's name says in brackets, where it is not UTC
 }
 
 // csvBegin takes the header of a CSV file off the beginning; finished says that
@@ -19,12 +20,20 @@ func (d *Decoder) csvBegin() progress {
 	if p == hungry && d.end-d.pos <= d.o.MaxRecordBytes {
 		return hungry
 	}
-	if p != advanced {
+	// A row that is longer than a record may be is no header, also where a
+	// large read happened to bring the whole of it.
+	if p != advanced || end-d.pos > d.o.MaxRecordBytes {
 		return finished
 	}
 	h, known := d.csvColumns()
 	if known < 2 && (d.e.table == nil || known < 1) {
 		return finished
+	}
+	d.current = d.line
+	for k, zone := range h.zones {
+		if zone != "" {
+			d.warn(UnknownZone, h.columns[k].name, "the column says ["+shorten(zone, 30)+"]; its times are read as UTC")
+		}
 	}
 	d.csv = h
 	d.pos = end
@@ -42,11 +51,11 @@ func (d *Decoder) csvColumns() (*csvHeader, int) {
 		base, zone, bracket := strings.Cut(strings.TrimSuffix(name, "]"), "[")
 		if bracket {
 			name = strings.TrimSpace(base)
-			if !strings.EqualFold(strings.TrimSpace(zone), "UTC") {
-				d.current = d.line
-				d.warn(UnknownZone, name, "the column says ["+shorten(zone, 30)+"]; its times are read as UTC")
-			}
 		}
+		if strings.EqualFold(strings.TrimSpace(zone), "UTC") {
+			zone = ""
+		}
+		h.zones = append(h.zones, strings.Clone(zone))
 		name, _ = cleanText(strings.Clone(name))
 		for _, t := range d.e.m.incoming {
 			if _, ok := t.Index(name); ok {

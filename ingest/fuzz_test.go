@@ -178,6 +178,23 @@ func TestChunking(t *testing.T) {
 	})
 }
 
+// TestNoHeader holds that a first line which turns out to be no header of a CSV
+// file, or one that is longer than a record may be, is the same thing however
+// much of it a read brings: a column's time zone is told of headers only.
+func TestNoHeader(t *testing.T) {
+	long := "TimeGenerated [Local Time],Id,Type," + strings.Repeat("z", 5000) + "\n"
+	for _, text := range []string{"][{\"time\":\"2026-11-20T10:00:00Z\"}]\n" + r("a"), long + "2026-11-20,1,AuditLogs,z\n"} {
+		for _, size := range []int{1, 700, len(text)} {
+			_, _, warnings, _ := decodeFrom(t, &pieces{text, func() int { return size }}, ingest.DecoderOptions{MaxRecordBytes: 4096})
+			for _, w := range warnings {
+				if w.Kind == ingest.UnknownZone {
+					t.Errorf("reads of %d bytes: a line that is no header is warned about: %v", size, w)
+				}
+			}
+		}
+	}
+}
+
 // TestResume holds that a stream that is read on from any State gives what it
 // gives in one go.
 func TestResume(t *testing.T) {
