@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -160,7 +161,7 @@ func (f *Fleet) keyed(c Callback, to, call, digits string, say func(string) (str
 }
 
 // twilioSignature is the base64 of HMAC-SHA1 over the address and the sorted
-// fields of the form.
+// fields of the form, each of its different values once.
 func twilioSignature(token, address string, form url.Values) string {
 	m := hmac.New(sha1.New, []byte(token))
 	m.Write([]byte(address))
@@ -170,7 +171,7 @@ func twilioSignature(token, address string, form url.Values) string {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		for _, value := range form[name] {
+		for _, value := range slices.Compact(slices.Sorted(slices.Values(form[name]))) {
 			m.Write([]byte(name + value))
 		}
 	}
@@ -238,9 +239,18 @@ func vonageSigned(c Callback, secret string, p PhoneProvider, now time.Time) boo
 			return false
 		}
 	}
-	sum := sha256.Sum256(c.Body)
-	return head.Alg == "HS256" && claims.APIKey == p.Account && now.Sub(time.Unix(claims.IAT, 0)).Abs() <= signedWithin &&
-		hmac.Equal([]byte(strings.ToLower(claims.PayloadHash)), []byte(hex.EncodeToString(sum[:])))
+	return head.Alg == "HS256" && claims.APIKey == p.Account && now.Sub(time.Unix(claims.IAT, 0)).Abs() <= signedWithin && payloadHash(c.Body, claims.PayloadHash)
+}
+
+// payloadHash tells whether it is the hash of a body: Vonage takes it of the JSON
+// without white space, whatever the body that it sends has.
+func payloadHash(body []byte, hash string) bool {
+	is := func(b []byte) bool {
+		sum := sha256.Sum256(b)
+		return hmac.Equal([]byte(strings.ToLower(hash)), []byte(hex.EncodeToString(sum[:])))
+	}
+	var tight bytes.Buffer
+	return is(body) || json.Compact(&tight, body) == nil && is(tight.Bytes())
 }
 
 // hearPagerDuty takes a V3 webhook as a reason to ask (developer.pagerduty.com,

@@ -68,6 +68,11 @@ func byVonage(what, query, body string, claims map[string]any) Callback {
 	return Callback{Provider: "third", What: what, Query: query, Body: []byte(body), Header: http.Header{"Authorization": {"Bearer " + signed + "." + part(m.Sum(nil))}}}
 }
 
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
 func byPagerDuty(receiver, body string) Callback {
 	m := hmac.New(sha256.New, []byte(pagerSigning))
 	m.Write([]byte(body))
@@ -94,6 +99,7 @@ func goodCallbacks() map[string]struct {
 		"status":           {byTwilio("status", "receiver=oncall%2Fkim", "MessageSid", "SM1", "MessageStatus", "undelivered"), "oncall/kim"},
 		"somewhere":        {byTwilio("elsewhere", "", "Body", "x"), "error: nothing is heard at elsewhere"},
 		"keys by Vonage":   {byVonage("keys", vonageKeys, `{"speech":{"results":[]},"dtmf":{"digits":"739164","timed_out":false},"from":"15005550007","to":"491701234567","uuid":"u9","conversation_uuid":"CON-1","timestamp":"2026-11-20T17:00:00Z"}`, nil), `oncall/kim-vonage by voice "739164" voice:u9/`},
+		"spaced by Vonage": {byVonage("status", "receiver=oncall%2Fkim-vonage", "{ \"status\" : \"completed\" }", map[string]any{"payload_hash": hashOf(`{"status":"completed"}`)}), "oncall/kim-vonage"},
 		"status by Vonage": {byVonage("status", "receiver=oncall%2Fkim-vonage", `{"status":"completed","uuid":"u9"}`, nil), "oncall/kim-vonage"},
 		"PagerDuty":        {byPagerDuty("oncall/pager", `{"event":{"id":"01","event_type":"incident.acknowledged","agent":{"type":"user_reference"}}}`), "oncall/pager"},
 	}

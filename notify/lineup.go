@@ -18,7 +18,7 @@ const (
 	arrived
 	// lost: it did not arrive and will not.
 	lost
-	// unanswered: it rang, and nobody took the call.
+	// unanswered: it rang, and nobody took the call, or a machine did.
 	unanswered
 )
 

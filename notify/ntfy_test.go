@@ -15,7 +15,7 @@ const ntfyToken = "tk_hunter2hunter2hunter2hunter2"
 
 // ntfyVendor is an ntfy server. Sources: docs.ntfy.sh/publish, "Publish as JSON"
 // (fields, priorities 1 to 5, at most three actions), "Limitations" (4,096 bytes
-// of message), and the errors of the server (40017 and others: code, http,
+// of message; a JSON body of 131,072 in its server/server.go), and the errors of the server (40017 and others: code, http,
 // error, link).
 var ntfyVendor = vendor{
 	name: "ntfy",
@@ -36,6 +36,9 @@ var ntfyVendor = vendor{
 		"header:Authorization=Bearer tk_wrong", "topic", `topic="a/b"`, "topic=*65", "priority=0", "priority=6", `priority="urgent"`, "message=*4097", `click="ftp://x"`,
 		`actions.0.action="open"`, "actions.0.label", "actions.0.url", `tags="x"`, `sequence_id="a b"`, "sequence_id=*65", `headline="x"`,
 	},
+	headers:  []string{"Authorization"},
+	optional: []string{"title", "message", "priority", "tags", "click", "actions", "sequence_id"},
+	limits:   map[string]int{"message": 4096},
 	answers: []vendorAnswer{
 		{200, `{"id":"a","event":"message","topic":"alarms-k3hf83jf"}`, Accepted},
 		{200, `{"id":"a","event":"message","topic":"other"}`, Mend},
@@ -50,6 +53,9 @@ var ntfyVendor = vendor{
 }
 
 func checkNtfy(r *http.Request, body []byte) error {
+	if len(body) > 131_072 {
+		return errors.New("JSON body too large")
+	}
 	if r.URL.Path != "/" {
 		return errors.New("JSON is published to the root")
 	}
@@ -74,7 +80,7 @@ func checkNtfy(r *http.Request, body []byte) error {
 	switch {
 	case !ntfyTopic.MatchString(m.Topic):
 		return errors.New("invalid topic")
-	case m.Priority == nil || *m.Priority < 1 || *m.Priority > 5:
+	case m.Priority != nil && (*m.Priority < 1 || *m.Priority > 5):
 		return errors.New("invalid priority")
 	case len(m.Message) > 4096:
 		return errors.New("message too large: it would become an attachment")

@@ -41,6 +41,9 @@ var pagerDutyVendor = vendor{
 		"payload.summary=*1025", "payload.source", `payload.source=""`, "payload.severity", `payload.severity="Sev0"`, `payload.timestamp="yesterday"`,
 		"payload.custom_details=*600000", `links.0.href="not an address"`, `links.0.link="x"`, `urgency="high"`,
 	},
+	optional: []string{"dedup_key", "client", "client_url", "links", "links.*.text", "payload.timestamp", "payload.component", "payload.group", "payload.class", "payload.custom_details"},
+	free:     []string{"payload.custom_details"},
+	limits:   map[string]int{"dedup_key": 255, "payload.summary": 1024, "routing_key": 32},
 	answers: []vendorAnswer{
 		{202, `{"status":"success","message":"Event processed","dedup_key":"glassward-7b4b1a2c-12"}`, Mend}, // not ours
 		{200, "<html>", Mend},
@@ -90,7 +93,7 @@ func checkPagerDuty(r *http.Request, body []byte) error {
 	if p == nil || p.Summary == "" || utf8.RuneCountInString(p.Summary) > 1024 || p.Source == "" || !slices.Contains([]string{"critical", "error", "warning", "info"}, p.Severity) {
 		return errors.New("'payload' is missing or invalid")
 	}
-	if _, err := time.Parse(time.RFC3339, p.Timestamp); err != nil {
+	if _, err := time.Parse(time.RFC3339, p.Timestamp); err != nil && p.Timestamp != "" {
 		return errors.New("'payload.timestamp' is invalid")
 	}
 	for _, l := range e.Links {

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -39,43 +41,45 @@ func phone(providers ...string) Phone {
 	return Phone{CountryCode: "49", PhoneNumber: "0170 1234567", Providers: providers}
 }
 
+// callingConfig has the same providers, which call us.
+func callingConfig(t testing.TB, base string) Config {
+	c := vendorConfig(t, base)
+	c.PhoneProviders[0].CallbackURL = callbackBase
+	c.PhoneProviders[2].CallbackURL, c.PhoneProviders[2].SignatureSecret = callbackBase, secret(t, vonageSigning)
+	return c
+}
+
+// checkCallback holds an address that we are called at to what it must be.
+func checkCallback(address, provider, what string, names ...string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.Host != "glassward.example.org" || u.Path != "/callbacks/"+provider+"/"+what {
+		return fmt.Errorf("21609: %q is not where we are called", address)
+	}
+	for _, name := range names {
+		if u.Query().Get(name) == "" {
+			return fmt.Errorf("%s is not in %q", name, address)
+		}
+	}
+	return only(u.Query(), names...)
+}
+
 // smsVendor is Twilio's Messages resource. Sources: twilio.com/docs, "Messages
 // resource" (To, From or MessagingServiceSid, Body of at most 1,600 characters,
-// 201 with sid and status), "Twilio API responses" (code, message, more_info,
-// status), "Error and Warning Dictionary" (the codes below).
+// StatusCallback; 201 with sid and status: queued, or accepted with a messaging
+// service), "Twilio API responses" (code, message, more_info, status), "Error and
+// Warning Dictionary" (the codes below), and the OpenAPI description "api v2010"
+// (the values of status).
 var smsVendor = vendor{
 	name: "sms",
 	group: func(testing.TB, string) ActionGroup {
 		return ActionGroup{SMS: []SMSReceiver{{Name: "x", Phone: phone("first")}}}
 	},
-	check: func(r *http.Request, body []byte) error {
-		form, err := checkTwilio(r, body, "Messages.json")
-		if err != nil {
-			return err
-		}
-		text := form.Get("Body")
-		switch {
-		case text == "":
-			return errors.New("21602")
-		case utf8.RuneCountInString(text) > 1600:
-			return errors.New("21617")
-		case len(form) != 3:
-			return errors.New("a parameter that the resource does not have")
-		}
-		if n, ok := gsmLength(text); ok && n > 160 || !ok && len(utf16.Encode([]rune(text))) > 70 {
-			return errors.New("more than one segment")
-		}
-		return nil
-	},
-	success: func(w http.ResponseWriter, body []byte) {
-		form, _ := url.ParseQuery(string(body))
-		w.WriteHeader(http.StatusCreated)
-		_ = json.NewEncoder(w).Encode(map[string]any{"sid": "SM0123456789abcdef0123456789abcdef", "status": "queued", "error_code": nil, "error_message": nil, "num_segments": "1", "body": form.Get("Body"), "to": form.Get("To")})
-	},
-	refusal: twilioRefusal,
-	mutations: []string{
-		"header:Content-Type=application/json", "header:Authorization=Basic eDp5", "To", "To=0170 1234567", "From", "From=*20", "Body", "Body=*1601", "Body=*161", "Text=hello",
-	},
+	check:     checkMessage,
+	success:   twilioMessage("queued"),
+	refusal:   twilioRefusal,
+	mutations: append([]string{"header:Authorization=Basic eDp5", "From", "From=*20"}, messageMutations...),
+	limits:    map[string]int{"Body": 160},
+	headers:   []string{"Authorization"},
 	answers: append([]vendorAnswer{
 		{201, `{"sid":"SM1","status":"queued","error_code":null}`, Accepted},
 		{201, `{"sid":"SM1","status":"failed","error_code":30007}`, Mend},
@@ -86,6 +90,72 @@ var smsVendor = vendor{
 		{400, `{"code":21614,"message":"'To' number is not a valid mobile number","status":400}`, Mend},
 	}, twilioAnswers...),
 	secrets: []string{twilioToken},
+}
+
+// smsServiceVendor is the same with a messaging service and an API key, and calls us.
+var smsServiceVendor = vendor{
+	name: "sms-service", kind: "sms",
+	group: smsVendor.group,
+	config: func(t testing.TB, base string) Config {
+		c := callingConfig(t, base)
+		p := &c.PhoneProviders[0]
+		p.MessagingService, p.APIKey, p.SignatureSecret = twilioService, twilioKey, secret(t, twilioToken)
+		return c
+	},
+	check:     checkMessage,
+	success:   twilioMessage("accepted"),
+	refusal:   twilioRefusal,
+	mutations: append([]string{"MessagingServiceSid", "MessagingServiceSid=MG1", "StatusCallback=http://localhost/", "From=+15005550006"}, messageMutations...),
+	optional:  []string{"StatusCallback"},
+	limits:    map[string]int{"Body": 160},
+	headers:   []string{"Authorization"},
+	answers:   smsVendor.answers,
+	secrets:   []string{twilioToken},
+}
+
+const (
+	twilioService = "MG0123456789abcdef0123456789abcdef"
+	twilioKey     = "SK0123456789abcdef0123456789abcdef"
+)
+
+var messageMutations = []string{"header:Content-Type=application/json", "To", "To=0170 1234567", "Body", "Body=*1601", "Body=*161", "Text=hello"}
+
+func checkMessage(r *http.Request, body []byte) error {
+	form, err := checkTwilio(r, body, "Messages.json", "To", "From", "MessagingServiceSid", "Body", "StatusCallback")
+	if err != nil {
+		return err
+	}
+	service := form.Get("MessagingServiceSid")
+	switch {
+	case form.Has("From") == form.Has("MessagingServiceSid"):
+		return errors.New("21603")
+	case form.Has("From") && !e164.MatchString(form.Get("From")):
+		return errors.New("21606")
+	case form.Has("MessagingServiceSid") && service != twilioService:
+		return errors.New("21705")
+	}
+	text := form.Get("Body")
+	switch {
+	case text == "":
+		return errors.New("21602")
+	case utf8.RuneCountInString(text) > 1600:
+		return errors.New("21617")
+	}
+	if n, ok := gsmLength(text); ok && n > 160 || !ok && len(utf16.Encode([]rune(text))) > 70 {
+		return errors.New("more than one segment")
+	}
+	if form.Has("StatusCallback") {
+		return checkCallback(form.Get("StatusCallback"), "first", "status", "receiver")
+	}
+	return nil
+}
+
+func twilioMessage(status string) func(http.ResponseWriter, []byte) {
+	return func(w http.ResponseWriter, body []byte) {
+		form, _ := url.ParseQuery(string(body))
+		w.WriteHeader(http.StatusCreated)
+		_ = json.NewEncoder(w).Encode(map[string]any{"sid": "SM0123456789abcdef0123456789abcdef", "status": status, "error_code": nil, "error_message": nil, "num_segments": "1", "body": form.Get("Body"), "to": form.Get("To")})
+	}
 }
 
 var twilioAnswers = []vendorAnswer{
@@ -104,11 +174,15 @@ func twilioRefusal(w http.ResponseWriter, err error) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"code": 21211, "message": err.Error(), "more_info": "https://www.twilio.com/docs/errors/21211", "status": 400})
 }
 
-func checkTwilio(r *http.Request, body []byte, resource string) (url.Values, error) {
+var e164 = regexp.MustCompile(`^\+[1-9][0-9]{7,14}$`)
+
+// checkTwilio reads a form that has no other fields, each once, by a user of the
+// account: the account and its token, or an API key and its secret.
+func checkTwilio(r *http.Request, body []byte, resource string, fields ...string) (url.Values, error) {
 	if r.URL.Path != "/2010-04-01/Accounts/"+twilioAccount+"/"+resource {
 		return nil, errors.New("20404")
 	}
-	if user, password, ok := r.BasicAuth(); !ok || user != twilioAccount || password != twilioToken {
+	if user, password, ok := r.BasicAuth(); !ok || user != twilioAccount && user != twilioKey || password != twilioToken {
 		return nil, errors.New("20003")
 	}
 	if r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
@@ -118,44 +192,41 @@ func checkTwilio(r *http.Request, body []byte, resource string) (url.Values, err
 	if err != nil {
 		return nil, err
 	}
-	e164 := regexp.MustCompile(`^\+[1-9][0-9]{7,14}$`)
-	if !e164.MatchString(form.Get("To")) || !e164.MatchString(form.Get("From")) {
+	for name, values := range form {
+		if len(values) != 1 {
+			return nil, fmt.Errorf("%s twice", name)
+		}
+	}
+	if !e164.MatchString(form.Get("To")) {
 		return nil, errors.New("21211")
 	}
-	return form, nil
+	return form, only(form, fields...)
 }
 
 // voiceVendor is Twilio's Calls resource. Sources: twilio.com/docs, "Call
-// resource" (To, From, Twiml of at most 4,000 characters, Timeout; 201 with a
-// sid), "TwiML for Programmable Voice" (Response, Say, Pause).
+// resource" (To, From, Twiml of at most 4,000 characters, Timeout of at most 600,
+// StatusCallback; 201 with a sid), "Answering Machine Detection" (MachineDetection,
+// AsyncAmd, AsyncAmdStatusCallback), "TwiML for Programmable Voice" (Response, Say,
+// Pause), "TwiML: Gather" (input, finishOnKey, timeout, method, action; Say and Pause
+// within).
 var voiceVendor = vendor{
 	name: "voice",
 	group: func(testing.TB, string) ActionGroup {
 		return ActionGroup{Voice: []VoiceReceiver{{Name: "x", Phone: phone("first")}}}
 	},
-	check: func(r *http.Request, body []byte) error {
-		form, err := checkTwilio(r, body, "Calls.json")
-		if err != nil {
-			return err
-		}
-		if form.Get("Timeout") != "45" || len(form) != 4 {
-			return errors.New("21208")
-		}
-		if utf8.RuneCountInString(form.Get("Twiml")) > 4000 {
-			return errors.New("32018")
-		}
-		_, err = spoken(form.Get("Twiml"))
-		return err
-	},
+	check: checkCall,
 	success: func(w http.ResponseWriter, _ []byte) {
 		w.WriteHeader(http.StatusCreated)
 		fmt.Fprint(w, `{"sid":"CA0123456789abcdef0123456789abcdef","status":"queued"}`)
 	},
 	refusal: twilioRefusal,
 	mutations: []string{
-		"header:Authorization=Basic eDp5", "To", "To=1", "From", "Timeout=soon", "Twiml", "Twiml=*4001", "Twiml=<Response><Say>x</Response>", "Twiml=<Response></Response>",
-		"Twiml=<Response><Dial>+1900</Dial></Response>", "Body=hello",
+		"header:Authorization=Basic eDp5", "To", "To=1", "From", "From=Glassward", "Timeout=soon", "Timeout=601", "Twiml", "Twiml=*4001", "Twiml=<Response><Say>x</Response>", "Twiml=<Response></Response>",
+		"Twiml=<Response><Dial>+1900</Dial></Response>", "Twiml=<Response><Gather input=\"dtmf\"><Dial>+1900</Dial></Gather></Response>", "MachineDetection=Yes", "AsyncAmd=maybe", "Body=hello",
 	},
+	optional: []string{"Timeout", "MachineDetection", "AsyncAmd"},
+	limits:   map[string]int{"Twiml": 4000},
+	headers:  []string{"Authorization"},
 	answers: append([]vendorAnswer{
 		{201, `{"sid":"CA1","status":"queued"}`, Accepted},
 		{201, `{"sid":"SM1","status":"queued"}`, Mend},
@@ -164,15 +235,60 @@ var voiceVendor = vendor{
 	secrets: []string{twilioToken},
 }
 
-// spoken gives what a TwiML document says; it may say and pause, no more.
+// voiceKeysVendor is the same where Twilio calls us: keys can be pressed.
+var voiceKeysVendor = vendor{
+	name: "voice-keys", kind: "voice",
+	group: voiceVendor.group, config: callingConfig,
+	check: checkCall, success: voiceVendor.success, refusal: twilioRefusal,
+	mutations: append([]string{
+		"StatusCallback=ftp://x", "AsyncAmdStatusCallback=https://elsewhere.example.org/", "Twiml=<Response><Gather input=\"fax\"><Say>x</Say></Gather></Response>",
+		"Twiml=<Response><Gather input=\"dtmf\" finishOnKey=\"#\" timeout=\"0\" method=\"POST\" action=\"" + callbackBase + "/callbacks/first/keys?receiver=x\"><Say>x</Say></Gather></Response>",
+		"Twiml=<Response><Gather input=\"dtmf\" finishOnKey=\"#\" timeout=\"10\" method=\"POST\" action=\"https://elsewhere.example.org/\"><Say>x</Say></Gather></Response>",
+	}, voiceVendor.mutations...),
+	optional: append([]string{"StatusCallback", "AsyncAmdStatusCallback"}, voiceVendor.optional...),
+	limits:   voiceVendor.limits, headers: voiceVendor.headers, answers: voiceVendor.answers, secrets: voiceVendor.secrets,
+}
+
+func checkCall(r *http.Request, body []byte) error {
+	form, err := checkTwilio(r, body, "Calls.json", "To", "From", "Twiml", "Timeout", "StatusCallback", "MachineDetection", "AsyncAmd", "AsyncAmdStatusCallback")
+	if err != nil {
+		return err
+	}
+	if !e164.MatchString(form.Get("From")) {
+		return errors.New("21212")
+	}
+	if n, err := strconv.Atoi(form.Get("Timeout")); form.Has("Timeout") && (err != nil || n < 1 || n > 600) {
+		return errors.New("21208")
+	}
+	for name, allowed := range map[string][]string{"MachineDetection": {"Enable", "DetectMessageEnd"}, "AsyncAmd": {"true", "false"}} {
+		if form.Has(name) && !slices.Contains(allowed, form.Get(name)) {
+			return errors.New(name)
+		}
+	}
+	for _, name := range []string{"StatusCallback", "AsyncAmdStatusCallback"} {
+		if form.Has(name) {
+			if err := checkCallback(form.Get(name), "first", "status", "receiver"); err != nil {
+				return err
+			}
+		}
+	}
+	if utf8.RuneCountInString(form.Get("Twiml")) > 4000 {
+		return errors.New("32018")
+	}
+	_, err = spoken(form.Get("Twiml"))
+	return err
+}
+
+// spoken gives what a TwiML document says; it may say, pause and gather keys, no
+// more.
 func spoken(document string) ([]string, error) {
 	d := xml.NewDecoder(strings.NewReader(document))
 	var said []string
-	depth, in := 0, ""
+	var in []string
 	for {
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
-			if len(said) == 0 || depth != 0 {
+			if len(said) == 0 || len(in) != 0 {
 				return nil, errors.New("it says nothing")
 			}
 			return said, nil
@@ -182,20 +298,22 @@ func spoken(document string) ([]string, error) {
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
-			depth++
-			in = t.Name.Local
-			switch {
-			case depth == 1 && in == "Response", depth == 2 && in == "Pause":
-			case depth == 2 && in == "Say":
+			in = append(in, t.Name.Local)
+			switch strings.Join(in, "/") {
+			case "Response", "Response/Pause", "Response/Gather/Pause":
+			case "Response/Say", "Response/Gather/Say":
 				said = append(said, "")
+			case "Response/Gather":
+				if err := checkGather(t.Attr); err != nil {
+					return nil, err
+				}
 			default:
-				return nil, fmt.Errorf("element %s", in)
+				return nil, fmt.Errorf("element %s", strings.Join(in, "/"))
 			}
 		case xml.EndElement:
-			depth--
-			in = ""
+			in = in[:len(in)-1]
 		case xml.CharData:
-			if in != "Say" {
+			if len(in) == 0 || in[len(in)-1] != "Say" {
 				return nil, errors.New("text outside Say")
 			}
 			said[len(said)-1] += string(t)
@@ -205,10 +323,37 @@ func spoken(document string) ([]string, error) {
 	}
 }
 
+func checkGather(attributes []xml.Attr) error {
+	for _, a := range attributes {
+		var ok bool
+		switch a.Name.Local {
+		case "input":
+			ok = a.Value == "dtmf"
+		case "finishOnKey":
+			ok = len(a.Value) <= 1 && strings.Trim(a.Value, "0123456789#*") == ""
+		case "timeout":
+			n, err := strconv.Atoi(a.Value)
+			ok = err == nil && n > 0
+		case "method":
+			ok = a.Value == "POST"
+		case "action":
+			ok = checkCallback(a.Value, "first", "keys", "receiver", "tenant", "incident") == nil
+		}
+		if !ok {
+			return fmt.Errorf("Gather %s=%q", a.Name.Local, a.Value)
+		}
+	}
+	if len(attributes) != 5 {
+		return errors.New("Gather leaves something to its defaults")
+	}
+	return nil
+}
+
 // vonageVendor is Vonage's SMS API. Source: developer.vonage.com, OpenAPI
-// description "sms" 1.5.0 (basic authentication, from, to without +, text, type,
-// client-ref of at most 100; 200 whatever happens) and "SMS API errors" (the
-// statuses).
+// description "sms" (basic authentication, from, to of 7 to 15 digits without +,
+// text, type; 200 whatever happens), "SMS API errors" (the statuses). client-ref is of
+// at most 40 characters in the description's 1.0.6 and of 100 in later ones: the fake
+// holds us to the shorter.
 var vonageVendor = vendor{
 	name: "vonage", kind: "sms",
 	group: func(testing.TB, string) ActionGroup {
@@ -225,20 +370,23 @@ var vonageVendor = vendor{
 		if err != nil {
 			return err
 		}
+		for name, values := range form {
+			if len(values) != 1 {
+				return fmt.Errorf("%s twice", name)
+			}
+		}
 		_, gsm := gsmLength(form.Get("text"))
 		switch {
 		case !regexp.MustCompile(`^[1-9][0-9]{6,14}$`).MatchString(form.Get("to")):
 			return errors.New("3")
 		case !regexp.MustCompile(`^[A-Za-z0-9]{1,11}$|^[1-9][0-9]{6,14}$`).MatchString(form.Get("from")):
 			return errors.New("15")
-		case form.Get("text") == "" || len(form.Get("client-ref")) > 100:
+		case form.Get("text") == "" || len(form.Get("client-ref")) > 40 || utf8.RuneCountInString(form.Get("text")) > 3200:
 			return errors.New("2")
-		case form.Get("type") != "text" && form.Get("type") != "unicode" || form.Get("type") == "text" && !gsm:
+		case form.Has("type") && form.Get("type") != "text" && form.Get("type") != "unicode" || form.Get("type") != "unicode" && !gsm:
 			return errors.New("3")
-		case len(form) != 5:
-			return errors.New("unknown parameter")
 		}
-		return nil
+		return only(form, "from", "to", "text", "type", "client-ref")
 	},
 	success: func(w http.ResponseWriter, _ []byte) {
 		fmt.Fprint(w, `{"message-count":"1","messages":[{"to":"491701234567","message-id":"0A0000000123ABCD1","status":"0","remaining-balance":"3.1","message-price":"0.03","network":"12345"}]}`)
@@ -247,8 +395,11 @@ var vonageVendor = vendor{
 		fmt.Fprintf(w, `{"message-count":"1","messages":[{"status":"3","error-text":%q}]}`, err.Error())
 	},
 	mutations: []string{
-		"header:Content-Type=application/json", "header:Authorization=Basic eDp5", "to", "to=+491701234567", "from", "from=*12", "text", "text=日本", "type=html", "client-ref=*101", "body=x",
+		"header:Content-Type=application/json", "header:Authorization=Basic eDp5", "to", "to=+491701234567", "from", "from=*12", "text", "text=日本", "type=html", "client-ref=*41", "body=x",
 	},
+	optional: []string{"type", "client-ref"},
+	limits:   map[string]int{"from": 11, "client-ref": 40},
+	headers:  []string{"Authorization"},
 	answers: []vendorAnswer{
 		{200, `{"message-count":"1","messages":[{"status":"0","message-id":"a"}]}`, Accepted},
 		{200, `{"message-count":"2","messages":[{"status":"0","message-id":"a"},{"status":"1","error-text":"Throughput Rate Exceeded"}]}`, Retry},

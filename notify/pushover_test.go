@@ -46,6 +46,8 @@ var pushoverVendor = vendor{
 		"header:Content-Type=text/plain", "token", "token=short", "user", "user=short", "message", "message=*1025", "title=*251", "url=*513", "url_title=*101",
 		"priority=3", "priority=high", "retry", "retry=29", "expire", "expire=10801", "timestamp=yesterday", "device=*26", "urgency=high",
 	},
+	optional: []string{"title", "url", "url_title", "device", "sound", "timestamp"},
+	limits:   map[string]int{"message": 1024, "title": 250, "url": 512, "url_title": 100, "device": 25},
 	answers: []vendorAnswer{
 		{200, `{"status":1,"request":"a","receipt":"r"}`, Accepted},
 		{200, `{"status":1,"request":"a"}`, Mend}, // no emergency
@@ -92,7 +94,11 @@ func checkPushover(r *http.Request, body []byte) error {
 	case form.Get("message") == "":
 		return errors.New("message cannot be blank")
 	}
-	if err := errors.Join(number("priority", -2, 2), number("timestamp", 1, 1<<40)); err != nil {
+	err = number("priority", -2, 2)
+	if form.Has("timestamp") {
+		err = errors.Join(err, number("timestamp", 1, 1<<40))
+	}
+	if err != nil {
 		return err
 	}
 	if form.Get("priority") == "2" {

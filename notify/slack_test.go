@@ -12,7 +12,8 @@ import (
 
 // slackVendor is an incoming webhook of Slack. Sources: docs.slack.dev,
 // "Sending messages using incoming webhooks" (ok, the error words), "Formatting
-// message text" (the three characters to escape), Block Kit reference: header
+// message text" (the three characters to escape), chat.postMessage (a text of more
+// than 40,000 characters is cut), Block Kit reference: header
 // (150 characters of plain_text), section (3,000 characters), at most 50 blocks;
 // changelog of 2016-05-17 (400, 403, 404, 410 with their words).
 var slackVendor = vendor{
@@ -30,6 +31,8 @@ var slackVendor = vendor{
 		"header:Content-Type=text/plain", `text=7`, `text="<!channel>"`, "blocks=[]", `blocks=null`, `blocks.0.type="heading"`, "blocks.0.text", `blocks.0.text.type="mrkdwn"`,
 		"blocks.0.text.text=*151", "blocks.1.text.text=*3001", `blocks.1.text.type="html"`, `blocks.1.text.text="<@U1> & co"`, `blocks.1.text.text=""`, `channel_name="x"`,
 	},
+	optional: []string{"mrkdwn", "unfurl_links", "unfurl_media", "blocks.*.text.emoji"},
+	limits:   map[string]int{"blocks.*.text.text": 3000},
 	answers: []vendorAnswer{
 		{200, "ok", Accepted},
 		{200, "", Mend},
@@ -67,6 +70,9 @@ func checkSlack(r *http.Request, body []byte) error {
 			}
 		}
 	}
+	if r.URL.Path != "/services/T00000000/B00000000/XXXXhunter2XXXXXXXXXXXXX" {
+		return errors.New("no_service")
+	}
 	if err := strictJSON(r, body, &m); err != nil {
 		return err
 	}
@@ -76,7 +82,7 @@ func checkSlack(r *http.Request, body []byte) error {
 		}
 		return nil
 	}
-	if m.Text == "" || len(m.Blocks) == 0 || len(m.Blocks) > 50 {
+	if m.Text == "" || utf8.RuneCountInString(m.Text) > 40_000 || len(m.Blocks) == 0 || len(m.Blocks) > 50 {
 		return errors.New("no text, or no or too many blocks")
 	}
 	if err := escaped(m.Text); err != nil {

@@ -39,6 +39,10 @@ var teamsVendor = vendor{
 		`attachments.0.content.body.0.inlines.0.weight="Heavy"`, `attachments.0.content.actions.0.type="Action.Submit"`, "attachments.0.content.actions.0.url",
 		`attachments.0.content.actions.0.url="javascript:alert(1)"`, "attachments.0.content.body.0.inlines.0.text=*29000", `text="hello"`,
 	},
+	optional: []string{
+		"attachments.*.contentUrl", "attachments.*.content.fallbackText", "attachments.*.content.msteams", "attachments.*.content.actions",
+		"attachments.*.content.body.*.separator", "attachments.*.content.body.*.inlines.*.weight", "attachments.*.content.body.*.inlines.*.size", "attachments.*.content.body.*.inlines.*.color",
+	},
 	answers: []vendorAnswer{
 		{202, "", Accepted},
 		{200, "", Accepted},
@@ -63,8 +67,8 @@ func checkTeams(r *http.Request, body []byte) error {
 	if len(body) > 28<<10 {
 		return errors.New("more than 28 KB")
 	}
-	if r.URL.Query().Get("sig") == "" {
-		return errors.New("no signature")
+	if q := r.URL.Query(); r.URL.Path != "/workflows/0123456789abcdef0123/triggers/manual/paths/invoke" || q.Get("sig") != "hunter2-hunter2" || q.Get("api-version") == "" || q.Get("sp") == "" {
+		return errors.New("path or signature")
 	}
 	var m struct {
 		Type        string
@@ -76,7 +80,7 @@ func checkTeams(r *http.Request, body []byte) error {
 				Type         string
 				Version      string
 				FallbackText string
-				Msteams      struct{ Width string }
+				Msteams      *struct{ Width *string }
 				Body         []struct {
 					Type      string
 					Separator bool
@@ -97,6 +101,9 @@ func checkTeams(r *http.Request, body []byte) error {
 	a := m.Attachments[0]
 	if a.ContentType != "application/vnd.microsoft.card.adaptive" || a.ContentURL != nil {
 		return fmt.Errorf("attachment %q", a.ContentType)
+	}
+	if a.Content.Schema != "http://adaptivecards.io/schemas/adaptive-card.json" || a.Content.Msteams != nil && (a.Content.Msteams.Width == nil || *a.Content.Msteams.Width != "Full") {
+		return errors.New("another schema, or a width that Teams does not know")
 	}
 	if a.Content.Type != "AdaptiveCard" || !slices.Contains([]string{"1.2", "1.3", "1.4", "1.5"}, a.Content.Version) || len(a.Content.Body) == 0 {
 		return errors.New("no card that Teams shows")

@@ -40,8 +40,16 @@ func (t *twilio) text(ctx context.Context, to string, s sms, m Message) Outcome 
 }
 
 func (t *twilio) speak(ctx context.Context, to, words string, m Message) Outcome {
-	form := url.Values{"To": {to}, "From": {t.From}, "Twiml": {twiml(words, t.keys(m), keyHint(m.Notice.Severity))}, "Timeout": {strconv.Itoa(int(ringFor / time.Second))}}
+	form := url.Values{
+		"To": {to}, "From": {t.From}, "Twiml": {twiml(words, t.keys(m), keyHint(m.Notice.Severity))}, "Timeout": {strconv.Itoa(int(ringFor / time.Second))},
+		// Who takes the call is found out while the words are spoken: a person must not
+		// listen to silence first.
+		"MachineDetection": {"Enable"}, "AsyncAmd": {"true"},
+	}
 	t.report(form, m)
+	if address := form.Get("StatusCallback"); address != "" {
+		form.Set("AsyncAmdStatusCallback", address)
+	}
 	return t.post(ctx, "Calls.json", form, "CA")
 }
 
@@ -124,32 +132,52 @@ func (t *twilio) ask(ctx context.Context, sid string) (arrival, string) {
 }
 
 // twilioArrival judges what was fetched: a resource with our sid and a status
-// that Twilio documents, or nothing is known.
+// that Twilio documents, or nothing is known. A call that a machine took was
+// answered by nobody; of a text that arrived in part the link may be missing.
 func twilioArrival(r reply, sid string) (arrival, Verdict, string) {
 	var said struct {
 		SID          string `json:"sid"`
 		Status       string `json:"status"`
 		ErrorCode    any    `json:"error_code"`
 		ErrorMessage string `json:"error_message"`
+		// AnsweredBy is human, fax, unknown, or a word that begins with machine; empty
+		// as long as it is not known.
+		AnsweredBy string `json:"answered_by"`
 	}
 	v := httpVerdict(r.status)
 	if err := json.Unmarshal(r.body, &said); v != Accepted || err != nil || said.SID != sid {
 		return unsure, min(v, Mend), "not what Twilio knows of " + sid
 	}
 	text := said.SID + " " + said.Status
+	if said.AnsweredBy != "" {
+		text += ", answered by " + said.AnsweredBy
+	}
 	if said.ErrorCode != nil {
 		text += fmt.Sprintf(", error %v %s", said.ErrorCode, said.ErrorMessage)
 	}
 	switch said.Status {
-	case "delivered", "read", "in-progress", "completed":
+	case "in-progress", "completed":
+		switch {
+		case strings.HasPrefix(said.AnsweredBy, "machine"), said.AnsweredBy == "fax":
+			return unanswered, Accepted, text
+		case said.AnsweredBy == "human":
+			return arrived, Accepted, text
+		case said.Status == "in-progress":
+			return unsure, Accepted, text
+		}
+		return arrived, Accepted, text + takenByWhom
+	case "delivered", "read":
 		return arrived, Accepted, text
-	case "undelivered", "failed", "canceled":
+	case "undelivered", "failed", "canceled", "partially_delivered":
 		return lost, Accepted, text
 	case "busy", "no-answer":
 		return unanswered, Accepted, text
 	}
 	return unsure, Accepted, text // queued, sending, sent; ringing; what is new to us
 }
+
+// takenByWhom is said of a call that was taken by somebody or something.
+const takenByWhom = "; whether a person took it is not known"
 
 func basicAuth(user, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))

@@ -25,6 +25,8 @@ type vendor struct {
 	kind string
 	// group has one receiver, "x", that calls the fake at base.
 	group func(t testing.TB, base string) ActionGroup
+	// config is the configuration beside it; vendorConfig if nil.
+	config func(t testing.TB, base string) Config
 	// check holds a request to the vendor's documented schema. nil is the vendor's
 	// success, an error its refusal.
 	check func(r *http.Request, body []byte) error
@@ -34,6 +36,14 @@ type vendor struct {
 	// mutations are changes of a good request, each of which the vendor refuses:
 	// "field" drops it, "field=value" replaces it; a field of JSON is a path.
 	mutations []string
+	// optional are the fields that the vendor does without, and free those that hold
+	// whatever one likes; elements of lists are *.
+	optional, free []string
+	// limits are the longest texts of fields, in characters; of every other field it
+	// is enough that no endless text is taken.
+	limits map[string]int
+	// headers must be there and right, besides Content-Type.
+	headers []string
 	// answers are other answers and what is made of them.
 	answers []vendorAnswer
 	// secrets may stand in no answer that is recorded.
@@ -46,7 +56,7 @@ type vendorAnswer struct {
 	want   Verdict
 }
 
-var vendors = []vendor{teamsVendor, slackVendor, ntfyVendor, pushoverVendor, pagerDutyVendor, logicAppVendor, smsVendor, voiceVendor, vonageVendor, vonageVoiceVendor}
+var vendors = []vendor{teamsVendor, slackVendor, ntfyVendor, pushoverVendor, pagerDutyVendor, logicAppVendor, smsVendor, smsServiceVendor, voiceVendor, voiceKeysVendor, vonageVendor, vonageVoiceVendor, vonageKeysVendor, webhookVendor}
 
 // reach lets a receiver call a fake on loopback.
 func reach() Reach { return Reach{AllowedNetworks: loopback, Timeout: 5 * time.Second} }
@@ -68,6 +78,20 @@ func one(t testing.TB, g ActionGroup, c Config) Receiver {
 		t.Fatal("no receiver")
 	}
 	return r
+}
+
+// configuration is the vendor's, without its group.
+func (v vendor) configuration(t testing.TB, base string) Config {
+	if v.config != nil {
+		return v.config(t, base)
+	}
+	return vendorConfig(t, base)
+}
+
+// open makes the vendor's receiver.
+func (v vendor) open(t testing.TB, base string) Receiver {
+	t.Helper()
+	return one(t, v.group(t, base), v.configuration(t, base))
 }
 
 // took says whether the service took the message over.
@@ -140,7 +164,7 @@ func TestVendors(t *testing.T) {
 	for _, v := range vendors {
 		t.Run(v.name, func(t *testing.T) {
 			f := v.serve(t)
-			r := one(t, v.group(t, f.URL), vendorConfig(t, f.URL))
+			r := v.open(t, f.URL)
 			for name, j := range map[string]Job{"signin": signIn(), "audit": audit(), "health": healthJob(), "crowded": crowded(), "acknowledged": taken, "closed": closed, "test": test} {
 				out := r.Deliver(t.Context(), newMessage(j, group(), link, ruleFacts))
 				if !out.took() {
@@ -152,7 +176,7 @@ func TestVendors(t *testing.T) {
 					}
 				}
 				if name == "signin" {
-					golden(t, "signin."+v.name, f.readable(t))
+					golden(t, "signin."+cmp.Or(map[string]string{"webhook": "json"}[v.name], v.name), f.readable(t))
 					first := string(f.body)
 					r.Deliver(t.Context(), newMessage(j, group(), link, ruleFacts))
 					if string(f.body) != first {
@@ -196,7 +220,7 @@ func TestVendorMutations(t *testing.T) {
 	for _, v := range vendors {
 		t.Run(v.name, func(t *testing.T) {
 			f := v.serve(t)
-			r := one(t, v.group(t, f.URL), vendorConfig(t, f.URL))
+			r := v.open(t, f.URL)
 			if out := r.Deliver(t.Context(), message()); !out.took() {
 				t.Fatalf("got %v", out)
 			}
@@ -321,7 +345,7 @@ func TestVendorAnswers(t *testing.T) {
 	for _, v := range vendors {
 		t.Run(v.name, func(t *testing.T) {
 			f := v.serve(t)
-			r := one(t, v.group(t, f.URL), vendorConfig(t, f.URL))
+			r := v.open(t, f.URL)
 			common := []vendorAnswer{{410, "gone", Mend}, {500, "oops", Retry}, {503, "", Retry}, {401, "", Mend}, {302, "", Mend}}
 			if v.name != "pushover" { // where it is the month's quota
 				common = append(common, vendorAnswer{429, "", Retry})
@@ -357,7 +381,7 @@ func TestVendorAnswers(t *testing.T) {
 func TestVendorTest(t *testing.T) {
 	for _, v := range vendors {
 		f := v.serve(t)
-		c := vendorConfig(t, f.URL)
+		c := v.configuration(t, f.URL)
 		g := v.group(t, f.URL)
 		g.Name = "oncall"
 		c.ActionGroups = []ActionGroup{g}

@@ -43,8 +43,8 @@ func (r *voiceReceiver) Deliver(ctx context.Context, m Message) Outcome {
 	return r.list.send(turn{}, r.try(ctx, m))
 }
 
-// Report asks whether the call was taken. That somebody has listened, and that
-// it was no mailbox, is not known.
+// Report asks whether the call was taken, and whether by a person: a mailbox is
+// called again. That somebody has listened is not known.
 func (r *voiceReceiver) Report(ctx context.Context, m Message, handle string) Outcome {
 	return r.list.follow(ctx, m, handle, r.try(ctx, m))
 }

@@ -100,6 +100,7 @@ type (
 		From     vonageEnd      `json:"from"`
 		NCCO     []vonageAction `json:"ncco"`
 		Ringing  int            `json:"ringing_timer"`
+		Machine  string         `json:"machine_detection"`
 		EventURL []string       `json:"event_url,omitempty"`
 	}
 	vonageEnd struct {
@@ -132,7 +133,7 @@ func (o *vonage) speak(ctx context.Context, to, words string, m Message) Outcome
 	c := vonageCall{
 		To:   []vonageEnd{{"phone", strings.TrimPrefix(to, "+")}},
 		From: vonageEnd{"phone", strings.TrimPrefix(o.From, "+")},
-		NCCO: []vonageAction{{Action: "talk", Text: words, Loop: 2}}, Ringing: int(ringFor / time.Second),
+		NCCO: []vonageAction{{Action: "talk", Text: words, Loop: 2}}, Ringing: int(ringFor / time.Second), Machine: "continue",
 	}
 	if address := o.keys(m); address != "" {
 		c.NCCO[0].BargeIn = true
@@ -311,7 +312,9 @@ func vonageCallVerdict(r reply) (v Verdict, id, text string) {
 	return min(v, Mend), "", strings.Trim(cmp.Or(said.Title, said.Error)+": "+said.Detail, ": ")
 }
 
-// vonageArrival judges what was fetched of a call.
+// vonageArrival judges what was fetched of a call. A call that a machine took was
+// answered by nobody; as long as it is only answered, the machine may still be found
+// out.
 func vonageArrival(r reply, id string) (arrival, Verdict, string) {
 	var said struct {
 		UUID   string `json:"uuid"`
@@ -323,12 +326,14 @@ func vonageArrival(r reply, id string) (arrival, Verdict, string) {
 	}
 	text := "call " + said.UUID + " " + said.Status
 	switch said.Status {
-	case "answered", "completed", "human", "machine":
+	case "human":
 		return arrived, Accepted, text
+	case "completed":
+		return arrived, Accepted, text + takenByWhom
 	case "failed", "cancelled", "rejected":
 		return lost, Accepted, text
-	case "busy", "timeout", "unanswered":
+	case "busy", "timeout", "unanswered", "machine":
 		return unanswered, Accepted, text
 	}
-	return unsure, Accepted, text // started, ringing, what is new to us
+	return unsure, Accepted, text // started, ringing, answered, what is new to us
 }

@@ -86,51 +86,18 @@ func checkToken(r *http.Request, now time.Time) error {
 }
 
 // vonageVoiceVendor is Vonage's Voice API. Source: developer.vonage.com, OpenAPI
-// description "voice" (POST /v1/calls with to, from, ncco, ringing_timer of 1 to
-// 120; 201 with uuid; errors with title and detail) and "NCCO reference" (talk:
-// text of at most 1,500 characters, loop).
+// description "voice" 1.3 (POST /v1/calls with to, from, ncco, event_url,
+// machine_detection of continue or hangup, ringing_timer of 1 to 120; 201 with uuid;
+// errors with title and detail) and "NCCO reference" (talk: text of at most 1,500
+// characters, loop, bargeIn; input: type, dtmf with maxDigits of at most 20, timeOut
+// of at most 10 and submitOnHash, eventUrl; after talks with bargeIn there must be an
+// input).
 var vonageVoiceVendor = vendor{
 	name: "vonage-voice", kind: "voice",
 	group: func(testing.TB, string) ActionGroup {
 		return ActionGroup{Voice: []VoiceReceiver{{Name: "x", Phone: phone("third")}}}
 	},
-	check: func(r *http.Request, body []byte) error {
-		if r.URL.Path != "/v1/calls" {
-			return errors.New("path")
-		}
-		if err := checkToken(r, time.Now()); err != nil {
-			return err
-		}
-		type end struct {
-			Type   string `json:"type"`
-			Number string `json:"number"`
-		}
-		var c struct {
-			To   []end `json:"to"`
-			From end   `json:"from"`
-			NCCO []struct {
-				Action string `json:"action"`
-				Text   string `json:"text"`
-				Loop   int    `json:"loop"`
-			} `json:"ncco"`
-			Ringing int `json:"ringing_timer"`
-		}
-		if err := strictJSON(r, body, &c); err != nil {
-			return err
-		}
-		e164 := regexp.MustCompile(`^[1-9][0-9]{6,14}$`)
-		if len(c.To) != 1 || c.To[0].Type != "phone" || !e164.MatchString(c.To[0].Number) || c.From.Type != "phone" || !e164.MatchString(c.From.Number) {
-			return errors.New("numbers")
-		}
-		if len(c.NCCO) != 1 || c.Ringing < 1 || c.Ringing > 120 {
-			return errors.New("ncco or ringing_timer")
-		}
-		talk := c.NCCO[0]
-		if talk.Action != "talk" || talk.Text == "" || utf8.RuneCountInString(talk.Text) > 1500 || talk.Loop != 2 || strings.ContainsAny(talk.Text, "<>&") {
-			return errors.New("talk")
-		}
-		return nil
-	},
+	check: checkVonageCall,
 	success: func(w http.ResponseWriter, _ []byte) {
 		w.WriteHeader(http.StatusCreated)
 		fmt.Fprint(w, `{"uuid":"63f61863-4a51-4f6b-86e1-46edebcf9356","status":"started","direction":"outbound","conversation_uuid":"CON-f972836a-550f-45fa-956c-12a2ab5b7d22"}`)
@@ -141,8 +108,11 @@ var vonageVoiceVendor = vendor{
 	},
 	mutations: []string{
 		"header:Content-Type=text/plain", "header:Authorization=Bearer e30.e30.e30", "to", `to.0.number="+491701234567"`, `to.0.type="sip"`, "from", `from.number="Glassward"`,
-		"ncco", `ncco.0.action="record"`, "ncco.0.text", "ncco.0.text=*1501", "ringing_timer=0", `answer_url=["https://example.org"]`,
+		"ncco", `ncco.0.action="record"`, "ncco.0.text", "ncco.0.text=*1501", "ringing_timer=0", `answer_url=["https://example.org"]`, `machine_detection="maybe"`,
 	},
+	optional: []string{"ncco.*.loop", "ringing_timer", "machine_detection"},
+	limits:   map[string]int{"ncco.*.text": 1500},
+	headers:  []string{"Authorization"},
 	answers: []vendorAnswer{
 		{201, `{"uuid":"u","status":"started"}`, Accepted},
 		{200, `{"uuid":"u","status":"started"}`, Mend},
@@ -152,6 +122,96 @@ var vonageVoiceVendor = vendor{
 		{429, `{"title":"Rate limit"}`, Retry},
 	},
 	secrets: []string{"eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9."},
+}
+
+// vonageKeysVendor is the same where Vonage calls us: keys can be pressed.
+var vonageKeysVendor = vendor{
+	name: "vonage-keys", kind: "voice",
+	group: vonageVoiceVendor.group, config: callingConfig,
+	check: checkVonageCall, success: vonageVoiceVendor.success, refusal: vonageVoiceVendor.refusal,
+	mutations: append([]string{
+		`event_url=["http://localhost/"]`, "ncco.2", "ncco.2.dtmf", "ncco.2.dtmf.maxDigits=21", "ncco.2.dtmf.timeOut=11", `ncco.2.type=["speech"]`, `ncco.2.eventUrl=["https://elsewhere.example.org/"]`, `ncco.2.action="talk"`,
+	}, vonageVoiceVendor.mutations...),
+	optional: append([]string{"event_url", "ncco.*.bargeIn", "ncco.*.dtmf.maxDigits", "ncco.*.dtmf.timeOut", "ncco.*.dtmf.submitOnHash"}, vonageVoiceVendor.optional...),
+	limits:   vonageVoiceVendor.limits, headers: vonageVoiceVendor.headers, answers: vonageVoiceVendor.answers, secrets: vonageVoiceVendor.secrets,
+}
+
+func checkVonageCall(r *http.Request, body []byte) error {
+	if r.URL.Path != "/v1/calls" {
+		return errors.New("path")
+	}
+	if err := checkToken(r, time.Now()); err != nil {
+		return err
+	}
+	type end struct {
+		Type   string `json:"type"`
+		Number string `json:"number"`
+	}
+	var c struct {
+		To   []end `json:"to"`
+		From end   `json:"from"`
+		NCCO []struct {
+			Action  string   `json:"action"`
+			Text    string   `json:"text"`
+			Loop    *int     `json:"loop"`
+			BargeIn bool     `json:"bargeIn"`
+			Type    []string `json:"type"`
+			DTMF    *struct {
+				MaxDigits    *int `json:"maxDigits"`
+				TimeOut      *int `json:"timeOut"`
+				SubmitOnHash bool `json:"submitOnHash"`
+			} `json:"dtmf"`
+			EventURL []string `json:"eventUrl"`
+		} `json:"ncco"`
+		Ringing  *int     `json:"ringing_timer"`
+		Machine  *string  `json:"machine_detection"`
+		EventURL []string `json:"event_url"`
+	}
+	if err := strictJSON(r, body, &c); err != nil {
+		return err
+	}
+	digits := regexp.MustCompile(`^[1-9][0-9]{6,14}$`)
+	if len(c.To) != 1 || c.To[0].Type != "phone" || !digits.MatchString(c.To[0].Number) || c.From.Type != "phone" || !digits.MatchString(c.From.Number) {
+		return errors.New("numbers")
+	}
+	if len(c.NCCO) == 0 || c.Ringing != nil && (*c.Ringing < 1 || *c.Ringing > 120) || c.Machine != nil && *c.Machine != "continue" && *c.Machine != "hangup" {
+		return errors.New("ncco, ringing_timer or machine_detection")
+	}
+	for _, u := range c.EventURL {
+		if err := checkCallback(u, "third", "status", "receiver"); err != nil {
+			return err
+		}
+	}
+	barge := false
+	for _, a := range c.NCCO {
+		switch a.Action {
+		case "talk":
+			if a.Text == "" || utf8.RuneCountInString(a.Text) > 1500 || a.Loop != nil && *a.Loop < 1 || strings.ContainsAny(a.Text, "<>&") || a.Type != nil || a.DTMF != nil || a.EventURL != nil {
+				return errors.New("talk")
+			}
+			barge = barge || a.BargeIn
+		case "input":
+			if a.Text != "" || a.Loop != nil || a.BargeIn || len(a.Type) != 1 || a.Type[0] != "dtmf" || a.DTMF == nil || len(a.EventURL) != 1 {
+				return errors.New("input")
+			}
+			if n := a.DTMF.MaxDigits; n != nil && (*n < 1 || *n > 20) {
+				return errors.New("maxDigits")
+			}
+			if n := a.DTMF.TimeOut; n != nil && (*n < 0 || *n > 10) {
+				return errors.New("timeOut")
+			}
+			if err := checkCallback(a.EventURL[0], "third", "keys", "receiver", "tenant", "incident"); err != nil {
+				return err
+			}
+			barge = false
+		default:
+			return fmt.Errorf("action %q", a.Action)
+		}
+	}
+	if barge {
+		return errors.New("bargeIn without an input")
+	}
+	return nil
 }
 
 // TestVonageReports has a handle for a text only where reports are paid for.
