@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -160,7 +161,7 @@ func (p *peer) start() Network {
 	}}
 }
 
-// TestEmailFaults breaks the session in every phase.
+// TestEmailFaults breaks the session in every phase, in virtual time.
 func TestEmailFaults(t *testing.T) {
 	const ok = "220 ready"
 	for _, c := range []struct {
@@ -188,12 +189,13 @@ func TestEmailFaults(t *testing.T) {
 		{"is closing", peer{greeting: "421 too busy"}, Retry, "421"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			f, _ := mailTo(t, MailServer{Host: "localhost", TLS: Plain, Timeout: 200 * time.Millisecond}, c.peer.start())
-			out := deliver(t, f)
-			if out.Verdict != c.want || !strings.Contains(out.Answer, c.answer) {
-				t.Errorf("got %v, want %v with %q", out, c.want, c.answer)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				f, _ := mailTo(t, MailServer{Host: "localhost", TLS: Plain, Timeout: 200 * time.Millisecond}, c.peer.start())
+				out := deliver(t, f)
+				if out.Verdict != c.want || !strings.Contains(out.Answer, c.answer) {
+					t.Errorf("got %v, want %v with %q", out, c.want, c.answer)
+				}
+			})
 		})
 	}
 }
@@ -221,12 +223,20 @@ func TestEmailRepeat(t *testing.T) {
 	}
 }
 
+// TestEmailStops stops a session that has begun: the server has the connection, and
+// says nothing.
 func TestEmailStops(t *testing.T) {
 	p := &peer{}
-	f, _ := mailTo(t, MailServer{Host: "localhost", TLS: Plain}, p.start())
-	r, _ := f.receiver("oncall/duty")
+	n := p.start()
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(20*time.Millisecond, cancel)
+	dial := n.Dial
+	n.Dial = func(c context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(c, network, address)
+		cancel()
+		return conn, err
+	}
+	f, _ := mailTo(t, MailServer{Host: "localhost", TLS: Plain}, n)
+	r, _ := f.receiver("oncall/duty")
 	out := r.Deliver(ctx, newMessage(signIn(), group(), nil, nil))
 	if out.Verdict != Retry || !strings.Contains(out.Answer, context.Canceled.Error()) {
 		t.Errorf("got %v", out)

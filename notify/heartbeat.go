@@ -77,7 +77,7 @@ func (p *Pinger) Ping(ctx context.Context, well bool, text string) Outcome {
 		target = target.JoinPath("fail")
 	}
 	const most = 10_000
-	k := call{target: target, header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, body: []byte(text[:min(len(text), most)])}
+	k := call{target: target, header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, body: []byte(cutBytes(strings.ToValidUTF8(text, "?"), most))}
 	return p.caller.do(ctx, k, pinged)
 }
 
