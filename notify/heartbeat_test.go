@@ -51,10 +51,13 @@ func TestHeartbeat(t *testing.T) {
 		"path":   func(r *http.Request) { r.URL.Path += "/failed" },
 		"check":  func(r *http.Request) { r.URL.Path = "/5f3a9c1e" },
 		"query":  func(r *http.Request) { r.URL.RawQuery = "x=1" },
-		"length": func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(strings.Repeat("x", 10_001))); r.ContentLength = 10_001 },
-		"text":   func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader("\xff")); r.ContentLength = 1 },
-		"type":   func(r *http.Request) { r.Header.Set("Content-Type", "application/json") },
-		"":       func(*http.Request) {},
+		"length": func(r *http.Request) {
+			r.Body = io.NopCloser(strings.NewReader(strings.Repeat("x", 10_001)))
+			r.ContentLength = 10_001
+		},
+		"text": func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader("\xff")); r.ContentLength = 1 },
+		"type": func(r *http.Request) { r.Header.Set("Content-Type", "application/json") },
+		"":     func(*http.Request) {},
 	} {
 		req, err := http.NewRequest(http.MethodPost, server.URL+checkPath, strings.NewReader("head 12 ab"))
 		if err != nil {
