@@ -60,6 +60,8 @@ type Config struct {
 	Each []Tenant `yaml:"-" json:"-"`
 	// File is where this configuration was read.
 	File string `yaml:"-" json:"-"`
+
+	dependents []Tenant // see Dependents
 }
 
 // TLS names the certificate of the API and the incident pages.
@@ -148,6 +150,9 @@ type Problem struct {
 	Tenant string
 	// Warning is a problem that disables nothing.
 	Warning bool
+	// Dependent is the id of a tenant that the problem would have refused for nothing
+	// but its receivers: see Config.Dependents.
+	Dependent string
 }
 
 func (p Problem) Error() string {
@@ -372,14 +377,18 @@ func (c *Config) loadTenants() []Problem {
 				problems = append(problems, Problem{File: file, Message: fmt.Sprintf("the name %q is already that of %s", t.Name, other)})
 			}
 		}
-		broken := false
+		broken, otherwise := false, false
 		for i := range problems {
 			if !problems[i].Warning {
 				problems[i].Tenant = name
 				broken = true
+				otherwise = otherwise || problems[i].Dependent == ""
 			}
 		}
 		list = append(list, problems...)
+		if t != nil && broken && !otherwise {
+			c.dependents = append(c.dependents, *t)
+		}
 		if t == nil || broken {
 			continue
 		}
@@ -392,6 +401,31 @@ func (c *Config) loadTenants() []Problem {
 		list = append(list, p)
 	}
 	return list
+}
+
+// Watching gives what of a tenant receivers may depend on; it asks no name server.
+func (t Tenant) Watching() notify.Watched { return notify.Watched{Domains: t.Domains} }
+
+// Dependents gives the tenants that Load refused for nothing but their receivers: all
+// of them stand or fall with the tenant, and nobody typed DependentWords.
+func (c *Config) Dependents() []Tenant { return c.dependents }
+
+// Adopt watches a tenant of Dependents all the same, and tells whether it could: not
+// where another tenant has its id, its name or its credential. It is for one that is
+// watched already, which must not go unwatched since more is asked of it now.
+func (c *Config) Adopt(id string) bool {
+	i := slices.IndexFunc(c.dependents, func(t Tenant) bool { return t.ID == id })
+	if i < 0 {
+		return false
+	}
+	t := c.dependents[i]
+	all := append(slices.Clone(c.Each), t)
+	if slices.ContainsFunc(c.Each, func(x Tenant) bool { return x.ID == t.ID || strings.EqualFold(x.Name, t.Name) }) ||
+		slices.ContainsFunc(sharedCredentials(all), func(p Problem) bool { return p.File == t.File }) {
+		return false
+	}
+	c.Each = all
+	return true
 }
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$`)
@@ -470,8 +504,9 @@ func (c *Config) loadTenant(file string) (*Tenant, []Problem) {
 	if len(t.ActionGroups) == 0 {
 		warn("$", "no action group is named: incidents are kept, but nobody is told")
 	}
-	if why := c.Dependent(context.Background(), t.ActionGroups, notify.Watched{Domains: t.Domains}); len(why) > 0 && t.DependentContacts != DependentWords {
+	if why := c.Dependent(context.Background(), t.ActionGroups, t.Watching()); len(why) > 0 && t.DependentContacts != DependentWords {
 		at("$.actionGroups", "every receiver stands or falls with the tenant that is watched: whoever takes it over reads, deletes and answers its alarms, and when it is down nobody hears of it (%s). Add a receiver elsewhere: a telephone, a push service, a mailbox at another provider through another mail server. Or write dependentContacts: %q", strings.Join(why, "; "), DependentWords)
+		list[len(list)-1].Dependent = t.ID
 	}
 	for i, f := range t.Folders {
 		path := fmt.Sprintf("$.folders[%d]", i)

@@ -171,6 +171,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if d.state, err = state.Open(ctx, o.Config.Data, state.Options{AcceptLoss: o.AcceptLoss, Now: o.Now, Damaged: d.stateDamaged, Wrote: d.news.ring}); err != nil {
 		return nil, err
 	}
+	d.adoptWatched(ctx, o.Config)
 	d.gone = d.recallFormer(ctx)
 	d.recallLegs(ctx)
 	go d.keepAudit()

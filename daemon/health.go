@@ -90,6 +90,7 @@ func (d *Daemon) greet(ctx context.Context) {
 	}
 	d.tellGone(ctx, d.gone)
 	d.keepFormer(ctx, d.config, d.o.Problems)
+	d.tellDependents(ctx, d.config)
 	d.tellProblems(ctx, d.o.Problems)
 	d.tellRuleProblems(ctx)
 }
@@ -97,9 +98,15 @@ func (d *Daemon) greet(ctx context.Context) {
 // tellProblems makes an alarm of each tenant file that is broken. Its tenant is
 // not watched, so the alarm goes to every group.
 func (d *Daemon) tellProblems(ctx context.Context, problems []config.Problem) {
+	d.mu.RLock()
+	c := d.config
+	d.mu.RUnlock()
 	for _, p := range problems {
 		if p.Warning {
 			continue
+		}
+		if _, watched := c.Tenant(p.Dependent); p.Dependent != "" && watched {
+			continue // tellDependents tells of it
 		}
 		d.tell(ctx, "", incident.Health{
 			Cause: "tenant-file", Subject: p.File, Title: fmt.Sprintf("Tenant file %s is broken: this tenant is not watched", p.File),

@@ -48,6 +48,9 @@ func (d *Daemon) Reload(ctx context.Context, who string) error {
 		!reflect.DeepEqual(old.Retention, next.Retention) || old.Disk != next.Disk || old.Query.Memory != next.Query.Memory {
 		return errors.New("nothing was changed: data, listen, tls, retention, disk and query.memory take effect with a restart only")
 	}
+	if err := adoptDependents(old, next, problems); err != nil {
+		return fmt.Errorf("nothing was changed: %w", err)
+	}
 	keepBroken(old, next, problems)
 	rules, err := d.loadRules(next)
 	if err != nil {
@@ -102,6 +105,7 @@ func (d *Daemon) Reload(ctx context.Context, who string) error {
 	}
 	d.tellOpen(ctx, back)
 	err = closeAll(gone)
+	d.tellDependents(ctx, next)
 	d.tellProblems(ctx, problems)
 	d.tellRuleProblems(ctx)
 	d.audit(deed{operation: "reload configuration", via: who, target: next.File, result: "success"})
@@ -198,6 +202,12 @@ func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) map[strin
 	if old.Heartbeat != nil && next.Heartbeat == nil {
 		say("the dead man's ping is no longer sent")
 	}
+	if old.Heartbeat != nil && next.Heartbeat != nil && (old.Heartbeat.URL != next.Heartbeat.URL || old.Heartbeat.Interval() < next.Heartbeat.Interval()) {
+		say("the dead man's ping goes elsewhere or is rarer")
+	}
+	if old.PublicURL != next.PublicURL {
+		say("links in notices begin with %s, no longer with %s", next.PublicURL, old.PublicURL)
+	}
 	for _, t := range old.Each {
 		tenant = t.ID
 		n, ok := next.Tenant(t.ID)
@@ -206,8 +216,27 @@ func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) map[strin
 			continue
 		}
 		for _, a := range t.EmergencyAccounts {
-			if !slices.Contains(n.Accounts(), a.ObjectID) {
+			i := slices.IndexFunc(n.EmergencyAccounts, func(x config.EmergencyAccount) bool { return x.ObjectID == a.ObjectID })
+			if i < 0 {
 				say("tenant %s: emergency account %s (%s) is no longer declared", t.Name, a.ObjectID, a.Name)
+				continue
+			}
+			x := n.EmergencyAccounts[i]
+			if x.Kind != a.Kind {
+				say("tenant %s: emergency account %s (%s) is declared a %s, no longer a %s", t.Name, a.ObjectID, a.Name, x.Kind, a.Kind)
+			}
+			for _, h := range a.Holders {
+				if !slices.ContainsFunc(x.Holders, func(y string) bool { return strings.EqualFold(y, h) }) {
+					say("tenant %s: %s is no longer named as a holder of %s (%s), and may review what it does", t.Name, h, a.ObjectID, a.Name)
+				}
+			}
+		}
+		if t.DependentContacts != n.DependentContacts && n.DependentContacts == config.DependentWords {
+			say("tenant %s: it was accepted that whoever owns the tenant can silence its alarms", t.Name)
+		}
+		for _, name := range t.Domains {
+			if !slices.ContainsFunc(n.Domains, func(x string) bool { return strings.EqualFold(x, name) }) {
+				say("tenant %s: domain %s is no longer named as its own, so receivers there count as independent of it", t.Name, name)
 			}
 		}
 		for _, g := range t.ActionGroups {
@@ -252,6 +281,11 @@ func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) map[strin
 		}
 		for _, r := range g.Lost(n) {
 			say("action group %s: %s is gone or changed", g.Name, r)
+		}
+	}
+	for _, p := range next.People {
+		if !slices.ContainsFunc(old.People, func(x notify.Person) bool { return reflect.DeepEqual(x, p) }) {
+			say("%s may take incidents up, as people now says", p.Name)
 		}
 	}
 	for _, s := range old.MailServers {

@@ -17,7 +17,10 @@ import (
 func TestWeakenedNamesWhatIsTakenAway(t *testing.T) {
 	base := func() *config.Config {
 		return &config.Config{
+			PublicURL: "https://g.example.org",
 			Config: notify.Config{
+				People:         []notify.Person{{Name: "Kim"}},
+				Heartbeat:      &notify.Heartbeat{URL: "env:PING"},
 				MailServers:    []notify.MailServer{{Name: "main", Host: "smtp.example.org", From: "g@example.org"}},
 				PhoneProviders: []notify.PhoneProvider{{Name: "twilio", Type: notify.Twilio, From: "+15005550006"}},
 				ActionGroups: []notify.ActionGroup{{
@@ -28,8 +31,8 @@ func TestWeakenedNamesWhatIsTakenAway(t *testing.T) {
 				}},
 			},
 			Each: []config.Tenant{{
-				ID: "t1", Name: "contoso", ActionGroups: []string{"emergency"},
-				EmergencyAccounts: []config.EmergencyAccount{{ObjectID: "a1", Name: "EA-01"}, {ObjectID: "a2"}},
+				ID: "t1", Name: "contoso", ActionGroups: []string{"emergency"}, Domains: []string{"contoso.example"},
+				EmergencyAccounts: []config.EmergencyAccount{{ObjectID: "a1", Name: "EA-01", Kind: "user", Holders: []string{"Kim", "Lee"}}, {ObjectID: "a2"}},
 			}},
 		}
 	}
@@ -49,6 +52,23 @@ func TestWeakenedNamesWhatIsTakenAway(t *testing.T) {
 		}, nil},
 		{"an account", func(c *config.Config, _ *rule.Set) { c.Each[0].EmergencyAccounts = c.Each[0].EmergencyAccounts[1:] },
 			[]string{"tenant contoso: emergency account a1 (EA-01) is no longer declared"}},
+		{"an account's kind", func(c *config.Config, _ *rule.Set) { c.Each[0].EmergencyAccounts[0].Kind = "decoy" },
+			[]string{"tenant contoso: emergency account a1 (EA-01) is declared a decoy, no longer a user"}},
+		{"a holder", func(c *config.Config, _ *rule.Set) { c.Each[0].EmergencyAccounts[0].Holders = []string{"kim"} },
+			[]string{"tenant contoso: Lee is no longer named as a holder of a1 (EA-01), and may review what it does"}},
+		{"a domain", func(c *config.Config, _ *rule.Set) { c.Each[0].Domains = nil },
+			[]string{"tenant contoso: domain contoso.example is no longer named as its own, so receivers there count as independent of it"}},
+		{"the words", func(c *config.Config, _ *rule.Set) { c.Each[0].DependentContacts = config.DependentWords },
+			[]string{"tenant contoso: it was accepted that whoever owns the tenant can silence its alarms"}},
+		{"where links lead", func(c *config.Config, _ *rule.Set) { c.PublicURL = "https://evil.example.org" },
+			[]string{"links in notices begin with https://evil.example.org, no longer with https://g.example.org"}},
+		{"who may take up", func(c *config.Config, _ *rule.Set) {
+			c.People = append(c.People, notify.Person{Name: "Mallory", PIN: "env:PIN"})
+		},
+			[]string{"Mallory may take incidents up, as people now says"}},
+		{"where the ping goes", func(c *config.Config, _ *rule.Set) { c.Heartbeat = &notify.Heartbeat{URL: "env:OTHER"} },
+			[]string{"the dead man's ping goes elsewhere or is rarer"}},
+		{"the dead man's ping", func(c *config.Config, _ *rule.Set) { c.Heartbeat = nil }, []string{"the dead man's ping is no longer sent"}},
 		{"a tenant", func(c *config.Config, _ *rule.Set) { c.Each = nil }, []string{"tenant contoso is no longer watched"}},
 		{"a group of a tenant", func(c *config.Config, _ *rule.Set) { c.Each[0].ActionGroups = nil },
 			[]string{"tenant contoso: action group emergency is no longer told"}},

@@ -54,6 +54,8 @@ func Conditions() []Condition {
 			"Mend the file (glassward rule lint) and reload.", false, false},
 		{"tenant-file", glassward.High, "A tenant's file is broken, and the tenant is not watched or is watched as it was before.",
 			"Mend the file and reload (glassward config validate shows every problem).", false, false},
+		{"contacts-dependent", glassward.High, "Every receiver of a watched tenant stands or falls with that tenant: whoever takes it over reads, deletes and answers its alarms.",
+			"Add a receiver elsewhere: a telephone, a push service, a mailbox at another provider through another mail server. Or have the words written that accept it (glassward config validate shows them).", true, true},
 		{"configuration", glassward.High, "The configuration was weakened: an account, a receiver, a road, a rule or a tenant was taken away or watches less.",
 			"If nobody of yours did this, somebody has access to the machine that Glassward runs on.", false, false},
 		{"receiver-failing", glassward.High, "A receiver takes no notices.",
