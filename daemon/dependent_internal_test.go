@@ -10,9 +10,10 @@ import (
 
 	"glassward"
 	"glassward/config"
-	"glassward/internal/entrasim"
 	"glassward/state"
 )
+
+const dependentID = "aaaaaaaa-51b2-4c7d-8f01-9d2c6a7b0000"
 
 // A dependable is a data folder with one tenant, whose receivers the test changes.
 type dependable struct {
@@ -38,7 +39,7 @@ func (x dependable) receivers(address string) {
 }
 
 func (x dependable) tenant(more string) {
-	x.write("tenants/t.yaml", "tenant: "+entrasim.TenantID+"\nname: contoso\ndomains: [contoso.example]\nactionGroups: [oncall]\nemergencyAccounts: [{objectId: "+entrasim.EA01+"}]\n"+more)
+	x.write("tenants/t.yaml", "tenant: "+dependentID+"\nname: contoso\ndomains: [contoso.example]\nactionGroups: [oncall]\nemergencyAccounts: [{objectId: "+"e1a00000-51b2-4c7d-8f01-9d2c6a7b0001"+"}]\n"+more)
 }
 
 // run starts a daemon and gives what ends it.
@@ -135,7 +136,7 @@ func TestDependentTenant(t *testing.T) {
 	// The upgrade: the same files, and it was watched when the daemon ran last.
 	d, end = x.run()
 	watched(d, true)
-	x.tenant("protectedObjects: [{objectId: " + entrasim.EA02 + "}]\n") // whatever else is changed is taken up
+	x.tenant("protectedObjects: [{objectId: " + "e1a00000-51b2-4c7d-8f01-9d2c6a7b0002" + "}]\n") // whatever else is changed is taken up
 	if err := d.Reload(t.Context(), "test"); err != nil {
 		t.Errorf("reload of what was so before: %v", err)
 	}
