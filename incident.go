@@ -95,6 +95,8 @@ type Page struct {
 	Key string `json:"key"`
 	// Alert is the one that people were told of last.
 	Alert AlertID `json:"alertId"`
+	// News is when that was.
+	News time.Time `json:"news,omitzero"`
 	// Inward says that every alert that people were told of is, see Alert.
 	Inward bool `json:"inward,omitempty"`
 	// Next is when somebody is called next, if nobody answers; zero when nobody is

@@ -31,7 +31,10 @@ type Notice struct {
 	Text string `json:"text,omitempty"`
 	// Held is set where the notice goes to nobody by itself: it names the storm or
 	// the day in whose digest it stands.
-	Held    string    `json:"held,omitempty"`
+	Held string `json:"held,omitempty"`
+	// Storm is the storm or the day that a storm or a digest tells of: whoever takes
+	// up the notice's incident by it takes up those that it names.
+	Storm   string    `json:"storm,omitempty"`
 	Created time.Time `json:"created"`
 	// Inward says that the alert is, see Alert.
 	Inward bool `json:"inward,omitempty"`

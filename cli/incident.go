@@ -274,6 +274,7 @@ func (a *app) incidentAct(verb string) *cobra.Command {
 	switch verb {
 	case "ack":
 		f.StringVar(&act.Reason, "reason", "", "why, or what is being done")
+		f.BoolVar(&act.Storm, "storm", false, "take up every incident that a storm's notice or a digest about it named")
 	case "assign":
 		f.StringVar(&act.Owner, "to", "", "the owner; nobody if it is empty")
 	case "comment":

@@ -61,6 +61,9 @@ type Action struct {
 	// all. Comment says how, or why.
 	Task   int  `json:"task,omitempty"`
 	Reopen bool `json:"reopen,omitempty"`
+	// Storm acknowledges with the incident what storms and digests named that it stands
+	// for.
+	Storm bool `json:"storm,omitempty"`
 	// ClassificationReason is Sentinel's, e.g. SuspiciousActivity.
 	ClassificationReason string `json:"classificationReason,omitempty"`
 	// Etag is that of the incident as the person saw it; empty takes any.
@@ -95,6 +98,9 @@ type Letter struct {
 	Used bool
 	// Critical says that the incident takes a proof.
 	Critical bool
+	// Storm says that the notice told of many incidents, which are taken up with this
+	// one.
+	Storm bool
 }
 
 // A Reply is what a person wrote into a letter's form: the name, the reason, and

@@ -133,7 +133,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request, l Letter, status i
 		Critical bool
 		Said     string
 	}{
-		Case: found, Letter: l, Said: said, Answer: s.answerable(l) && found.Incident.Status != glassward.StatusClosed,
+		Case: found, Letter: l, Said: said, Answer: s.answerable(l) && (l.Storm || found.Incident.Status != glassward.StatusClosed),
 		Calling: found.Incident.Page != nil && !found.Incident.Page.Next.IsZero(), Critical: l.Critical,
 	}
 	for _, a := range found.Alerts {

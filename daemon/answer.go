@@ -40,6 +40,9 @@ type answer struct {
 	// Key names the answer, so that one that comes again changes nothing; empty for
 	// one that cannot.
 	Key string
+	// Alone is an answer to a notice about the incident by itself: a storm for which
+	// the incident stands goes on. Storm is one to a storm's notice.
+	Alone, Storm bool
 }
 
 // An answered is what became of an answer.
@@ -72,7 +75,7 @@ func (d *Daemon) respond(ctx context.Context, a answer) (answered, error) {
 		return answered{}, err
 	}
 	out := answered{Incident: inc}
-	if inc.Status == glassward.StatusClosed {
+	if inc.Status == glassward.StatusClosed && !a.Storm {
 		return out, fmt.Errorf("%w: incident %d is closed", errNothingToAnswer, inc.Number)
 	}
 	about := fmt.Sprintf("%s/%d", inc.Tenant, inc.Number)
@@ -88,7 +91,7 @@ func (d *Daemon) respond(ctx context.Context, a answer) (answered, error) {
 	ack := incident.Acknowledge{
 		Target: incident.Target{Number: inc.Number, Etag: incident.AnyEtag, By: cut(cmp.Or(who, person, config.Speaker("", a.Receiver)), maxWho)},
 		Reason: cut(cmp.Or(strings.TrimSpace(notify.PlainText(rest)), "answered by "+a.Way), maxWhy),
-		Proof:  proof, Via: a.Way, Receiver: a.Receiver, Key: a.Key,
+		Proof:  proof, Via: a.Way, Receiver: a.Receiver, Key: a.Key, Storm: !a.Alone,
 		Dependent: config.Depends(ctx, a.Receiver, d.watched(inc.Tenant)) != "",
 	}
 	lacking := ack.Lacking(inc)
@@ -110,7 +113,7 @@ func (d *Daemon) respond(ctx context.Context, a answer) (answered, error) {
 	out.Stopped = last.Kind == "acknowledge"
 	result := "success"
 	if out.Stopped {
-		out.Said = fmt.Sprintf("%s has taken up incident %d. Nobody is called any more; the others are told.", ack.By, inc.Number)
+		out.Said = fmt.Sprintf("%s has taken up incident %d%s. Nobody is called any more; the others are told.", ack.By, changed.Number, with(last))
 	} else {
 		out.Said = fmt.Sprintf("Your answer to incident %d is recorded, and the calling goes on: %s.", inc.Number, lacking)
 		result = "recorded"
@@ -129,6 +132,15 @@ func (d *Daemon) respond(ctx context.Context, a answer) (answered, error) {
 	d.courier.Wake()
 	d.audit(deed{tenant: inc.Tenant, operation: "acknowledge incident", actor: ack.By, via: a.Way + " " + a.Receiver, target: "incident " + strconv.FormatInt(inc.Number, 10), detail: ack.Reason, result: result})
 	return out, nil
+}
+
+// with says with how many others of a storm an incident was taken up, as its timeline
+// has it; empty if it was alone.
+func with(e glassward.TimelineEntry) string {
+	if i := strings.LastIndex(e.Text, incident.WithOthers); i >= 0 {
+		return ", " + e.Text[i:]
+	}
+	return ""
 }
 
 // people gives the configuration of receivers and people as it is now.
@@ -354,7 +366,7 @@ func (l letters) Letter(ctx context.Context, token string) (console.Letter, erro
 		if s.Notice.Incident == 0 || !l.d.links.Opens(token, s.Notice.ID, s.Receiver) {
 			continue
 		}
-		out := console.Letter{Token: token, Tenant: s.Notice.Tenant, Number: s.Notice.Incident, Receiver: s.Receiver, Sent: s.Notice.Created}
+		out := console.Letter{Token: token, Tenant: s.Notice.Tenant, Number: s.Notice.Incident, Receiver: s.Receiver, Sent: s.Notice.Created, Storm: s.Notice.Storm != ""}
 		if p, ok := l.d.people().PersonOf(s.Receiver); ok {
 			out.Who = p.Name
 		}
@@ -377,7 +389,7 @@ func letterKey(token string) string { return "page:" + token }
 func (l letters) Answer(ctx context.Context, letter console.Letter, r console.Reply) (string, error) {
 	out, err := l.d.respond(ctx, answer{
 		Tenant: letter.Tenant, Incident: letter.Number, Receiver: letter.Receiver, Way: "page",
-		Who: r.Who, Text: r.Why, Code: r.Code, Key: letterKey(letter.Token),
+		Who: r.Who, Text: r.Why, Code: r.Code, Key: letterKey(letter.Token), Storm: letter.Storm, Alone: !letter.Storm,
 	})
 	switch {
 	case errors.Is(err, errTooManyAnswers):

@@ -134,7 +134,7 @@ func (c cases) Act(ctx context.Context, tenant string, number int64, a console.A
 	var command incident.Command
 	switch a.Kind {
 	case "acknowledge":
-		command = incident.Acknowledge{Target: target, Reason: a.Reason, Proof: incident.ByConsole}
+		command = incident.Acknowledge{Target: target, Reason: a.Reason, Proof: incident.ByConsole, Storm: a.Storm}
 	case "assign":
 		command = incident.Assign{Target: target, To: a.Owner}
 	case "comment":

@@ -64,6 +64,16 @@ type Acknowledge struct {
 	// Key names the answer, so that one that comes again is known (Desk.Do then
 	// gives ErrRepeated); empty for one that cannot.
 	Key string
+	// Storm takes up with the incident what storms and digests named that it stands
+	// for: Desk.Do finds them. What people were told of since stays as it is.
+	Storm bool
+
+	// led is the incident that stands for this one; its notice tells who has both.
+	led int64
+	// with counts the incidents that are taken up with this one, of which the groups
+	// are told.
+	with   int
+	groups []string
 }
 
 // A Proof is what shows that an answer is a person's who may give it.
@@ -127,6 +137,10 @@ type Close struct {
 	Reason         string
 	Comment        string
 }
+
+// WithOthers begins what the timeline says of an incident that was taken up together
+// with others.
+const WithOthers = "together with"
 
 func (Acknowledge) event() {}
 func (Assign) event()      {}
@@ -197,8 +211,20 @@ func (c Acknowledge) apply(st *step, inc *glassward.Incident) error {
 	if inc.Owner == "" {
 		inc.Owner = c.By
 	}
-	st.note(inc, glassward.TimelineEntry{Time: st.now, Kind: "acknowledge", Actor: c.By, Text: c.Reason + way})
-	st.taken(inc, fmt.Sprintf("%s has taken up incident %d: %s", c.By, inc.Number, c.Reason))
+	if c.led != 0 {
+		st.note(inc, glassward.TimelineEntry{Time: st.now, Kind: "acknowledge", Actor: c.By, Text: fmt.Sprintf("%s%s, with incident %d, which stood for it in a storm", c.Reason, way, c.led)})
+		end(inc)
+		return nil
+	}
+	if c.with == 0 {
+		st.note(inc, glassward.TimelineEntry{Time: st.now, Kind: "acknowledge", Actor: c.By, Text: c.Reason + way})
+		st.taken(inc, fmt.Sprintf("%s has taken up incident %d: %s", c.By, inc.Number, c.Reason))
+		return nil
+	}
+	also := fmt.Sprintf("%s %s that were told with it", WithOthers, several(c.with, "other incident"))
+	st.note(inc, glassward.TimelineEntry{Time: st.now, Kind: "acknowledge", Actor: c.By, Text: c.Reason + way + ", " + also})
+	st.tell(inc, "acknowledged", union(inc.ActionGroups, c.groups), fmt.Sprintf("%s has taken up incident %d, %s: %s", c.By, inc.Number, also, c.Reason))
+	end(inc)
 	return nil
 }
 

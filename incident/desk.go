@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"glassward"
@@ -84,6 +86,9 @@ type Tx interface {
 	// Held gives the notices that the collections of those keys hold, oldest first;
 	// the oldest of very many may be missing.
 	Held(ctx context.Context, tenant string, keys []string) (map[string][]glassward.Notice, error)
+	// Storms gives the notices about an incident that tell of storms or of what was
+	// collected, oldest first.
+	Storms(ctx context.Context, tenant string, number int64) ([]glassward.Notice, error)
 	// Put stores an entry. Notices whose id is stored already are left as they
 	// are.
 	Put(ctx context.Context, e Entry) error
@@ -281,20 +286,30 @@ func (d *Desk) query(tenant string, p Policy, e AlertChange) Query {
 
 // Do carries out a command and gives the incident as it is afterwards. The
 // error wraps ErrNotFound, ErrConflict, ErrInvalid or ErrRepeated where the command
-// is at fault.
-func (d *Desk) Do(ctx context.Context, tenant string, c Command) (glassward.Incident, error) {
+// is at fault. What takes up a storm by an incident that is closed already takes up
+// the rest of it, and gives the first of those.
+func (d *Desk) Do(ctx context.Context, tenant string, command Command) (glassward.Incident, error) {
 	var out glassward.Incident
 	key := ""
-	if ack, ok := c.(Acknowledge); ok {
+	ack, isAck := command.(Acknowledge)
+	if isAck {
 		key = ack.Key
 	}
 	err := d.store.Commit(ctx, func(tx Tx) error {
+		c := command
 		if key != "" {
 			if given, err := tx.Answered(ctx, tenant, key); err != nil {
 				return err
 			} else if given {
 				return ErrRepeated
 			}
+		}
+		if isAck && ack.Storm {
+			led, err := d.takeStorm(ctx, tx, tenant, ack)
+			if err != nil {
+				return err
+			}
+			c = led
 		}
 		state, err := tx.Book(ctx, Query{Tenant: tenant, Number: c.target().Number})
 		if err != nil {
@@ -315,6 +330,88 @@ func (d *Desk) Do(ctx context.Context, tenant string, c Command) (glassward.Inci
 		return tx.Put(ctx, Entry{Tenant: tenant, Changes: changes, By: c.target().By, Answer: key})
 	})
 	return out, err
+}
+
+// takeStorm takes up the incidents for which one stands, and gives the command for
+// the one itself.
+func (d *Desk) takeStorm(ctx context.Context, tx Tx, tenant string, c Acknowledge) (Acknowledge, error) {
+	told, err := tx.Storms(ctx, tenant, c.Number)
+	if err != nil || len(told) == 0 {
+		return c, err
+	}
+	// What was held by then is what the last notice of each has named.
+	until := map[string]time.Time{}
+	for _, n := range told {
+		if n.Storm != "" && n.Created.After(until[n.Storm]) {
+			until[n.Storm] = n.Created
+		}
+	}
+	held, err := tx.Held(ctx, tenant, slices.Sorted(maps.Keys(until)))
+	if err != nil {
+		return c, err
+	}
+	named := map[int64]time.Time{}
+	for key, list := range held {
+		for _, n := range list {
+			if n.Incident != 0 && !n.Created.After(until[key]) && until[key].After(named[n.Incident]) {
+				named[n.Incident] = until[key]
+			}
+		}
+	}
+	lead, err := tx.Book(ctx, Query{Tenant: tenant, Number: c.Number})
+	if err != nil {
+		return c, err
+	}
+	number := c.Number
+	for _, n := range slices.Sorted(maps.Keys(named)) {
+		if n == number {
+			continue
+		}
+		state, err := tx.Book(ctx, Query{Tenant: tenant, Number: n})
+		if err != nil {
+			return c, err
+		}
+		i := slices.IndexFunc(state.Incidents, func(inc glassward.Incident) bool { return inc.Number == n })
+		if i < 0 {
+			continue
+		}
+		inc := state.Incidents[i]
+		if inc.Status == glassward.StatusClosed || inc.MergedInto != 0 || !calling(inc) && !inc.Acknowledged.IsZero() || inc.Page != nil && inc.Page.News.After(named[n]) {
+			continue
+		}
+		if lead.closed(number) {
+			number, lead = n, state // the first that is open stands for the rest
+			continue
+		}
+		one := c
+		one.Target = Target{Number: n, Etag: AnyEtag, By: c.By}
+		one.led, one.Storm, one.Key = number, false, ""
+		changes, err := Step(state, d.policy(tenant), one, d.now())
+		if err != nil {
+			return c, err
+		}
+		if changes.Empty() {
+			continue
+		}
+		if err := tx.Put(ctx, Entry{Tenant: tenant, Changes: changes, By: c.By}); err != nil {
+			return c, err
+		}
+		if one.Lacking(inc) == "" {
+			c.with++
+			c.groups = union(c.groups, inc.ActionGroups)
+		}
+	}
+	if number != c.Number {
+		c.Number, c.Etag = number, AnyEtag
+	}
+	return c, nil
+}
+
+// closed tells whether the incident of a number is.
+func (s State) closed(number int64) bool {
+	return slices.ContainsFunc(s.Incidents, func(inc glassward.Incident) bool {
+		return inc.Number == number && inc.Status == glassward.StatusClosed
+	})
 }
 
 // Lapse closes an incident of which Lapses is true at this time. It says whether

@@ -147,7 +147,7 @@ func (st *step) begin(inc *glassward.Incident, a glassward.Alert, groups []strin
 		page.Key = digest([]string{"page", inc.Tenant, strconv.FormatInt(inc.Number, 10), string(a.ID), st.now.Format(time.RFC3339Nano)})
 	}
 	page.Inward = a.Inward && (page.Inward || len(page.Climbs) == 0)
-	page.Alert = a.ID
+	page.Alert, page.News = a.ID, st.now
 	for _, g := range groups {
 		known := slices.ContainsFunc(page.Climbs, func(c glassward.Climb) bool { return strings.EqualFold(c.Group, g) })
 		if !known && inc.Severity >= st.policy.ladder(g).From {

@@ -88,6 +88,9 @@ type Collection struct {
 	Incidents []int64 `json:"incidents,omitempty"`
 	// Rounds counts how often it was told.
 	Rounds int `json:"rounds"`
+	// Before counts the notices that went out one by one in the minute in which a
+	// storm began.
+	Before int `json:"before,omitempty"`
 }
 
 // An offer is a notice that is owed, with what decides whether it goes out.
@@ -133,7 +136,7 @@ func (t Traffic) pass(tenant, group string, l Limits, offers []offer, now time.T
 			}
 		} else if len(t.Recent)+len(going) >= l.storm() {
 			began = true
-			t.Storm = &Collection{Key: digest([]string{"storm", tenant, group, now.Format(time.RFC3339Nano)}), Began: now, Due: now.Add(stormAgain)}
+			t.Storm = &Collection{Key: digest([]string{"storm", tenant, group, now.Format(time.RFC3339Nano)}), Began: now}
 			for _, r := range t.Recent {
 				t.Storm.told(r.Severity, r.Accounts)
 			}
@@ -178,7 +181,15 @@ func (t Traffic) pass(tenant, group string, l Limits, offers []offer, now time.T
 				held = append(held, n)
 			}
 		}
-		out = append(out, t.Storm.page(tenant, group, len(t.Recent)+len(held), held, now))
+		t.Storm.Before = len(t.Recent)
+		if len(held) < l.storm() && len(t.Recent) > 0 {
+			// People have been called by those that went out. How many there are is known
+			// when the minute is over.
+			t.Storm.Due = t.Recent[0].At.Add(time.Minute)
+			return t, out
+		}
+		t.Storm.Due = now.Add(stormAgain)
+		out = append(out, t.Storm.page(tenant, group, t.Storm.Before+len(held), held, now))
 	}
 	return t, out
 }
@@ -246,7 +257,7 @@ func (c *Collection) page(tenant, group string, count int, held []glassward.Noti
 	n := glassward.Notice{
 		ID:     noticeID(tenant, lead.Incident, group, []string{"storm", c.Key, fmt.Sprint(c.Rounds)}),
 		Tenant: tenant, Group: group, Receivers: lead.Receivers, Incident: lead.Incident, Alert: lead.Alert,
-		Severity: c.Severity, Kind: "storm", Created: now,
+		Severity: lead.Severity, Kind: "storm", Storm: c.Key, Created: now,
 	}
 	if !slices.ContainsFunc(held, func(n glassward.Notice) bool { return news(n.Kind) }) {
 		n.Subject = fmt.Sprintf("Nobody has taken up %s", several(len(c.Incidents), "incident"))
@@ -255,7 +266,7 @@ func (c *Collection) page(tenant, group string, count int, held []glassward.Noti
 	} else {
 		n.Subject = fmt.Sprintf("%d alarms since %s, and no end", c.Held, c.Began.Format("15:04 UTC"))
 	}
-	n.Why = fmt.Sprintf("%s, in %s. They are collected: a digest follows when it is over. What is worse, or about another emergency account, is told at once.", n.Subject, several(len(c.Incidents), "incident"))
+	n.Why = fmt.Sprintf("%s, in %s. They are collected: a digest follows when it is over. What is worse, or about another emergency account, is told at once. Whoever takes up incident %d by this takes them all up.", n.Subject, several(len(c.Incidents), "incident"), n.Incident)
 	n.Text = list(held)
 	return n
 }
@@ -357,8 +368,12 @@ func (t Traffic) tell(tenant, group string, held map[string][]glassward.Notice, 
 		fresh := slices.DeleteFunc(slices.Clone(held[s.Key]), func(n glassward.Notice) bool { return !news(n.Kind) })
 		if s.calm().After(now) && !s.Began.After(now) {
 			s.Due = now.Add(stormAgain)
-			if since := after(fresh, s.Told); len(since) > 0 {
-				out = append(out, s.page(tenant, group, len(since), since, now))
+			since := after(fresh, s.Told)
+			if s.Rounds == 0 && len(since) == 0 {
+				since = held[s.Key] // that nobody took up what there is
+			}
+			if len(since) > 0 {
+				out = append(out, s.page(tenant, group, s.Before+len(since), since, now))
 			}
 		} else {
 			if len(fresh) > 0 {
@@ -385,20 +400,30 @@ func after(list []glassward.Notice, t time.Time) []glassward.Notice {
 	return slices.DeleteFunc(slices.Clone(list), func(n glassward.Notice) bool { return !n.Created.After(t) })
 }
 
-// digest tells what was held, when nobody has to be woken by it.
+// digest tells what was held, when nobody has to be woken by it. By its incident, the
+// worst of them, all can be taken up.
 func (c *Collection) digest(tenant, group, what string, held []glassward.Notice, now time.Time) glassward.Notice {
 	n := glassward.Notice{
 		ID:     noticeID(tenant, 0, group, []string{"digest", c.Key, now.Format(time.RFC3339Nano)}),
-		Tenant: tenant, Group: group, Kind: "digest", Created: now,
+		Tenant: tenant, Group: group, Kind: "digest", Storm: c.Key, Created: now,
 		Text: list(held),
 	}
 	incidents := map[int64]bool{}
 	n.Severity = glassward.Informational
 	for _, h := range held {
 		incidents[h.Incident] = true
+		if n.Incident == 0 || h.Severity > n.Severity {
+			n.Incident = cmp.Or(h.Incident, n.Incident)
+		}
 		n.Severity = max(n.Severity, h.Severity)
+	}
+	if slices.ContainsFunc(held, func(h glassward.Notice) bool { return h.Incident == c.Lead }) {
+		n.Incident = c.Lead
 	}
 	n.Subject = fmt.Sprintf("%s: %s in %s", what, several(len(held), "alarm"), several(len(incidents), "incident"))
 	n.Why = "These were not told one by one. Each is kept, and its incident waits to be taken up."
+	if n.Incident != 0 {
+		n.Why += fmt.Sprintf(" Whoever takes up incident %d by this takes up all that are named.", n.Incident)
+	}
 	return n
 }

@@ -207,7 +207,7 @@ func NewView(m Message) View {
 	if m.Notice.Text != "" {
 		v.Text = paragraphs(m.Notice.Text, maxList)
 	}
-	if m.Incident != nil {
+	if m.Incident != nil && m.Notice.Kind != "digest" { // which is about many
 		v.incident(*m.Incident)
 	}
 	for _, other := range m.Alerts {

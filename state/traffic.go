@@ -71,6 +71,18 @@ func (tx *tx) Held(ctx context.Context, tenant string, keys []string) (map[strin
 	return out, nil
 }
 
+// Storms gives the notices about an incident that tell of storms or of what was
+// collected, oldest first. An incident stands for few.
+func (tx *tx) Storms(ctx context.Context, tenant string, number int64) ([]glassward.Notice, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT "+noticeColumns+` FROM notices n WHERE n.tenant = ? AND n.incident = ? AND n.body LIKE '%"storm":"%' ORDER BY n.created DESC, n.id DESC LIMIT 100`, tenant, number)
+	list, err := tx.s.noticesOf(rows, err)
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(list)
+	return slices.DeleteFunc(list, func(n glassward.Notice) bool { return n.Storm == "" }), nil
+}
+
 // Collecting gives the groups of which something is collected that is due at now,
 // or that began by a clock that stood later, and when the next is due.
 func (s *Store) Collecting(ctx context.Context, now time.Time, limit int) (due []incident.GroupRef, next time.Time, err error) {

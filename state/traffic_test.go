@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,10 +108,9 @@ func TestAStorm(t *testing.T) {
 	if got := strings.Join(kinds, " "); strings.Count(got, "digest") != 1 || strings.Count(got, "repeated") > 2 {
 		t.Errorf("told %s", got)
 	}
-	for _, note := range [...]string{"399 alarms in 399 incidents"} {
-		if found, err := s.Notices(ctx, "contoso", 0, 10); err != nil || len(found) != 1 || !strings.Contains(found[0].Subject, note) {
-			t.Errorf("the digest %+v (%+v): %v", found, digest, err)
-		}
+	found, err := s.Notices(ctx, "contoso", 1, 100) // all can be taken up by the incident that stood for them
+	if i := slices.IndexFunc(found, func(n glassward.Notice) bool { return n.Kind == "digest" }); err != nil || i < 0 || !strings.Contains(found[i].Subject, "399 alarms in 399 incidents") {
+		t.Errorf("the digest %+v (%+v): %v", found, digest, err)
 	}
 	stats, err := s.Stats(ctx)
 	if err != nil || stats.Open["contoso"] != 400 || stats.Unrouted != 0 {
@@ -121,4 +121,133 @@ func TestAStorm(t *testing.T) {
 		t.Errorf("%d notices are kept of 400: %v", kept, err)
 	}
 	shut()
+}
+
+// Whoever takes up the incident of a storm's page takes up what it named, and each of
+// them says so; one notice tells it. What came since waits for the digest, by which it
+// can be taken up though the incident that stood for all is closed.
+func TestTakingUpAStorm(t *testing.T) {
+	c := &clock{night}
+	ctx := t.Context()
+	s, err := Open(ctx, t.TempDir(), Options{Now: c.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	d, err := incident.NewDesk(incident.DeskOptions{Store: s, Policy: policy, Now: c.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	alarms := func(count int) {
+		t.Helper()
+		o := incident.Outcome{Tenant: "contoso"}
+		for range count {
+			n++
+			o.Alerts = append(o.Alerts, incident.AlertChange{Alert: glassward.Alert{
+				ID: glassward.AlertID(fmt.Sprint("a", n)), RuleID: "r", RuleName: "Rule", Title: fmt.Sprint("alarm ", n), Severity: glassward.High, Start: c.t, End: c.t,
+				Entities: []glassward.Entity{{Type: "IP", Identifiers: map[string]string{"Address": fmt.Sprint("192.0.2.", n)}}},
+			}})
+		}
+		if _, err := d.Take(ctx, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	by := func(number int64, who string) (glassward.Incident, error) {
+		return d.Do(ctx, "contoso", incident.Acknowledge{
+			Target: incident.Target{Number: number, Etag: incident.AnyEtag, By: who}, Reason: "on it", Proof: incident.ByPIN, Via: "page", Receiver: "oncall/mail", Storm: true,
+		})
+	}
+	taken := func() (list []int64) {
+		t.Helper()
+		for number := int64(1); number <= int64(n); number++ {
+			inc, err := s.Incident(ctx, "contoso", number)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !inc.Acknowledged.IsZero() {
+				list = append(list, number)
+			}
+		}
+		return list
+	}
+	kinds := func() map[string]int {
+		t.Helper()
+		out := map[string]int{}
+		jobs, err := s.Claim(ctx, c.t, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, j := range jobs {
+			if j.Receiver == "" {
+				if err := s.Route(ctx, j.Notice.ID, []string{"oncall/mail"}); err != nil {
+					t.Fatal(err)
+				}
+				out[j.Notice.Kind]++
+			}
+		}
+		return out
+	}
+	alarms(30)
+	if got := kinds(); got["storm"] != 1 || len(got) != 1 {
+		t.Fatalf("told %v", got)
+	}
+	c.t = c.t.Add(10 * time.Second)
+	alarms(5) // nobody has been told of these
+	inc, err := by(1, "Kim")
+	if err != nil || inc.Number != 1 {
+		t.Fatalf("%+v %v", inc, err)
+	}
+	if last := inc.Timeline[len(inc.Timeline)-1]; last.Kind != "acknowledge" || !strings.HasSuffix(last.Text, "together with 29 other incidents that were told with it") {
+		t.Errorf("the one that stands for all: %+v", last)
+	}
+	if got := taken(); len(got) != 30 {
+		t.Errorf("taken up: %v", got)
+	}
+	other, err := s.Incident(ctx, "contoso", 17)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := other.Timeline[len(other.Timeline)-1]; last.Kind != "acknowledge" || last.Actor != "Kim" || !strings.HasSuffix(last.Text, "with incident 1, which stood for it in a storm") || other.Owner != "Kim" {
+		t.Errorf("one of the others: %+v", last)
+	}
+	if got := kinds(); got["acknowledged"] != 1 || len(got) != 1 {
+		t.Errorf("told %v", got)
+	}
+	// Those that nobody has taken up are called about when the storm is over.
+	c.t = c.t.Add(6 * time.Minute)
+	for range 2 {
+		if _, _, err := d.Call(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := kinds(); got["digest"] != 1 {
+		t.Fatalf("told %v", got)
+	}
+	// Something new about one of them, and the one that stands for all is closed.
+	if _, err := d.Do(ctx, "contoso", incident.Close{Target: incident.Target{Number: 1, Etag: incident.AnyEtag, By: "Kim"}, Classification: glassward.Undetermined}); err != nil {
+		t.Fatal(err)
+	}
+	c.t = c.t.Add(10 * time.Minute)
+	grown, err := s.Incident(ctx, "contoso", 33)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Take(ctx, incident.Outcome{Tenant: "contoso", Alerts: []incident.AlertChange{{Alert: glassward.Alert{
+		ID: "more", RuleID: "r", RuleName: "Rule", Title: "more", Severity: glassward.High, Start: c.t, End: c.t,
+		Entities: []glassward.Entity{{Type: "IP", Identifiers: map[string]string{"Address": "192.0.2.33"}}, {Type: "IP", Identifiers: map[string]string{"Address": "198.51.100.1"}}},
+	}}}}); err != nil {
+		t.Fatal(err)
+	}
+	inc, err = by(1, "Lee")
+	if err != nil || inc.Number == 1 {
+		t.Fatalf("by the digest: %+v %v", inc, err)
+	}
+	want := 35
+	if after, err := s.Incident(ctx, "contoso", 33); err != nil || len(after.Alerts) > len(grown.Alerts) {
+		want-- // of this something new was told since
+	}
+	if got := taken(); len(got) != want {
+		t.Errorf("taken up by the digest: %d, want %d: %v", len(got), want, got)
+	}
 }

@@ -48,6 +48,8 @@ func (w *twin) Collecting(context.Context, time.Time, int) ([]incident.GroupRef,
 	return nil, time.Time{}, nil
 }
 
+func (w *twin) Storms(context.Context, string, int64) ([]glassward.Notice, error) { return nil, nil }
+
 func (w *twin) Held(context.Context, string, []string) (map[string][]glassward.Notice, error) {
 	return nil, nil
 }
