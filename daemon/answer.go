@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"slices"
 	"strconv"
@@ -78,9 +80,8 @@ func (d *Daemon) respond(ctx context.Context, a answer) (answered, error) {
 	if inc.Status == glassward.StatusClosed && !a.Storm {
 		return out, fmt.Errorf("%w: incident %d is closed", errNothingToAnswer, inc.Number)
 	}
-	about := fmt.Sprintf("%s/%d", inc.Tenant, inc.Number)
 	now := d.now()
-	if !d.answers.allowed(now, a.Receiver, about) {
+	if !d.answers.allowed(ctx, now, a.Receiver, inc.Tenant, inc.Number) {
 		return out, errTooManyAnswers
 	}
 	proof, person, rest, wrong := d.proof(config, inc, a)
@@ -121,7 +122,7 @@ func (d *Daemon) respond(ctx context.Context, a answer) (answered, error) {
 			out.Said = fmt.Sprintf("That is neither the code of the text message nor a PIN. Your answer to incident %d is recorded, and the calling goes on.", inc.Number)
 			result = "wrong code"
 		}
-		if d.answers.note(now, a.Receiver, about, wrong) {
+		if d.answers.note(ctx, now, a.Receiver, inc.Tenant, inc.Number, wrong) {
 			d.tell(ctx, inc.Tenant, incident.Health{
 				Cause: "codes-tried", Subject: a.Receiver, Since: now,
 				Title:  fmt.Sprintf("Somebody tries codes for incident %d", inc.Number),
@@ -279,59 +280,97 @@ const (
 	answerAtMost = 10 // the same, of any kind
 	aboutAtMost  = 30 // about one incident, by all letters together
 	answerPause  = 15 * time.Minute
-	tracked      = 10_000
 )
 
-// A tally counts answers that were not good enough.
+// A tally counts answers that were not good enough. It is kept: a restart gives
+// nobody fresh tries.
 type tally struct {
 	mu    sync.Mutex
-	wrong map[string][]time.Time
-	any   map[string][]time.Time
+	store memories
+	log   *slog.Logger
+	// books are by the name under which they are kept; in each are the times by what
+	// is counted.
+	books map[string]map[string][]time.Time
 }
 
-func newTally() *tally {
-	return &tally{wrong: map[string][]time.Time{}, any: map[string][]time.Time{}}
+// memories is where a tally is kept.
+type memories interface {
+	Memory(ctx context.Context, subject string) ([]byte, error)
+	PutMemory(ctx context.Context, subject string, memory []byte) error
 }
 
-// recent drops what is older than answerPause, and gives how many are left. What
-// lies ahead was counted before the clock was set back, and counts.
-func recent(m map[string][]time.Time, key string, now time.Time) int {
-	m[key] = slices.DeleteFunc(m[key], func(t time.Time) bool { return now.Sub(t) > answerPause })
-	n := len(m[key])
-	if n == 0 {
-		delete(m, key)
+// receiversBook counts by receiver; what is about an incident is counted in a book of
+// its tenant's.
+const receiversBook = "receivers/answers"
+
+func incidentsBook(tenant string) string { return tenant + "/answers" }
+
+func newTally(store memories, log *slog.Logger) *tally {
+	return &tally{store: store, log: log, books: map[string]map[string][]time.Time{}}
+}
+
+// book gives a book without what is older than answerPause. What lies ahead was
+// counted before the clock was set back, and counts.
+func (t *tally) book(ctx context.Context, name string, now time.Time) map[string][]time.Time {
+	b, ok := t.books[name]
+	if !ok {
+		b = map[string][]time.Time{}
+		text, err := t.store.Memory(ctx, name)
+		if err == nil {
+			err = json.Unmarshal(text, &b)
+		}
+		if err != nil && !errors.Is(err, state.ErrNotFound) {
+			t.log.Warn("how many wrong answers came is not known any more", "of", name, "error", err)
+		}
+		if ctx.Err() == nil {
+			t.books[name] = b
+		}
 	}
-	return n
+	for key, list := range b {
+		if list = slices.DeleteFunc(list, func(at time.Time) bool { return now.Sub(at) > answerPause }); len(list) > 0 {
+			b[key] = list
+		} else {
+			delete(b, key)
+		}
+	}
+	return b
 }
 
 // allowed says whether one more answer is looked at.
-func (t *tally) allowed(now time.Time, receiver, about string) bool {
+func (t *tally) allowed(ctx context.Context, now time.Time, receiver, tenant string, number int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	receiver = strings.ToLower(receiver)
-	return recent(t.wrong, receiver, now) < wrongAtMost && recent(t.any, receiver, now) < answerAtMost && recent(t.any, about, now) < aboutAtMost
+	b := t.book(ctx, receiversBook, now)
+	return len(b["wrong "+receiver]) < wrongAtMost && len(b["any "+receiver]) < answerAtMost &&
+		len(t.book(ctx, incidentsBook(tenant), now)[strconv.FormatInt(number, 10)]) < aboutAtMost
 }
 
 // note counts an answer. It says whether it was the wrong code after which no
 // more are looked at.
-func (t *tally) note(now time.Time, receiver, about string, wrong bool) bool {
+func (t *tally) note(ctx context.Context, now time.Time, receiver, tenant string, number int64, wrong bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	ctx = context.WithoutCancel(ctx) // whoever hangs up is counted all the same
 	receiver = strings.ToLower(receiver)
-	if len(t.any)+len(t.wrong) > tracked {
-		for _, m := range []map[string][]time.Time{t.any, t.wrong} {
-			for key := range m {
-				recent(m, key, now)
-			}
+	now = now.UTC().Round(0)
+	b, about := t.book(ctx, receiversBook, now), t.book(ctx, incidentsBook(tenant), now)
+	b["any "+receiver] = append(b["any "+receiver], now)
+	if wrong {
+		b["wrong "+receiver] = append(b["wrong "+receiver], now)
+	}
+	key := strconv.FormatInt(number, 10)
+	about[key] = append(about[key], now)
+	for name, book := range map[string]map[string][]time.Time{receiversBook: b, incidentsBook(tenant): about} {
+		text, err := json.Marshal(book)
+		if err == nil {
+			err = t.store.PutMemory(ctx, name, text)
+		}
+		if err != nil {
+			t.log.Error("a wrong answer is counted until the next start only", "error", err)
 		}
 	}
-	t.any[receiver] = append(t.any[receiver], now)
-	t.any[about] = append(t.any[about], now)
-	if !wrong {
-		return false
-	}
-	t.wrong[receiver] = append(t.wrong[receiver], now)
-	return recent(t.wrong, receiver, now) == wrongAtMost
+	return wrong && len(b["wrong "+receiver]) == wrongAtMost
 }
 
 // letters is where the links of notices lead.

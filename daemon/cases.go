@@ -208,12 +208,19 @@ func (d *Daemon) lapse(ctx context.Context) {
 // rawReader gives the journal its evidence from the tenants' stores.
 type rawReader struct{ d *Daemon }
 
+// evidenceWithin is how long an alarm waits for the bytes of its records: a store that
+// is that slow must not keep people from being told. The journal says then that they
+// could not be had.
+const evidenceWithin = 5 * time.Second
+
 // Raw gives records as they came.
 func (r rawReader) Raw(ctx context.Context, tenant string, ids []glassward.RecordID) (map[glassward.RecordID][]byte, error) {
 	w, ok := r.d.workspace(tenant)
 	if !ok {
 		return nil, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, evidenceWithin)
+	defer cancel()
 	list, err := w.store.Raw(ctx, ids)
 	if err != nil {
 		return nil, err

@@ -101,7 +101,7 @@ type Daemon struct {
 	legs    lag.Legs
 	news    bell // something was written to the journal
 	answers *tally
-	deeds   chan deed
+	deeds   chan doing
 	audited chan struct{} // closed when the last deed is written
 	// auditing is held by who sends a deed; auditEnded says that deeds is closed.
 	auditing   sync.RWMutex
@@ -146,9 +146,9 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		return nil, fmt.Errorf("without authentication only loopback may be listened on, and %s is not: use tokens, or listen on 127.0.0.1", o.Config.Listen)
 	}
 	d := &Daemon{o: o, outside: external.NewReader(), log: o.Log, now: o.Now, started: o.Now(), config: o.Config, problems: o.Problems, workspaces: map[string]*workspace{}, shut: map[string]shut{}, former: map[string][]string{},
-		untold: newBacklog(), answers: newTally(),
-		turns: newTurns(turnsAtOnce()),
-		deeds: make(chan deed, deedsWaiting), audited: make(chan struct{}), asked: make(chan struct{}, 1), ready: make(chan struct{}), running: make(chan struct{})}
+		untold: newBacklog(),
+		turns:  newTurns(turnsAtOnce()),
+		deeds:  make(chan doing, deedsWaiting), audited: make(chan struct{}), asked: make(chan struct{}, 1), ready: make(chan struct{}), running: make(chan struct{})}
 	if d.o.Load == nil {
 		d.o.Load = func() (*config.Config, []config.Problem) { return config.Load(o.Config.File) }
 	}
@@ -174,6 +174,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	d.adoptWatched(ctx, o.Config)
 	d.gone = d.recallFormer(ctx)
 	d.recallLegs(ctx)
+	d.answers = newTally(d.state, d.log)
 	go d.keepAudit()
 	d.closers = append(d.closers, d.state.Close, d.closeWorkspaces, d.endAudit)
 	if d.desk, err = incident.NewDesk(incident.DeskOptions{Store: d.state, Policy: d.policy, Raw: rawReader{d}, Now: o.Now}); err != nil {

@@ -3,9 +3,11 @@ package daemon
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"glassward"
@@ -56,7 +58,7 @@ func (w *workspace) enrich(ctx context.Context, p incident.Policy, outcomes []in
 		}
 		if rest := w.enrichAfter.Load(); rest != nil && now.Before(*rest) {
 			around.Missing = "the store was too slow a moment ago; it was not asked"
-		} else if err := w.lookAround(ctx, p, c.Alert, about, around); err != nil {
+		} else if err := w.lookWithin(ctx, p, c.Alert, about, around); err != nil {
 			around.Missing = "it could not be had in time: " + err.Error()
 			after := now.Add(enrichRest)
 			w.enrichAfter.Store(&after)
@@ -64,6 +66,43 @@ func (w *workspace) enrich(ctx context.Context, p incident.Policy, outcomes []in
 		}
 		c.Alert.Context = around
 	}
+}
+
+// lookWithin looks around an alert until ctx ends and no longer: the engine cannot be
+// stopped while it plans a query, and the page does not wait for it. Only one look is
+// under way at a time.
+func (w *workspace) lookWithin(ctx context.Context, p incident.Policy, a glassward.Alert, about incident.Subjects, around *glassward.Context) error {
+	if !w.looking.CompareAndSwap(false, true) {
+		return errors.New("the store is still busy with what it was asked before")
+	}
+	var mu sync.Mutex
+	left := false
+	ended := make(chan error, 1)
+	w.work.Go(func() {
+		defer w.looking.Store(false)
+		defer func() {
+			if r := recover(); r != nil {
+				ended <- fmt.Errorf("defect: %v", r)
+			}
+		}()
+		ended <- w.lookAround(ctx, p, a, about, func(put func(*glassward.Context)) {
+			mu.Lock()
+			defer mu.Unlock()
+			if !left {
+				put(around)
+			}
+		})
+	})
+	var err error
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		err = fmt.Errorf("the store had not answered within %s", enrichWithin)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	left = true // the alert is committed now, and what comes later is looked up anew
+	return err
 }
 
 // later has looked up what alerts went out without.
@@ -99,14 +138,17 @@ func (w *workspace) lookAgain(ctx context.Context, a glassward.Alert) error {
 	around := glassward.Context{Asked: w.d.now().UTC(), Keys: a.Context.Keys}
 	limited, cancel := context.WithTimeout(ctx, enrichLater)
 	defer cancel()
-	if err := w.lookAround(limited, p, a, incident.About(p, a), &around); err != nil {
+	if err := w.lookAround(limited, p, a, incident.About(p, a), func(put func(*glassward.Context)) { put(&around) }); err != nil {
 		return err
 	}
 	return w.d.desk.Enrich(ctx, w.tenantID(), a.ID, around)
 }
 
+// A keeper puts what was found into a context.
+type keeper func(put func(*glassward.Context))
+
 // lookAround asks the store. What it had when an error came stays.
-func (w *workspace) lookAround(ctx context.Context, p incident.Policy, a glassward.Alert, about incident.Subjects, around *glassward.Context) error {
+func (w *workspace) lookAround(ctx context.Context, p incident.Policy, a glassward.Alert, about incident.Subjects, keep keeper) error {
 	actors := about.Actors[:min(len(about.Actors), enrichActors)]
 	who := slices.Concat(about.Accounts, actors)
 	if len(who) > 0 {
@@ -114,9 +156,9 @@ func (w *workspace) lookAround(ctx context.Context, p incident.Policy, a glasswa
 		if err != nil {
 			return err
 		}
-		around.SignIns = signIns(p, rows)
+		keep(func(c *glassward.Context) { c.SignIns = signIns(p, rows) })
 	}
-	if err := w.changesBefore(ctx, p, a, slices.Concat(about.Protected, who), around); err != nil || len(about.Accounts) == 0 {
+	if err := w.changesBefore(ctx, p, a, slices.Concat(about.Protected, who), keep); err != nil || len(about.Accounts) == 0 {
 		return err
 	}
 	// The whole of what is kept: the slowest comes last.
@@ -124,18 +166,19 @@ func (w *workspace) lookAround(ctx context.Context, p incident.Policy, a glasswa
 	if err != nil {
 		return err
 	}
-	around.LastUses = signIns(p, rows)
+	uses := signIns(p, rows)
 	for _, id := range about.Accounts {
-		if name := p.Accounts[id]; !slices.ContainsFunc(around.LastUses, func(s glassward.SignIn) bool { return s.Account == name }) {
-			around.LastUses = append(around.LastUses, glassward.SignIn{Account: name})
+		if name := p.Accounts[id]; !slices.ContainsFunc(uses, func(s glassward.SignIn) bool { return s.Account == name }) {
+			uses = append(uses, glassward.SignIn{Account: name})
 		}
 	}
+	keep(func(c *glassward.Context) { c.LastUses = uses })
 	return nil
 }
 
 // changesBefore looks up the audit records of the day before an alert that name one
 // of the ids, or what protects the accounts.
-func (w *workspace) changesBefore(ctx context.Context, p incident.Policy, a glassward.Alert, ids []string, around *glassward.Context) error {
+func (w *workspace) changesBefore(ctx context.Context, p incident.Policy, a glassward.Alert, ids []string, keep keeper) error {
 	var watched []string
 	for id := range p.Protected {
 		if glassward.IsGUID(id) {
@@ -160,16 +203,19 @@ func (w *workspace) changesBefore(ctx context.Context, p incident.Policy, a glas
 	if err != nil {
 		return err
 	}
+	var changes []glassward.DirectoryChange
+	more := false
 	for _, r := range rows {
 		if slices.ContainsFunc(a.Records, func(id glassward.RecordID) bool { return id.String() == r[5] }) {
 			continue // the alert itself
 		}
-		if len(around.Changes) == enrichChanges {
-			around.MoreChanges = true
+		if len(changes) == enrichChanges {
+			more = true
 			break
 		}
-		around.Changes = append(around.Changes, glassward.DirectoryChange{Time: timeOf(r[0]), Operation: r[1], Result: r[2], By: r[3], Target: r[4], Record: r[5]})
+		changes = append(changes, glassward.DirectoryChange{Time: timeOf(r[0]), Operation: r[1], Result: r[2], By: r[3], Target: r[4], Record: r[5]})
 	}
+	keep(func(c *glassward.Context) { c.Changes, c.MoreChanges = changes, more })
 	return nil
 }
 
@@ -224,6 +270,9 @@ func timeOf(text string) time.Time {
 
 // ask runs a query whose columns are all texts.
 func (w *workspace) ask(ctx context.Context, text string) ([][]string, error) {
+	if w.asks != nil {
+		return w.asks(ctx, text)
+	}
 	program, problems := kql.Compile(text, kql.Options{Catalog: schema.Default().Catalog(), Window: kql.AllRecords, File: "enrichment"})
 	if problems.HasErrors() {
 		return nil, problems.Err()

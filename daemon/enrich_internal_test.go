@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -121,5 +123,68 @@ func TestAnAlertKnowsWhatWasAround(t *testing.T) {
 		if got := out[0].Alerts[0].Alert.Context; got == nil || !strings.Contains(got.Missing, missing) || len(got.Keys) != 1 {
 			t.Errorf("without a store the context is %+v, want missing %q", got, missing)
 		}
+	}
+}
+
+// An alarm never waits longer than it was to wait for what was around it, however the
+// store behaves: one that does not even hear that it is to stop is left to itself, and
+// not asked again before it has answered. What it had said by then stands in the alert.
+func TestThePageDoesNotWait(t *testing.T) {
+	const ea1 = "0ea1aaaa-0000-4000-8000-000000000001"
+	policy := incident.Policy{Accounts: map[string]string{ea1: "EA-01"}}
+	for _, c := range []struct {
+		name string
+		// takes is how long each question takes; hears says that the store stops when it
+		// is to.
+		takes   []time.Duration
+		hears   bool
+		waits   time.Duration
+		missing string
+		signIns int
+	}{
+		{"quick", []time.Duration{time.Millisecond}, true, 3 * time.Millisecond, "", 1},
+		{"slow, and hears", []time.Duration{time.Minute}, true, enrichWithin, "could not be had in time", 0},
+		{"slow, and deaf", []time.Duration{time.Minute}, false, enrichWithin, "had not answered within 300ms", 0},
+		{"slower and slower", []time.Duration{100 * time.Millisecond, 250 * time.Millisecond}, false, enrichWithin, "had not answered within 300ms", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				asked := 0
+				w := &workspace{d: provider()}
+				w.log = w.d.log
+				w.asks = func(ctx context.Context, query string) ([][]string, error) {
+					takes := c.takes[min(asked, len(c.takes)-1)]
+					asked++
+					if c.hears {
+						select {
+						case <-time.After(takes):
+						case <-ctx.Done():
+							return nil, ctx.Err()
+						}
+					} else {
+						time.Sleep(takes)
+					}
+					return [][]string{{ea1, "2026-03-14T02:00:00Z", "203.0.113.7", "NO", "Portal", "", "success", "0", "r", "ea-01"}}, nil
+				}
+				look := func() (*glassward.Context, time.Duration) {
+					out := []incident.Outcome{{Alerts: []incident.AlertChange{{Alert: glassward.Alert{RuleName: "signin", Columns: []string{"AccountId"}, Rows: [][]string{{ea1}}}}}}}
+					began := time.Now()
+					w.enrich(t.Context(), policy, out)
+					return out[0].Alerts[0].Alert.Context, time.Since(began)
+				}
+				got, waited := look()
+				if waited != c.waits || !strings.Contains(got.Missing, c.missing) || (got.Missing == "") != (c.missing == "") || len(got.SignIns) != c.signIns {
+					t.Errorf("waited %s: %+v", waited, got)
+				}
+				// While a deaf store is at it, the next alarm does not wait at all, even when the
+				// pause is over.
+				before := asked
+				time.Sleep(enrichRest)
+				if got, waited = look(); c.missing != "" && !c.hears && c.takes[0] > enrichRest && (waited != 0 || asked != before || !strings.Contains(got.Missing, "still busy")) {
+					t.Errorf("the next waited %s: %+v", waited, got)
+				}
+				w.work.Wait()
+			})
+		})
 	}
 }

@@ -53,7 +53,7 @@ func (d *Daemon) keepProofs(ctx context.Context) {
 		err = d.state.PutMemory(context.WithoutCancel(ctx), proofsName, text)
 	}
 	if err != nil {
-		d.log.Warn("when receivers were proven could not be kept", "error", err)
+		d.log.Warn("which receivers are proven, and which codes are out, could not be kept", "error", err)
 	}
 }
 
@@ -117,6 +117,9 @@ func (d *Daemon) answerProof(ctx context.Context, a proofAnswer) (notify.Proof, 
 		p, notice, err = d.proofs.Answer(a.text, a.receiver, a.by, a.via, d.now())
 	}
 	if err != nil {
+		if errors.Is(err, notify.ErrWrongCode) {
+			d.keepProofs(ctx) // a restart gives nobody fresh tries
+		}
 		return p, err
 	}
 	var before notify.Proof
@@ -143,6 +146,7 @@ func (o operator) Prove(ctx context.Context, group string, receivers []string, w
 			d.proofs.Await(c, d.now())
 		}
 	}
+	d.keepProofs(ctx)
 	d.audit(deed{operation: "send proofs", via: who, target: group, result: "success"})
 	return results, nil
 }

@@ -48,6 +48,10 @@ type workspace struct {
 	unlooked chan glassward.Alert
 	// enrichAfter is until when the store is not asked what was around an alert.
 	enrichAfter atomic.Pointer[time.Time]
+	// looking says that the store is being asked what was around an alert; asks takes
+	// the store's place there, if it is not nil.
+	looking atomic.Bool
+	asks    func(ctx context.Context, query string) ([][]string, error)
 	// head is the sequence number of the newest record that was appended, watched
 	// says of which records the bytes are kept.
 	head    atomic.Int64

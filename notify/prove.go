@@ -135,10 +135,27 @@ type Proofs struct {
 	wrong int
 }
 
+// A challenge is a code that is out. Of the code itself only a hash is there.
 type challenge struct {
-	receiver, code, handle string
-	notice                 glassward.NoticeID
-	sent, until            time.Time
+	Receiver string             `json:"receiver"`
+	Sum      string             `json:"sum"`
+	Handle   string             `json:"handle,omitempty"`
+	Notice   glassward.NoticeID `json:"notice"`
+	Sent     time.Time          `json:"sent"`
+	Until    time.Time          `json:"until"`
+}
+
+// sum is the hash of a code of the challenge.
+func (c challenge) sum(code string) string {
+	h := sha256.Sum256([]byte(string(c.Notice) + "\x00" + code))
+	return hex.EncodeToString(h[:])
+}
+
+// kept is what Text writes.
+type kept struct {
+	Proofs []Proof     `json:"proofs"`
+	Open   []challenge `json:"open,omitempty"`
+	Wrong  int         `json:"wrong,omitempty"`
 }
 
 // ReadProofs gives what Text wrote; of nothing it gives proofs of nobody.
@@ -147,23 +164,31 @@ func ReadProofs(text []byte) (*Proofs, error) {
 	if len(text) == 0 {
 		return p, nil
 	}
-	var list []Proof
-	if err := json.Unmarshal(text, &list); err != nil {
+	var k kept
+	err := json.Unmarshal(text, &k)
+	if err != nil { // an older version kept the list alone
+		err = json.Unmarshal(text, &k.Proofs)
+	}
+	if err != nil {
 		return p, fmt.Errorf("read what is known of the receivers' proofs: %w", err)
 	}
-	for _, x := range list {
+	for _, x := range k.Proofs {
 		p.known[strings.ToLower(x.Receiver)] = x
 	}
+	p.open, p.wrong = k.Open, k.Wrong
 	return p, nil
 }
 
-// Text gives what is to be kept over a restart. Codes that are out are not.
+// Text gives what is to be kept over a restart, codes that are out and how many wrong
+// ones came among it.
 func (p *Proofs) Text() ([]byte, error) {
 	list := p.List(time.Time{})
 	for i := range list {
 		list[i].Waiting = false
 	}
-	return json.Marshal(list)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return json.Marshal(kept{list, p.open, p.wrong})
 }
 
 // Follow takes over the receivers of a configuration, and says whether anything
@@ -228,11 +253,14 @@ func (c Config) forms() map[string]string {
 func (p *Proofs) Await(c Challenge, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.open = slices.DeleteFunc(p.open, func(o challenge) bool { return strings.EqualFold(o.receiver, c.Receiver) || o.until.Before(now) })
+	p.open = slices.DeleteFunc(p.open, func(o challenge) bool { return strings.EqualFold(o.Receiver, c.Receiver) || o.Until.Before(now) })
 	if len(p.open) == 0 {
 		p.wrong = 0
 	}
-	p.open = append(p.open, challenge{c.Receiver, c.Code, c.Handle, c.Notice, now, now.Add(challengeLife)})
+	now = now.UTC().Round(0)
+	x := challenge{Receiver: c.Receiver, Handle: c.Handle, Notice: c.Notice, Sent: now, Until: now.Add(challengeLife)}
+	x.Sum = x.sum(c.Code)
+	p.open = append(p.open, x)
 }
 
 // The ways in which an answer proves nothing.
@@ -248,18 +276,18 @@ var (
 func (p *Proofs) Answer(text, receiver, by, via string, now time.Time) (Proof, glassward.NoticeID, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.open = slices.DeleteFunc(p.open, func(o challenge) bool { return o.until.Before(now) })
+	p.open = slices.DeleteFunc(p.open, func(o challenge) bool { return o.Until.Before(now) })
 	if len(p.open) == 0 {
 		return Proof{}, "", ErrNoChallenge
 	}
 	words := strings.FieldsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
 	for i, o := range p.open {
-		if receiver != "" && !strings.EqualFold(receiver, o.receiver) {
+		if receiver != "" && !strings.EqualFold(receiver, o.Receiver) {
 			continue
 		}
 		for _, w := range append(words, strings.Join(words, "")) {
-			if subtle.ConstantTimeCompare([]byte(w), []byte(o.code)) == 1 {
-				return p.prove(i, by, via, now), o.notice, nil
+			if subtle.ConstantTimeCompare([]byte(o.sum(w)), []byte(o.Sum)) == 1 {
+				return p.prove(i, by, via, now), o.Notice, nil
 			}
 		}
 	}
@@ -279,8 +307,8 @@ func (p *Proofs) Acknowledged(receiver, handle, by, via string, now time.Time) (
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, o := range p.open {
-		if o.handle != "" && o.handle == handle && strings.EqualFold(o.receiver, receiver) && !o.until.Before(now) {
-			return p.prove(i, by, via, now), o.notice, nil
+		if o.Handle != "" && o.Handle == handle && strings.EqualFold(o.Receiver, receiver) && !o.Until.Before(now) {
+			return p.prove(i, by, via, now), o.Notice, nil
 		}
 	}
 	return Proof{}, "", ErrNoChallenge
@@ -298,17 +326,17 @@ func (p *Proofs) Open(now time.Time) []OpenChallenge {
 	defer p.mu.Unlock()
 	var out []OpenChallenge
 	for _, o := range p.open {
-		if !o.until.Before(now) {
-			out = append(out, OpenChallenge{o.receiver, o.handle, o.sent})
+		if !o.Until.Before(now) {
+			out = append(out, OpenChallenge{o.Receiver, o.Handle, o.Sent})
 		}
 	}
 	return out
 }
 
 func (p *Proofs) prove(i int, by, via string, now time.Time) Proof {
-	name := strings.ToLower(p.open[i].receiver)
+	name := strings.ToLower(p.open[i].Receiver)
 	x := p.known[name]
-	x.Receiver, x.Proven, x.By, x.Via = p.open[i].receiver, now, by, via
+	x.Receiver, x.Proven, x.By, x.Via = p.open[i].Receiver, now, by, via
 	p.known[name] = x
 	p.open = slices.Delete(p.open, i, i+1)
 	return x
@@ -321,7 +349,7 @@ func (p *Proofs) List(now time.Time) []Proof {
 	list := make([]Proof, 0, len(p.known))
 	for _, x := range p.known {
 		x.Waiting = slices.ContainsFunc(p.open, func(o challenge) bool {
-			return strings.EqualFold(o.receiver, x.Receiver) && !o.until.Before(now)
+			return strings.EqualFold(o.Receiver, x.Receiver) && !o.Until.Before(now)
 		})
 		list = append(list, x)
 	}

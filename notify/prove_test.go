@@ -118,6 +118,9 @@ func TestProve(t *testing.T) {
 	if !proofs.Follow(c, now) || proven() != "kim=true kim-sms=false" {
 		t.Errorf("after a change: %s", proven())
 	}
+	if old, err := ReadProofs([]byte(`[{"receiver":"oncall/kim","since":"2026-11-01T00:00:00Z"}]`)); err != nil || len(old.List(now)) != 1 {
+		t.Errorf("what an older version kept: %v", err)
+	}
 	if _, err := ReadProofs([]byte("{")); err == nil {
 		t.Error("damaged proofs were read")
 	}
@@ -137,11 +140,22 @@ func TestProofDue(t *testing.T) {
 	}
 }
 
-// TestWrongCodes ends the challenges before six digits can be guessed.
+// TestWrongCodes ends the challenges before six digits can be guessed, whatever is
+// stopped and started meanwhile. The code itself is not kept.
 func TestWrongCodes(t *testing.T) {
 	p, err := ReadProofs(nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	restart := func() {
+		t.Helper()
+		text, err := p.Text()
+		if err != nil || strings.Contains(string(text), "123456") {
+			t.Fatalf("%s %v", text, err)
+		}
+		if p, err = ReadProofs(text); err != nil {
+			t.Fatal(err)
+		}
 	}
 	now := at("2026-11-20T17:00:00Z")
 	p.Await(Challenge{TestResult: TestResult{Receiver: "oncall/x"}, Code: "123456"}, now)
@@ -151,6 +165,7 @@ func TestWrongCodes(t *testing.T) {
 		}
 	}
 	for i := range maxWrong - 1 {
+		restart()
 		if _, _, err := p.Answer("654321", "", "x", "cli", now); err == nil || strings.Contains(err.Error(), "no code holds") {
 			t.Errorf("%d: %v", i, err)
 		}
@@ -163,6 +178,7 @@ func TestWrongCodes(t *testing.T) {
 	}
 	// The next test begins anew.
 	p.Await(Challenge{TestResult: TestResult{Receiver: "oncall/x"}, Code: "123456"}, now)
+	restart()
 	if _, _, err := p.Answer("123456", "", "x", "cli", now); err != nil {
 		t.Error(err)
 	}
