@@ -77,7 +77,7 @@ func (e Export) Write(ctx context.Context, to io.Writer) (ExportManifest, error)
 	if x.manifest.Head, err = e.State.Head(ctx); err != nil {
 		return x.manifest, err
 	}
-	for _, step := range []func(context.Context) error{x.readme, x.file, x.incidents, x.alerts, x.journal, x.rules, x.records, x.rejects} {
+	for _, step := range []func(context.Context) error{x.readme, x.file, x.incidents, x.notices, x.expectations, x.alerts, x.journal, x.rules, x.records, x.rejects} {
 		if err := step(ctx); err != nil {
 			return x.manifest, fmt.Errorf("export tenant %s: %w", e.Tenant, err)
 		}
@@ -169,6 +169,10 @@ raw/records.ndjson records byte for byte as they came (base64), as far as they
 raw/evidence.ndjson the records that alerts name, byte for byte, by their SHA-256.
 incidents.ndjson   incidents with their timeline, notices, and what became of every
                    attempt to deliver them.
+notices.ndjson     the latest notices about no incident: the weekly word, what was
+                   declared and came as expected.
+expectations.ndjson what was declared to be expected of the emergency accounts, by
+                   whom, and the records that showed that it came.
 alerts.ndjson      alerts with the ids (_ItemId) of the records that caused them.
 rules/             the words of every rule version that made one of the alerts.
 journal.ndjson     this tenant's entries of the evidence journal. Each entry's hash
@@ -241,6 +245,40 @@ func (x *exporting) incidents(ctx context.Context) error {
 			if after = next; after == "" {
 				return nil
 			}
+		}
+	})
+}
+
+// notices adds the notices that stand in no incident, the latest of very many.
+func (x *exporting) notices(ctx context.Context) error {
+	list, err := x.State.Notices(ctx, x.Tenant, 0, mostDeliveries)
+	if err != nil {
+		return err
+	}
+	return x.put("notices.ndjson", func(l *lines) error {
+		for _, n := range list {
+			if err := l.line(n); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (x *exporting) expectations(ctx context.Context) error {
+	return x.put("expectations.ndjson", func(l *lines) error {
+		after := ""
+		for {
+			list, err := x.State.ExpectationsAfter(ctx, x.Tenant, after, 100)
+			if err != nil || len(list) == 0 {
+				return err
+			}
+			for _, e := range list {
+				if err := l.line(e); err != nil {
+					return err
+				}
+			}
+			after = list[len(list)-1].ID
 		}
 	})
 }

@@ -463,14 +463,20 @@ func (d *Desk) expect(ctx context.Context, tenant, by string, q Query, e Event) 
 		if err != nil {
 			return err
 		}
-		changes, err := Step(state, d.policy(tenant), e, d.now())
+		policy := d.policy(tenant)
+		changes, err := Step(state, policy, e, d.now())
 		if err != nil || changes.Empty() {
 			return err
 		}
 		if len(changes.Expected) > 0 {
 			out = changes.Expected[0]
 		}
-		return tx.Put(ctx, Entry{Tenant: tenant, Changes: changes, By: by})
+		var owed []owing
+		var all Changes
+		if err := d.put(ctx, tx, Entry{Tenant: tenant, Changes: changes, By: by}, state, policy, &owed, &all); err != nil {
+			return err
+		}
+		return d.deliver(ctx, tx, owed, &all)
 	})
 	return out, err
 }

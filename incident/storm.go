@@ -55,6 +55,10 @@ type Traffic struct {
 	// Storm is one that lasts, Beyond what is beyond the day's limit.
 	Storm  *Collection `json:"storm,omitempty"`
 	Beyond *Collection `json:"beyond,omitempty"`
+	// Words are when what somebody declared was told in the last minute, Declared is
+	// what was declared beyond what is told one by one.
+	Words    []time.Time `json:"words,omitempty"`
+	Declared *Collection `json:"declared,omitempty"`
 }
 
 // A Told is a notice that went out.
@@ -66,8 +70,8 @@ type Told struct {
 
 // A Collection is notices that do not go out one by one.
 type Collection struct {
-	// Key names it; the notices that it holds carry it. Day says that it is beyond
-	// the day's limit, and no storm.
+	// Key names it; the notices that it holds carry it. Day says that it is told when
+	// it is due, and no storm.
 	Key   string    `json:"key"`
 	Day   bool      `json:"day,omitempty"`
 	Began time.Time `json:"began"`
@@ -126,6 +130,10 @@ func (t Traffic) pass(tenant, group string, l Limits, offers []offer, now time.T
 	began := false
 	for i, o := range offers {
 		out[i] = o.notice
+		if o.notice.Kind == "expected" {
+			t.word(&out[i], tenant, group, l, now)
+			continue
+		}
 		if !gated(o.notice.Kind) {
 			continue
 		}
@@ -192,6 +200,21 @@ func (t Traffic) pass(tenant, group string, l Limits, offers []offer, now time.T
 		out = append(out, t.Storm.page(tenant, group, t.Storm.Before+len(held), held, now))
 	}
 	return t, out
+}
+
+// word decides about a notice of what somebody declared to be expected. It is told
+// beside every storm of alarms, since it says what will page nobody; and of such words
+// no more than a storm's number go out one by one in a minute.
+func (t *Traffic) word(n *glassward.Notice, tenant, group string, l Limits, now time.Time) {
+	t.Words = slices.DeleteFunc(slices.Clone(t.Words), func(at time.Time) bool { return now.Sub(at) >= time.Minute || at.After(now) })
+	if t.Declared == nil && len(t.Words) < l.storm() {
+		t.Words = append(t.Words, now)
+		return
+	}
+	if t.Declared = t.Declared.clone(); t.Declared == nil {
+		t.Declared = &Collection{Key: digest([]string{"declared", tenant, group, now.Format(time.RFC3339Nano)}), Day: true, Began: now, Due: t.Words[0].Add(time.Minute)}
+	}
+	t.Declared.hold(n, now)
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -323,7 +346,7 @@ func list(held []glassward.Notice) string {
 // nothing is.
 func (t Traffic) Due() time.Time {
 	var next time.Time
-	for _, c := range []*Collection{t.Storm, t.Beyond} {
+	for _, c := range []*Collection{t.Storm, t.Beyond, t.Declared} {
 		if c != nil && (next.IsZero() || c.due().Before(next)) {
 			next = c.due()
 		}
@@ -351,7 +374,7 @@ func (c *Collection) calm() time.Time {
 // by a clock that stood later.
 func (t Traffic) Telling(now time.Time) []string {
 	var keys []string
-	for _, c := range []*Collection{t.Storm, t.Beyond} {
+	for _, c := range []*Collection{t.Storm, t.Beyond, t.Declared} {
 		if c != nil && (!c.due().After(now) || c.Began.After(now)) {
 			keys = append(keys, c.Key)
 		}
@@ -382,6 +405,12 @@ func (t Traffic) tell(tenant, group string, held map[string][]glassward.Notice, 
 			t.Storm = nil
 		}
 	}
+	if c := t.Declared; c != nil && slices.Contains(due, c.Key) {
+		if list := held[c.Key]; len(list) > 0 {
+			out = append(out, c.words(tenant, group, list, now))
+		}
+		t.Declared = nil
+	}
 	if b := t.Beyond; b != nil && slices.Contains(due, b.Key) {
 		if since := after(held[b.Key], b.Told); len(since) > 0 {
 			out = append(out, b.digest(tenant, group, "More alarms than the day's limit", since, now))
@@ -393,6 +422,17 @@ func (t Traffic) tell(tenant, group string, held map[string][]glassward.Notice, 
 		}
 	}
 	return t, out
+}
+
+// words tells what was declared beyond what is told one by one.
+func (c *Collection) words(tenant, group string, held []glassward.Notice, now time.Time) glassward.Notice {
+	n := glassward.Notice{
+		ID:     noticeID(tenant, 0, group, []string{"declared", c.Key}),
+		Tenant: tenant, Group: group, Kind: "expected", Severity: c.Severity, Created: now, Text: list(held),
+	}
+	n.Subject = fmt.Sprintf("[GLASSWARD] Expected events: %s more within a minute", several(len(held), "word"))
+	n.Why = fmt.Sprintf("%s about expected events came within a minute after those that were told one by one. If nobody of yours declares so much, look at who does: glassward expected list.", several(len(held), "word"))
+	return n
 }
 
 // after gives those of the notices that were owed after a time.

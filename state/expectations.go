@@ -42,6 +42,13 @@ func (s *Store) Expectations(ctx context.Context, tenant string, limit int) ([]g
 	return expectationsOf(s.damaged, rows, err)
 }
 
+// ExpectationsAfter gives a tenant's expectations by their ids, after one; at most
+// limit.
+func (s *Store) ExpectationsAfter(ctx context.Context, tenant, id string, limit int) ([]glassward.Expectation, error) {
+	rows, err := s.readers.QueryContext(ctx, "SELECT tenant, id, body, sum FROM expectations WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?", tenant, id, bound(limit))
+	return expectationsOf(s.damaged, rows, err)
+}
+
 // OpenExpectations gives the expectations of all tenants that are not settled, the
 // one that ends first first.
 func (s *Store) OpenExpectations(ctx context.Context) ([]glassward.Expectation, error) {

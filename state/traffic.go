@@ -39,7 +39,7 @@ func (tx *tx) PutTraffic(ctx context.Context, tenant, group string, t incident.T
 		return fmt.Errorf("keep the traffic to %s: %w", group, err)
 	}
 	var began time.Time
-	for _, c := range []*incident.Collection{t.Storm, t.Beyond} {
+	for _, c := range []*incident.Collection{t.Storm, t.Beyond, t.Declared} {
 		if c != nil && c.Began.After(began) {
 			began = c.Began
 		}

@@ -220,7 +220,7 @@ func TestTenantExport(t *testing.T) {
 		t.Fatalf("export without a daemon: %d %s%s", code, out, errs)
 	}
 	live, still := unzip(t, h.file("live.zip")), unzip(t, h.file("still.zip"))
-	for _, name := range []string{"README.txt", "tenant.yaml", "incidents.ndjson", "alerts.ndjson", "journal.ndjson", "raw/records.ndjson", "raw/evidence.ndjson", "records/SigninLogs.ndjson", "records/AuditLogs.ndjson", "own/GlasswardAudit.ndjson", "manifest.json"} {
+	for _, name := range []string{"README.txt", "tenant.yaml", "incidents.ndjson", "notices.ndjson", "expectations.ndjson", "alerts.ndjson", "journal.ndjson", "raw/records.ndjson", "raw/evidence.ndjson", "records/SigninLogs.ndjson", "records/AuditLogs.ndjson", "own/GlasswardAudit.ndjson", "manifest.json"} {
 		if len(live[name]) == 0 || len(still[name]) == 0 {
 			t.Errorf("%s is missing or empty", name)
 		}
