@@ -197,6 +197,7 @@ func TestTenantExport(t *testing.T) {
 			}
 			return err
 		})
+		h.cli("expected", "declare", entrasim.EA01, "--operation", "sign-in", "--place", "203.0.113.0/24", "--for", "1h", "--by", "mira", "--reason", "drill", "--tenant", entrasim.TenantName)
 		before = h.cli("query", "-q", "-o", "tsv", ids, "--tenant", entrasim.TenantName)
 		code, out, errs := run(t, "", append([]string{"tenant", "export", entrasim.TenantName, "--to", h.file("live.zip")}, conf...)...)
 		if code != 0 || !strings.Contains(out, "live.zip") {
