@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"glassward/internal/private"
 	"glassward/logstore"
 	"glassward/notify"
+	"glassward/state"
 )
 
 // doctor's findings: what was looked at, how it is, and what to do.
@@ -38,7 +40,7 @@ test sends). Exit code 1 if something would keep an alarm from arriving.`,
 			if c == nil {
 				return hint(fmt.Errorf("%s cannot be used", file), "glassward init writes one")
 			}
-			list := append(examine(c), receivers(cmd.Context(), c)...)
+			list := append(examine(cmd.Context(), c), receivers(cmd.Context(), c)...)
 			list = append(list, ways(c)...)
 			list = append(list, proofs(cmd.Context(), c)...)
 			rows := make([][]string, len(list))
@@ -65,7 +67,7 @@ test sends). Exit code 1 if something would keep an alarm from arriving.`,
 // certificateWarning is how long before its end a certificate is complained of.
 const certificateWarning = 14 * 24 * time.Hour
 
-func examine(c *config.Config) []diagnosis {
+func examine(ctx context.Context, c *config.Config) []diagnosis {
 	var list []diagnosis
 	add := func(what, state, cure string) { list = append(list, diagnosis{what, state, cure}) }
 
@@ -86,6 +88,13 @@ func examine(c *config.Config) []diagnosis {
 		add("data folder "+c.Data, err.Error(), "make it readable for this user")
 	default:
 		add("data folder "+c.Data, "its owner's alone", "")
+	}
+	if err := state.Fits(ctx, c.Data); err != nil {
+		said, cure, known := strings.Cut(err.Error(), ": run ")
+		if known {
+			cure = "run " + cure
+		}
+		add("control store", said, cmp.Or(cure, "look at the file "+filepath.Join(c.Data, "state.db")))
 	}
 	if left, _, err := logstore.DiskSpace(at); err == nil {
 		free := config.Bytes(left)

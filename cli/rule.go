@@ -207,11 +207,11 @@ if a case fails or a rule has no fixture.`,
 				}
 				pairs = append(pairs, pair{r, string(fixture), beside})
 			}
-			cases, failed := 0, 0
+			cases, failed, bare := 0, 0, 0
 			for _, p := range pairs {
 				if p.fixture == "" {
-					failed++
-					fmt.Fprintf(a.Stdout, "%s  %s: no fixture\n", a.paint(red, "FAIL"), line(p.rule.Name))
+					bare++
+					fmt.Fprintf(a.Stdout, "%s  %s: no fixture; %s would hold its cases\n", a.paint(red, "FAIL"), line(p.rule.Name), line(p.file))
 					continue
 				}
 				f, err := rule.ParseFixture(p.file, p.fixture)
@@ -232,8 +232,15 @@ if a case fails or a rule has no fixture.`,
 					fmt.Fprintf(a.Stdout, "ok    %s: %s\n", line(p.rule.Name), line(v.Case))
 				}
 			}
+			var wrong []string
 			if failed > 0 {
-				return fmt.Errorf("%d of %s failed", failed, counted(cases, "case", "cases"))
+				wrong = append(wrong, fmt.Sprintf("%d of %s failed", failed, counted(cases, "case", "cases")))
+			}
+			if bare > 0 {
+				wrong = append(wrong, counted(bare, "rule", "rules")+" without a fixture")
+			}
+			if len(wrong) > 0 {
+				return errors.New(strings.Join(wrong, "; "))
 			}
 			a.say("%s passed", counted(cases, "case", "cases"))
 			return nil

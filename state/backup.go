@@ -41,7 +41,7 @@ func (s *Store) Backup(ctx context.Context, dir string) (Copy, error) {
 	return c, nil
 }
 
-// openCopy opens a copy that is only read.
+// openCopy opens a file that is only read.
 func openCopy(file string) (*sql.DB, error) {
 	return sql.Open("sqlite", fileURL(file)+"?mode=ro&_pragma=query_only(1)")
 }

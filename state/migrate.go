@@ -53,6 +53,41 @@ func SchemaVersion() (int64, error) {
 	return newest, nil
 }
 
+// Fits says whether this program can open the control store in a folder, as far as
+// can be told without opening it: nil where there is none, ErrNewer where a newer
+// Glassward wrote it. It changes nothing, and a daemon may run.
+func Fits(ctx context.Context, dir string) error {
+	file := filepath.Join(dir, dbName)
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	file, err := filepath.Abs(file)
+	if err != nil {
+		return err
+	}
+	db, err := openCopy(file)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	want, err := SchemaVersion()
+	if err != nil {
+		return err
+	}
+	var have int64
+	if err := db.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version").Scan(&have); err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	return newer(have, want)
+}
+
+func newer(have, want int64) error {
+	if have > want {
+		return fmt.Errorf("%w (its schema has version %d and this program knows %d): run that one, or restore a backup that this one made", ErrNewer, have, want)
+	}
+	return nil
+}
+
 // provider gives what brings a database up to date.
 func provider(db *sql.DB, schema fs.FS) (*goose.Provider, error) {
 	files, err := fs.Sub(schema, "migrations/sqlite")
@@ -81,8 +116,8 @@ func (s *Store) migrate(ctx context.Context, schema fs.FS) error {
 		// The table of versions is there or is made: what else is wrong with it is damage.
 		return fmt.Errorf("read the schema's version: %w: %w", ErrDamaged, err)
 	}
-	if have > want {
-		return fmt.Errorf("%w (its schema has version %d and this program knows %d): run that one, or restore a backup that this one made", ErrNewer, have, want)
+	if err := newer(have, want); err != nil {
+		return err
 	}
 	if have == want {
 		return nil

@@ -487,10 +487,16 @@ func TestTheDiskIsFull(t *testing.T) {
 
 func TestANewerSchemaIsRefused(t *testing.T) {
 	dir := filled(t)
+	if err := errors.Join(Fits(t.Context(), dir), Fits(t.Context(), t.TempDir())); err != nil {
+		t.Errorf("one of this version, and none: %v", err)
+	}
 	tamper(t, dir, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)")
 	if s, err := Open(t.Context(), dir, Options{}); err == nil || !strings.Contains(err.Error(), "newer Glassward") {
 		s.Close()
 		t.Errorf("got %v", err)
+	}
+	if err := Fits(t.Context(), dir); !errors.Is(err, ErrNewer) {
+		t.Errorf("fits: %v", err)
 	}
 }
 
