@@ -113,6 +113,10 @@ type Tenant struct {
 	// Keep is what is stored: all, or protected-only.
 	Keep             string            `yaml:"keep" json:"keep,omitempty" jsonschema:"enum=all,enum=protected-only,default=all,description=protected-only stores nothing about anybody but the emergency accounts and what protects them"`
 	ProtectedObjects []ProtectedObject `yaml:"protectedObjects" json:"protectedObjects,omitempty" jsonschema:"description=Groups, units, policies that protect the accounts, by object id"`
+	// Places are from where the accounts are used, Applications with what. Rules read
+	// them as ExpectedPlaces and ExpectedApplications.
+	Places       []Place               `yaml:"places" json:"places,omitempty" jsonschema:"description=From where the accounts are used: networks, countries, carriers"`
+	Applications []ExpectedApplication `yaml:"applications" json:"applications,omitempty" jsonschema:"description=Applications with which the accounts are used, or which may look at them, beside the shipped ones"`
 
 	File string `yaml:"-" json:"-"`
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -120,6 +121,70 @@ type ProtectedObject struct {
 // ObjectKinds are what a protected object can be.
 func ObjectKinds() []string {
 	return []string{"group", "restrictedUnit", "roleDefinition", "policy", "strength", "passkeyProfile", "namedLocation", "authenticationContext"}
+}
+
+// A Place is from where the emergency accounts are used; exactly one of Network,
+// Country and ASN is set.
+type Place struct {
+	Name    string `yaml:"name" json:"name,omitempty"`
+	Network string `yaml:"network" json:"network,omitempty" jsonschema:"description=Addresses as CIDR"`
+	Country string `yaml:"country" json:"country,omitempty" jsonschema:"description=Two letters, as sign-in logs have it"`
+	// ASN is the number of a carrier's network (autonomous system).
+	ASN uint32 `yaml:"asn" json:"asn,omitempty" jsonschema:"description=Number of a carrier's network (autonomous system)"`
+}
+
+// An ExpectedApplication is one with which the accounts are used, or which may look
+// at them.
+type ExpectedApplication struct {
+	AppID string `yaml:"appId" json:"appId" jsonschema:"required,description=Application (client) id"`
+	Name  string `yaml:"name" json:"name,omitempty"`
+	// Use is signIn or read; empty means signIn.
+	Use string `yaml:"use" json:"use,omitempty" jsonschema:"enum=signIn,enum=read,default=signIn"`
+}
+
+// checkExpected looks at the places and applications of a tenant's file.
+func (t *Tenant) checkExpected(at func(path, format string, args ...any)) {
+	for i := range t.Places {
+		p := &t.Places[i]
+		path := fmt.Sprintf("$.places[%d]", i)
+		set := 0
+		if p.Network != "" {
+			set++
+			n, err := netip.ParsePrefix(strings.TrimSpace(p.Network))
+			if err != nil {
+				at(path+".network", "network %q is no CIDR range such as 203.0.113.0/24", p.Network)
+			} else {
+				p.Network = n.Masked().String()
+			}
+		}
+		if p.Country != "" {
+			set++
+			p.Country = strings.ToUpper(strings.TrimSpace(p.Country))
+			if len(p.Country) != 2 || strings.Trim(p.Country, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+				at(path+".country", "country %q: write the two letters that sign-in logs show, such as NO", p.Country)
+			}
+		}
+		if p.ASN != 0 {
+			set++
+		}
+		if set != 1 {
+			at(path, "a place is one of network, country and asn")
+		}
+	}
+	for i := range t.Applications {
+		a := &t.Applications[i]
+		path := fmt.Sprintf("$.applications[%d]", i)
+		if a.AppID = strings.ToLower(strings.TrimSpace(a.AppID)); !glassward.IsGUID(a.AppID) {
+			at(path+".appId", "appId %q is not a GUID", a.AppID)
+		}
+		switch a.Use {
+		case "":
+			a.Use = "signIn"
+		case "signIn", "read":
+		default:
+			at(path+".use", "use %q: write signIn or read", a.Use)
+		}
+	}
 }
 
 var contextID = regexp.MustCompile(`^c[1-9][0-9]?$`)
@@ -270,6 +335,7 @@ func (t *Tenant) checkSources(base string, has func(path string) bool, at, warn 
 		at("$.keep", "keep %q: use %s or %s", t.Keep, KeepAll, KeepProtectedOnly)
 	}
 	t.checkObjects(at)
+	t.checkExpected(at)
 
 	s := &t.Sources
 	// A key without a value reads like a road that is switched on, and is none.

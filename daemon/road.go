@@ -174,8 +174,8 @@ func (w *workspace) kept(records []glassward.Record) []glassward.Record {
 }
 
 // keepOnly says which records are stored. Of protected-only these are the ones
-// that name an emergency account or what protects it, and changes of policies,
-// which every account's way in depends on.
+// that name an emergency account or what protects it, changes of policies, which
+// every account's way in depends on, and what shipped rules tell whoever it concerns.
 func keepOnly(t config.Tenant) *func(*glassward.Record) bool {
 	if t.Keep != config.KeepProtectedOnly {
 		return nil
@@ -184,9 +184,9 @@ func keepOnly(t config.Tenant) *func(*glassward.Record) bool {
 	if t.Pulse != nil {
 		ids = append(ids, t.Pulse.ObjectID)
 	}
-	named := logstore.Naming(ids)
+	named, anywhere := logstore.Naming(ids), rule.ToldAnywhere()
 	keep := func(r *glassward.Record) bool {
-		return named(r) || r.Table == "AuditLogs" && text(r, "Category") == "Policy"
+		return named(r) || r.Table == "AuditLogs" && (text(r, "Category") == "Policy" || anywhere(text(r, "OperationName")))
 	}
 	return &keep
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 
 	"glassward/config"
@@ -48,17 +49,50 @@ func LoadRules(folder string) (*rule.Set, error) {
 func watchlists(t config.Tenant) map[string]*kql.Watchlist {
 	lists := rule.Watchlists()
 	lists["EmergencyAccounts"] = EmergencyAccounts(t)
+	lists["DecoyAccounts"] = rule.DecoyAccounts(accountsOf(t)...)
 	lists["ProtectedObjects"] = ProtectedObjects(t)
+	lists["ExpectedPlaces"] = expectedPlaces(t)
+	lists["ExpectedApplications"] = expectedApplications(t)
 	return lists
+}
+
+// expectedPlaces gives the watchlist of where a tenant's accounts are used.
+func expectedPlaces(t config.Tenant) *kql.Watchlist {
+	var places []rule.Place
+	for _, p := range t.Places {
+		x := rule.Place{Name: p.Name, Network: p.Network, Country: p.Country}
+		if p.ASN != 0 {
+			x.ASN = strconv.FormatUint(uint64(p.ASN), 10)
+		}
+		places = append(places, x)
+	}
+	return rule.ExpectedPlaces(places...)
+}
+
+// expectedApplications gives the watchlist of the applications with which a
+// tenant's accounts are used, or which may look at them: Glassward's own may.
+func expectedApplications(t config.Tenant) *kql.Watchlist {
+	var apps []rule.Application
+	for _, a := range t.Applications {
+		apps = append(apps, rule.Application{AppID: a.AppID, Name: a.Name, Use: a.Use})
+	}
+	if t.Application != nil && t.Application.ClientID != "" {
+		apps = append(apps, rule.Application{AppID: t.Application.ClientID, Name: "Glassward", Use: "read"})
+	}
+	return rule.ExpectedApplications(apps...)
 }
 
 // EmergencyAccounts gives the watchlist of a tenant's declared accounts.
 func EmergencyAccounts(t config.Tenant) *kql.Watchlist {
+	return rule.EmergencyAccounts(accountsOf(t)...)
+}
+
+func accountsOf(t config.Tenant) []rule.Account {
 	var accounts []rule.Account
 	for _, a := range t.EmergencyAccounts {
 		accounts = append(accounts, rule.Account{ObjectID: a.ObjectID, Name: a.Name, UserPrincipalName: a.UserPrincipalName, Kind: a.Kind})
 	}
-	return rule.EmergencyAccounts(accounts...)
+	return accounts
 }
 
 // ProtectedObjects gives the watchlist of what a tenant declares to protect its

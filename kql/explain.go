@@ -118,6 +118,9 @@ func (p *Prefilter) String() string {
 	}
 	parts := make([]string, len(p.Conditions))
 	for i, c := range p.Conditions {
+		if len(c.Values) == 0 {
+			return p.Table + ": never"
+		}
 		word := [...]string{"==", "=~", "contains_cs", "contains"}[c.Op]
 		values := make([]string, 0, len(c.Values))
 		for _, v := range c.Values {

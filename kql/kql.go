@@ -127,7 +127,8 @@ type Prefilter struct {
 	Conditions []Condition
 }
 
-// Condition holds for a record if one of Values equals, or is contained in, Column.
+// Condition holds for a record if one of Values equals, or is contained in, Column. One without Values,
+// whose Column is empty, holds for none.
 type Condition struct {
 	Column string
 	Op     CondOp

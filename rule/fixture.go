@@ -17,6 +17,8 @@ import (
 //
 //	account 11111111-… EA-01 ea-01@contoso.example user
 //	object 22222222-… group Break-glass group
+//	place network 203.0.113.0/24 Head office
+//	application 33333333-… read Our own
 //
 //	== fires: a completed sign-in
 //	{"time":"2026-03-02T10:00:00Z","category":"SignInLogs",…}
@@ -36,7 +38,10 @@ type Fixture struct {
 	File     string
 	Accounts []Account
 	Objects  []Object
-	Cases    []Case
+	Places   []Place
+	// Applications are those beside the shipped ones.
+	Applications []Application
+	Cases        []Case
 }
 
 // A Case is records with the alerts that they must give, none if the rule must
@@ -89,6 +94,29 @@ func ParseFixture(file, text string) (*Fixture, error) {
 				return fail(n, "write object ID KIND [NAME] before the first case")
 			}
 			f.Objects = append(f.Objects, Object{ObjectID: w[1], Kind: w[2], Name: strings.Join(w[3:], " ")})
+		case strings.HasPrefix(line, "place "):
+			w := strings.Fields(line)
+			if c != nil || len(w) < 3 {
+				return fail(n, "write place network|country|asn VALUE [NAME] before the first case")
+			}
+			p := Place{Name: strings.Join(w[3:], " ")}
+			switch w[1] {
+			case "network":
+				p.Network = w[2]
+			case "country":
+				p.Country = w[2]
+			case "asn":
+				p.ASN = w[2]
+			default:
+				return fail(n, "a place is a network, a country or an asn, not %q", w[1])
+			}
+			f.Places = append(f.Places, p)
+		case strings.HasPrefix(line, "application "):
+			w := strings.Fields(line)
+			if c != nil || len(w) < 3 {
+				return fail(n, "write application ID signIn|read [NAME] before the first case")
+			}
+			f.Applications = append(f.Applications, Application{AppID: w[1], Use: w[2], Name: strings.Join(w[3:], " ")})
 		case strings.HasPrefix(line, "== "):
 			if c != nil && fires && len(c.Alerts) == 0 {
 				return fail(c.Line, "the case fires and names no alert")
@@ -197,7 +225,10 @@ func Test(ctx context.Context, r *Rule, f *Fixture, env Environment, bench Bench
 		lists[k] = w
 	}
 	lists["EmergencyAccounts"] = EmergencyAccounts(f.Accounts...)
+	lists["DecoyAccounts"] = DecoyAccounts(f.Accounts...)
 	lists["ProtectedObjects"] = ProtectedObjects(f.Objects...)
+	lists["ExpectedPlaces"] = ExpectedPlaces(f.Places...)
+	lists["ExpectedApplications"] = ExpectedApplications(f.Applications...)
 	env.Watchlists = lists
 	var out []Verdict
 	for i := range f.Cases {

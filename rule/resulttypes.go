@@ -4,6 +4,7 @@ import (
 	"cmp"
 	_ "embed"
 	"maps"
+	"slices"
 	"strings"
 
 	"glassward/kql"
@@ -31,6 +32,61 @@ var operations string
 // emergency account is its target; object, where an object is that protects them;
 // anywhere, whoever it concerns. What is empty is the general rules'.
 func AuditOperations() *kql.Watchlist { return tabbed(operations) }
+
+// ToldAnywhere says of an operation's name whether a shipped rule tells it whoever
+// it concerns: those that AuditOperations has a detection for under anywhere.
+func ToldAnywhere() func(operation string) bool {
+	known := map[string]bool{}
+	for _, row := range AuditOperations().Rows {
+		known[row[0].(string)] = row[5] != ""
+	}
+	dashes := strings.NewReplacer("\u2010", "-", "\u2011", "-", "\u2012", "-", "\u2013", "-", "\u2014", "-", "\u2015", "-", "\u2212", "-")
+	return func(operation string) bool {
+		return known[strings.Trim(strings.Join(strings.Fields(dashes.Replace(strings.ToLower(operation))), " "), " .")]
+	}
+}
+
+//go:embed defaults/applications.tsv
+var applications string
+
+// ExpectedApplications gives the watchlist ExpectedApplications: with which
+// applications emergency accounts are used, and which may look at them. Its columns,
+// all strings, are appId (the search key), name and use: signIn or read. The shipped
+// ones, those by which a tenant is repaired, come first.
+func ExpectedApplications(more ...Application) *kql.Watchlist {
+	w := tabbed(applications)
+	for _, a := range more {
+		id := strings.ToLower(a.AppID)
+		w.Rows = append(w.Rows, []any{id, cmp.Or(a.Name, id), a.Use})
+	}
+	return w
+}
+
+// An Application is one with which emergency accounts are used (Use is signIn), or
+// which may look at them (read).
+type Application struct {
+	AppID, Name, Use string
+}
+
+// ExpectedPlaces gives the watchlist ExpectedPlaces: from where emergency accounts
+// are used. Its columns, all strings, are Name, Network, Country and Asn, of which a
+// row has one of the last three.
+func ExpectedPlaces(places ...Place) *kql.Watchlist {
+	w := &kql.Watchlist{}
+	for _, name := range []string{"Name", "Network", "Country", "Asn"} {
+		w.Columns = append(w.Columns, rel.Column{Name: name, Type: value.String})
+	}
+	for _, p := range places {
+		w.Rows = append(w.Rows, []any{cmp.Or(p.Name, p.Network, p.Country, p.ASN), p.Network, strings.ToUpper(p.Country), p.ASN})
+	}
+	return w
+}
+
+// A Place is where emergency accounts are used: a network (CIDR), a country (two
+// letters) or the network of a carrier (its autonomous system number).
+type Place struct {
+	Name, Network, Country, ASN string
+}
 
 // Watchlists gives the shipped watchlists and the declared ones without a row:
 // what rules and queries know where no tenant is at hand.
@@ -68,6 +124,12 @@ func EmergencyAccounts(accounts ...Account) *kql.Watchlist {
 		w.Rows = append(w.Rows, []any{id, cmp.Or(a.Name, a.UserPrincipalName, id), cmp.Or(a.UserPrincipalName, id), a.Kind})
 	}
 	return w
+}
+
+// DecoyAccounts gives the watchlist DecoyAccounts: those of the accounts whose Kind
+// is decoy, with the columns of EmergencyAccounts, of which they are part as well.
+func DecoyAccounts(accounts ...Account) *kql.Watchlist {
+	return EmergencyAccounts(slices.DeleteFunc(slices.Clone(accounts), func(a Account) bool { return a.Kind != "decoy" })...)
 }
 
 // An Account is a declared emergency account: what it is (a user, a service
@@ -108,6 +170,10 @@ func withShipped(lists map[string]*kql.Watchlist) map[string]*kql.Watchlist {
 		"ResultTypes": ResultTypes, "AuditOperations": AuditOperations,
 		"EmergencyAccounts": func() *kql.Watchlist { return EmergencyAccounts() },
 		"ProtectedObjects":  func() *kql.Watchlist { return ProtectedObjects() },
+		"DecoyAccounts":     func() *kql.Watchlist { return DecoyAccounts() },
+		"ExpectedPlaces":    func() *kql.Watchlist { return ExpectedPlaces() },
+
+		"ExpectedApplications": func() *kql.Watchlist { return ExpectedApplications() },
 	} {
 		if out[name] == nil {
 			out[name] = list()

@@ -80,6 +80,9 @@ func (s *screen) add(rule int, name string, prefilters []kql.Prefilter) {
 		}
 		found = true
 		a := alternative{rule: rule}
+		if slices.ContainsFunc(p.Conditions, func(c kql.Condition) bool { return len(c.Values) == 0 }) {
+			continue // no record can matter: nobody is declared
+		}
 		for _, c := range p.Conditions {
 			if !known {
 				continue

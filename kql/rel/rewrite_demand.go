@@ -18,7 +18,8 @@ const (
 	ContainsFold
 )
 
-// Demand is a condition on one column of a record: one of Values equals, or is contained in, its text.
+// Demand is a condition on one column of a record: one of Values equals, or is contained in, its text. One
+// without Values is met by no record.
 type Demand struct {
 	Column string
 	Op     DemandOp
@@ -38,8 +39,16 @@ type anyOf [][]Demand
 // maxTerms bounds a disjunction; what is larger demands nothing.
 const maxTerms = 16
 
-// everything is met by every record.
-var everything = anyOf{nil}
+// everything is met by every record, nothing by none: a demand without values.
+var (
+	everything = anyOf{nil}
+	nothing    = anyOf{{{}}}
+)
+
+// never says whether a conjunction cannot be met.
+func never(t []Demand) bool {
+	return slices.ContainsFunc(t, func(d Demand) bool { return len(d.Values) == 0 })
+}
 
 func (a anyOf) all() bool {
 	return slices.ContainsFunc(a, func(t []Demand) bool { return len(t) == 0 })
@@ -270,6 +279,9 @@ func both(a, b anyOf) anyOf {
 
 // demandOf gives what a condition over columns demands of them.
 func demandOf(e Expr) anyOf {
+	if k, ok := e.(*Const); ok && k.Value == false {
+		return nothing
+	}
 	c, ok := e.(*Call)
 	if !ok {
 		return everything
@@ -320,6 +332,9 @@ func merge(terms anyOf) anyOf {
 	var out anyOf
 next:
 	for _, t := range terms {
+		if never(t) {
+			continue
+		}
 		if len(t) == 1 {
 			for i := range out {
 				if o := out[i]; len(o) == 1 && o[0].Column == t[0].Column && o[0].Op == t[0].Op && o[0].path == t[0].path {
@@ -331,6 +346,9 @@ next:
 			}
 		}
 		out = append(out, t)
+	}
+	if len(out) == 0 && len(terms) > 0 {
+		return nothing
 	}
 	return out
 }
@@ -512,7 +530,7 @@ func Prefilter(r Rel) Rel {
 			return r
 		}
 		terms, ok := d.scans[s]
-		if !ok || terms.all() || len(terms) > maxTerms {
+		if !ok || terms.all() || len(terms) > maxTerms || slices.ContainsFunc(terms, never) {
 			return r
 		}
 		inside := false
@@ -586,6 +604,9 @@ func PrefilterElements(r Rel) Rel {
 		var any []Expr
 		for _, t := range terms {
 			var all []Expr
+			if never(t) {
+				return r
+			}
 			for _, dm := range t {
 				for _, it := range x.Items {
 					if it.Name == dm.Column && it.T == value.Dynamic {
