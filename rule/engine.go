@@ -119,7 +119,23 @@ type judge struct {
 
 	took time.Duration // for the latest window
 	slow int           // windows in a row that took longer than the frequency
+
+	// reached are the windows to come in which a record lies that the rule looks at,
+	// as far as it was heard of: all records but those whose events are before known.
+	// A window without any is not asked for once nothing was seen to give nothing.
+	reached windowSet
+	known   value.Ticks
+	nothing emptiness
 }
+
+// An emptiness is what a rule gives where there is no record for it.
+type emptiness int
+
+const (
+	notTried emptiness = iota
+	givesNothing
+	givesRows
+)
 
 // NewEngine compiles the rules, reads their watermarks and commits the first
 // watermark of those that have none. A rule that does not compile stands in

@@ -148,7 +148,7 @@ func TestShippedRulesName(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range shipped {
-		if r.Kind != NRT || r.Grouping != AlertPerResult || !r.Incident.Create || len(r.Techniques) == 0 || !strings.Contains(r.Description, "What to do first") {
+		if r.Kind == NRT && r.Grouping != AlertPerResult || !r.Enabled || !r.Incident.Create || len(r.Techniques) == 0 || !strings.Contains(r.Description, "What to do first") {
 			t.Errorf("%s: %+v", r.Name, r)
 		}
 	}

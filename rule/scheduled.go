@@ -76,6 +76,7 @@ func (j *judge) listen() {
 		}
 		for _, r := range n.reached {
 			j.state.arrive(j.grid, r.key, r.at, r.at)
+			j.reached.add(j.grid.covering(r.at))
 			if r.again && len(j.came) < maxCame {
 				j.came[r.id] = struct{}{}
 			}
@@ -107,6 +108,7 @@ func (e *Engine) catchUpScheduled(ctx context.Context, j *judge) error {
 			last, _ := cells[2].(int64)
 			bin, key := value.Ticks(start), passKey(table, source)
 			next.arrive(j.grid, key, bin, bin+width-1)
+			j.reached.add(j.grid.coveringRange(bin, bin+width-1))
 			newest[key] = max(newest[key], value.Ticks(last))
 			return nil
 		})
@@ -131,6 +133,9 @@ func (e *Engine) tickScheduled(ctx context.Context, j *judge) error {
 		if err := e.catchUpScheduled(ctx, j); err != nil {
 			return err
 		}
+	}
+	if err := e.learnKnown(ctx, j); err != nil {
+		return e.fail(ctx, j, err)
 	}
 	now := value.FromTime(e.options.Now())
 	budget, failures := windowsPerTick, 0
@@ -175,6 +180,7 @@ func (e *Engine) tickScheduled(ctx context.Context, j *judge) error {
 			return err
 		}
 		j.state = p.next
+		j.reached.remove(0, j.state.judged)
 		if failure != nil && j.failed == nil {
 			j.since = e.options.Now()
 		}
@@ -286,9 +292,20 @@ func (e *Engine) judgeWindow(ctx context.Context, p *pass, n int64) error {
 	from, to := j.grid.bounds(n)
 	f := frame{from: from, to: to, late: p.next.late.has(n), again: j.cameAgain}
 	bind := kql.Bind{Now: to, From: from, To: to}
-	rows, columns, stamps, err := e.run(ctx, j, p.verdicts, bind, f, nil)
-	if err != nil {
-		return err
+	var rows []row
+	var columns []string
+	var stamps map[glassward.RecordID]stamp
+	var err error
+	unreached := n > p.next.judged && from >= j.known && !j.reached.has(n)
+	if !unreached || j.nothing != givesNothing || j.rule.Operator.Met(0, j.rule.Threshold) {
+		if rows, columns, stamps, err = e.run(ctx, j, p.verdicts, bind, f, nil); err != nil {
+			return err
+		}
+		if unreached && j.nothing == notTried {
+			if j.nothing = givesRows; len(rows) == 0 {
+				j.nothing = givesNothing
+			}
+		}
 	}
 	quiet := j.quiet(&p.next, to)
 	p.next.suppressed.remove(n, n)
@@ -403,6 +420,28 @@ func tableOf(key string) string {
 		}
 	}
 	return key
+}
+
+// learnKnown asks, once, up to which event the store holds records that came before
+// the rule began to listen.
+func (e *Engine) learnKnown(ctx context.Context, j *judge) error {
+	if j.known != 0 {
+		return nil
+	}
+	known := value.FromTime(e.options.Now())
+	for _, table := range j.program.Tables {
+		err := e.ask(ctx, table+" | summarize Last = max(TimeGenerated)", kql.BySeq, kql.Bind{Now: known, SeqTo: e.head.Load()}, func(cells []any) error {
+			if last, ok := cells[0].(int64); ok {
+				known = max(known, value.Ticks(last))
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("look for the newest record of %s: %w", table, err)
+		}
+	}
+	j.known = known + 1
+	return nil
 }
 
 // maxCame bounds what a judge remembers of records that came again.

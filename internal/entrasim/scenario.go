@@ -65,7 +65,7 @@ type storyStep struct {
 //go:embed scenario/*.txt
 var storyFiles embed.FS
 
-var storyNames = []string{"S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12", "A1", "A2", "A3"}
+var storyNames = []string{"S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12", "A1", "A2", "A3", "A4"}
 
 // Scenarios gives the stories in order.
 func Scenarios() []*Story {
@@ -536,6 +536,12 @@ func (p *player) dress(e *Event, u *User, more map[string]string) {
 	}
 	if s.method != "Password" && e.Code == 0 {
 		s.second = "" // both factors in one
+	}
+	if protocol := more["protocol"]; protocol != "" {
+		s.protocol = protocol
+	}
+	if os, browser, ok := strings.Cut(more["device"], "/"); ok {
+		s.os, s.browser = os, browser
 	}
 	if name := more["session"]; name != "" {
 		s.session = guidOf("session", u.ID, name)
