@@ -155,6 +155,9 @@ func NewEngine(ctx context.Context, o Options) (*Engine, error) {
 	var first []Outcome
 	for i, r := range o.Rules {
 		j := &judge{place: i, rule: r, hash: r.QueryHash(), came: map[glassward.RecordID]struct{}{}}
+		if o.Head == 0 {
+			j.known = 1 // the store is empty: what comes is heard of
+		}
 		e.judges = append(e.judges, j)
 		e.compile(j)
 		owed, err := e.load(ctx, j)

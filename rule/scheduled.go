@@ -138,6 +138,7 @@ func (e *Engine) tickScheduled(ctx context.Context, j *judge) error {
 		return e.fail(ctx, j, err)
 	}
 	now := value.FromTime(e.options.Now())
+	j.leap(j.grid.last(now))
 	budget, failures := windowsPerTick, 0
 	var failure error
 	for {
@@ -180,7 +181,7 @@ func (e *Engine) tickScheduled(ctx context.Context, j *judge) error {
 			return err
 		}
 		j.state = p.next
-		j.reached.remove(0, j.state.judged)
+		j.leap(j.grid.last(now))
 		if failure != nil && j.failed == nil {
 			j.since = e.options.Now()
 		}
@@ -296,7 +297,7 @@ func (e *Engine) judgeWindow(ctx context.Context, p *pass, n int64) error {
 	var columns []string
 	var stamps map[glassward.RecordID]stamp
 	var err error
-	unreached := n > p.next.judged && from >= j.known && !j.reached.has(n)
+	unreached := n > p.next.judged && j.unreached(n)
 	if !unreached || j.nothing != givesNothing || j.rule.Operator.Met(0, j.rule.Threshold) {
 		if rows, columns, stamps, err = e.run(ctx, j, p.verdicts, bind, f, nil); err != nil {
 			return err
@@ -420,6 +421,31 @@ func tableOf(key string) string {
 		}
 	}
 	return key
+}
+
+// unreached says that no record lies in a window that the rule looks at.
+func (j *judge) unreached(n int64) bool {
+	from, _ := j.grid.bounds(n)
+	return from >= j.known && !j.reached.has(n)
+}
+
+// leap settles the windows up to last that follow on what was judged and that no
+// record reached, if the rule gives nothing on nothing.
+func (j *judge) leap(last int64) {
+	s := &j.state
+	for j.nothing == givesNothing && !j.rule.Operator.Met(0, j.rule.Threshold) && s.judged < last && j.unreached(s.judged+1) {
+		to := last
+		for _, r := range j.reached {
+			if r.first > s.judged+1 {
+				to = min(to, r.first-1)
+				break
+			}
+		}
+		s.judged = to
+	}
+	if len(j.reached) > 0 && j.reached[0].first <= s.judged {
+		j.reached.remove(j.reached[0].first, s.judged)
+	}
 }
 
 // learnKnown asks, once, up to which event the store holds records that came before
