@@ -88,7 +88,7 @@ func program(bound *bind.Result, tree rel.Rel, whole diag.Span, o Options, watch
 	}
 	p := &Program{Columns: slices.Clone(tree.Columns()), Lineage: o.Lineage}
 	p.Tables = tables(tree)
-	p.Prefilters = prefilters(tree)
+	p.Prefilters, p.Barren = prefilters(tree), rel.Barren(tree)
 	if n, why := rel.NotLocal(tree); n != nil {
 		at, ok := bound.Places[n]
 		if !ok {

@@ -102,6 +102,9 @@ type Program struct {
 	// NotLocal is nil if every result row depends on one record alone, so that the query may judge
 	// records as they arrive (NRT); else it says where and why not.
 	NotLocal *diag.Diagnostic
+	// Barren says that the query surely gives no row where there is no record. One that is not may give
+	// none as well.
+	Barren bool
 	// Lineage says that the result carries record ids.
 	Lineage bool
 }
@@ -179,7 +182,7 @@ type Result struct {
 // text of a column, "" if it is empty or unknown.
 func (p *Prefilter) Accepts(cell func(column string) string) bool {
 	for i := range p.Conditions {
-		if !p.Conditions[i].holds(cell(p.Conditions[i].Column)) {
+		if len(p.Conditions[i].Values) == 0 || !p.Conditions[i].holds(cell(p.Conditions[i].Column)) {
 			return false
 		}
 	}

@@ -305,3 +305,33 @@ func TestPrefiltersRefuseNothingThatMatters(t *testing.T) {
 		t.Error("that is too little to prove anything")
 	}
 }
+
+// TestBarrenGivesNothingOfNothing asks the queries whose rows are made of records where there is none.
+func TestBarrenGivesNothingOfNothing(t *testing.T) {
+	e := newSmallEngine(t)
+	now, _ := value.ParseDateTime(testNow)
+	barren, fertile := 0, 0
+	for _, s := range append(chosenSamples(t, 30), generated(t, 120)...) {
+		u := newSubject(s, 1)
+		if u == nil {
+			continue
+		}
+		u.store(t, e)
+		got, err := e.runTree(there(u.tree), 0, now)
+		if err != nil {
+			continue
+		}
+		switch {
+		case !rel.Barren(u.tree):
+			fertile++
+		case len(got.rows) > 0:
+			t.Errorf("%s: of nothing there are rows: %v\n%s", u.name, got.rows, u.query)
+		default:
+			barren++
+		}
+	}
+	t.Logf("%d queries give nothing of nothing, %d may give something", barren, fertile)
+	if barren < 50 || fertile < 10 {
+		t.Error("that is too little to prove anything")
+	}
+}

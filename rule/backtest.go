@@ -116,6 +116,7 @@ func RunBacktest(ctx context.Context, r *Rule, env Environment, run Runner, from
 		return nil, err
 	}
 	j := e.judges[0]
+	j.known = math.MaxInt64 // nothing was heard of: every window is asked for
 	if c.nrt {
 		err = e.replay(ctx, j, env, from, to, func(t time.Time) { now = t })
 	} else {

@@ -78,6 +78,10 @@ type Engine struct {
 	screen   *screen
 	head     atomic.Int64 // sequence number of the newest record that was heard of
 
+	// stored is the newest event of each table at the time when it was first asked
+	// for. Only Tick looks at it.
+	stored map[string]value.Ticks
+
 	// arriving is held while records are taken in, and while the watermarks of all
 	// rules are kept.
 	arriving sync.Mutex
@@ -121,14 +125,17 @@ type judge struct {
 	slow int           // windows in a row that took longer than the frequency
 
 	// reached are the windows to come in which a record lies that the rule looks at,
-	// as far as it was heard of: all records but those whose events are before known.
-	// A window without any is not asked for once nothing was seen to give nothing.
+	// as far as it was heard of: all records but those whose events are before known,
+	// which is 0 until the store was asked. A window without any is not asked for
+	// where nothing gives nothing.
 	reached windowSet
 	known   value.Ticks
 	nothing emptiness
 }
 
-// An emptiness is what a rule gives where there is no record for it.
+// An emptiness is what a rule gives where there is no record for it: one whose
+// rows are made of records gives nothing, one that asks for the clock may give
+// something at one time and nothing at another, and any other is tried once.
 type emptiness int
 
 const (
@@ -149,15 +156,12 @@ func NewEngine(ctx context.Context, o Options) (*Engine, error) {
 		o.Horizon = 48 * time.Hour
 	}
 	o.Watchlists = withShipped(o.Watchlists)
-	e := &Engine{options: o, states: make([]State, len(o.Rules)), accounts: accountsOf(o.Watchlists["EmergencyAccounts"])}
+	e := &Engine{options: o, states: make([]State, len(o.Rules)), accounts: accountsOf(o.Watchlists["EmergencyAccounts"]), stored: map[string]value.Ticks{}}
 	e.head.Store(o.Head)
 	programs := make([]*kql.Program, len(o.Rules))
 	var first []Outcome
 	for i, r := range o.Rules {
 		j := &judge{place: i, rule: r, hash: r.QueryHash(), came: map[glassward.RecordID]struct{}{}}
-		if o.Head == 0 {
-			j.known = 1 // the store is empty: what comes is heard of
-		}
 		e.judges = append(e.judges, j)
 		e.compile(j)
 		owed, err := e.load(ctx, j)
@@ -192,6 +196,15 @@ func (e *Engine) compile(j *judge) {
 	j.nrt, j.program, j.runsAs = c.nrt, c.program, c.runsAs
 	if !j.nrt {
 		j.grid = newGrid(c.frequency, c.period)
+	}
+	switch {
+	case c.program == nil:
+	case j.rule.Operator.Met(0, j.rule.Threshold):
+		j.nothing = givesRows
+	case c.program.Barren:
+		j.nothing = givesNothing
+	case slices.Contains(c.program.Params, "now"):
+		j.nothing = givesRows
 	}
 	if c.diags.HasErrors() {
 		p := &Problem{File: j.rule.File, Source: j.rule.source, List: c.diags}

@@ -298,7 +298,7 @@ func (e *Engine) judgeWindow(ctx context.Context, p *pass, n int64) error {
 	var stamps map[glassward.RecordID]stamp
 	var err error
 	unreached := n > p.next.judged && j.unreached(n)
-	if !unreached || j.nothing != givesNothing || j.rule.Operator.Met(0, j.rule.Threshold) {
+	if !unreached || j.nothing != givesNothing {
 		if rows, columns, stamps, err = e.run(ctx, j, p.verdicts, bind, f, nil); err != nil {
 			return err
 		}
@@ -423,17 +423,18 @@ func tableOf(key string) string {
 	return key
 }
 
-// unreached says that no record lies in a window that the rule looks at.
+// unreached says that no record lies in a window that the rule looks at. A rule that
+// fails looks at every window, or nobody would see that it works again.
 func (j *judge) unreached(n int64) bool {
 	from, _ := j.grid.bounds(n)
-	return from >= j.known && !j.reached.has(n)
+	return j.failed == nil && from >= j.known && !j.reached.has(n)
 }
 
 // leap settles the windows up to last that follow on what was judged and that no
 // record reached, if the rule gives nothing on nothing.
 func (j *judge) leap(last int64) {
 	s := &j.state
-	for j.nothing == givesNothing && !j.rule.Operator.Met(0, j.rule.Threshold) && s.judged < last && j.unreached(s.judged+1) {
+	for j.nothing == givesNothing && s.judged < last && j.unreached(s.judged+1) {
 		to := last
 		for _, r := range j.reached {
 			if r.first > s.judged+1 {
@@ -454,17 +455,22 @@ func (e *Engine) learnKnown(ctx context.Context, j *judge) error {
 	if j.known != 0 {
 		return nil
 	}
-	known := value.FromTime(e.options.Now())
+	var known value.Ticks
 	for _, table := range j.program.Tables {
-		err := e.ask(ctx, table+" | summarize Last = max(TimeGenerated)", kql.BySeq, kql.Bind{Now: known, SeqTo: e.head.Load()}, func(cells []any) error {
-			if last, ok := cells[0].(int64); ok {
-				known = max(known, value.Ticks(last))
+		last, ok := e.stored[table]
+		if !ok && e.options.Head > 0 {
+			bind := kql.Bind{Now: value.FromTime(e.options.Now()), SeqTo: e.options.Head}
+			err := e.ask(ctx, table+" | summarize Last = max(TimeGenerated)", kql.BySeq, bind, func(cells []any) error {
+				at, _ := cells[0].(int64)
+				last = value.Ticks(at)
+				return nil
+			})
+			if err != nil {
+				return fmt.Errorf("look for the newest record of %s: %w", table, err)
 			}
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("look for the newest record of %s: %w", table, err)
+			e.stored[table] = last
 		}
+		known = max(known, last)
 	}
 	j.known = known + 1
 	return nil
