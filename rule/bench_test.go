@@ -84,6 +84,7 @@ func BenchmarkHit(b *testing.B) {
 	table, _ := schema.Lookup("SigninLogs")
 	user, _ := table.Index("UserId")
 	result, _ := table.Index("ResultType")
+	app, _ := table.Index("AppId")
 	record := func(name, id string) glassward.Record {
 		r := glassward.Record{Table: "SigninLogs", ID: recordID("SigninLogs", name), EntraID: name, Source: "hub", Time: time.Now(), Received: time.Now(), Provenance: glassward.Pulled, Values: make([]glassward.Value, len(table.Columns))}
 		for c := range table.Columns {
@@ -92,6 +93,7 @@ func BenchmarkHit(b *testing.B) {
 			}
 		}
 		r.Values[user], r.Values[result] = glassward.String(id), glassward.String("0")
+		r.Values[app] = glassward.String("c44b4083-3bb0-49c1-b47d-974e53cbdf3c") // the Azure portal, by which it is used
 		return r
 	}
 	head := int64(0)

@@ -77,7 +77,7 @@ func (t *Tenant) SignInBy(at time.Time, id, name string) []byte {
 func (l *living) signElsewhere(u *User, at time.Time, app firstPartyApp, code int) *Event {
 	e := l.sign(InteractiveSignIn, u, at, app, code)
 	e.signIn.place, e.signIn.ip, e.signIn.device = tallinn, tallinn.net+".77", device{}
-	e.signIn.method, e.signIn.detail = "FIDO2 security key", ""
+	e.signIn.method, e.signIn.detail, e.signIn.second = "FIDO2 security key", "", "" // both factors in one
 	if code != 0 {
 		e.signIn.method = "Password"
 	}
