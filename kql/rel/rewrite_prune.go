@@ -1,7 +1,7 @@
 package rel
 
-// Prune narrows every scan to the columns that the tree reads, so that the engine is asked for nothing
-// else and the SQL stays short. Projections lose items that nobody reads.
+// Prune narrows every scan and every table of constants to the columns that the tree reads, so that the
+// engine is asked for nothing else and the SQL stays short. Projections lose items that nobody reads.
 func Prune(r Rel) Rel {
 	p := &pruner{need: map[Rel]map[string]bool{}}
 	all := map[string]bool{}
@@ -182,6 +182,8 @@ func (p *pruner) narrow(old, n Rel) Rel {
 			}
 		}
 		return &Scan{n.Table, cols}
+	case *Values:
+		return n.of(need)
 	case *Project:
 		var items []Item
 		for _, it := range n.Items {
@@ -220,6 +222,32 @@ func (p *pruner) narrow(old, n Rel) Rel {
 		return &Union{ins}
 	}
 	return n
+}
+
+// of narrows a table of constants to some of its columns, at least one: rows without any would be lost.
+func (n *Values) of(need map[string]bool) *Values {
+	var keep []int
+	for i, c := range n.Cols {
+		if need[c.Name] {
+			keep = append(keep, i)
+		}
+	}
+	if len(keep) == 0 && len(n.Cols) > 0 {
+		keep = []int{0}
+	}
+	if len(keep) == len(n.Cols) {
+		return n
+	}
+	out := &Values{Rows: make([][]Expr, len(n.Rows))}
+	for _, i := range keep {
+		out.Cols = append(out.Cols, n.Cols[i])
+	}
+	for k, row := range n.Rows {
+		for _, i := range keep {
+			out.Rows[k] = append(out.Rows[k], row[i])
+		}
+	}
+	return out
 }
 
 // identity says whether items pass all columns through in their order.

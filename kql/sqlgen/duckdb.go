@@ -292,6 +292,9 @@ func (g *gen) values(n *rel.Values) string {
 		}
 		return "SELECT " + strings.Join(parts, ", ")
 	}
+	if sql := lists(n, ids); sql != "" {
+		return sql
+	}
 	var b strings.Builder
 	b.WriteString("SELECT ")
 	if len(n.Rows) == 0 {
@@ -333,6 +336,37 @@ func (g *gen) values(n *rel.Values) string {
 	}
 	b.WriteByte(')')
 	return b.String()
+}
+
+// manyRows is how many rows of constants are written as lists.
+const manyRows = 32
+
+// listMark stands between the elements of a list of texts.
+const listMark = "\x1f"
+
+// lists writes a large table of texts as one text a column, which the engine divides: planning a query takes longer
+// by every constant in it, and a watchlist has thousands. It gives "" for any other table.
+func lists(n *rel.Values, ids map[string]string) string {
+	if len(n.Rows) < manyRows {
+		return ""
+	}
+	cells := make([]string, len(n.Rows))
+	parts := make([]string, len(n.Cols))
+	for i, c := range n.Cols {
+		for k, row := range n.Rows {
+			cell, ok := row[i].(*rel.Const)
+			if !ok || cell.T != value.String {
+				return ""
+			}
+			s, ok := cell.Value.(string)
+			if !ok || strings.ContainsAny(s, listMark+"\x00") {
+				return ""
+			}
+			cells[k] = s
+		}
+		parts[i] = "unnest(string_split(" + text(strings.Join(cells, listMark)) + ", '" + listMark + "')) AS " + ids[c.Name]
+	}
+	return "SELECT " + strings.Join(parts, ",\n  ")
 }
 
 // series counts by the number of steps, so that reals and times need no table function of their own.
