@@ -16,7 +16,10 @@ func performed(name string) (*performance, *bytes.Buffer) {
 	s := storyOf(name)
 	p := &performance{app: &app{Env: Env{Stdout: &out, Stderr: &out, Getenv: func(string) string { return "" }}, color: "auto"},
 		tenant: &demoTenant{world: entrasim.NewWorld(entrasim.Options{Seed: 1, Start: time.Now()})}, story: s,
-		alerts: map[glassward.AlertID]*shownAlert{}, missing: append([]entrasim.ExpectedAlert{}, s.Alerts...)}
+		alerts: map[glassward.AlertID]*shownAlert{}}
+	if err := p.expect(); err != nil {
+		panic(err)
+	}
 	return p, &out
 }
 

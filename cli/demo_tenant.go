@@ -104,6 +104,11 @@ func (t *demoTenant) configure(dir string, s *entrasim.Story) error {
 		accounts += fmt.Sprintf("  - {objectId: %s, name: %s, kind: servicePrincipal}\n", p.ID, p.DisplayName)
 		streams += ", servicePrincipalSignIns"
 	}
+	decoy, objects := t.world.Decoy(), ""
+	accounts += fmt.Sprintf("  - {objectId: %s, name: EA-09, userPrincipalName: %s, kind: decoy}\n", decoy.ID, decoy.UserPrincipalName)
+	for _, o := range t.world.Protected() {
+		objects += fmt.Sprintf("  - {objectId: %s, kind: %s, name: %s}\n", o.ID, o.Kind, o.Name)
+	}
 	t.file, t.described = filepath.Join(dir, "glassward.yaml"), filepath.Join(dir, "tenants", entrasim.TenantName+".yaml")
 	for name, text := range map[string]string{
 		t.file: fmt.Sprintf(`data: data
@@ -119,7 +124,9 @@ actionGroups:
 		t.described: fmt.Sprintf(`tenant: %s
 name: %s
 emergencyAccounts:
-%sactionGroups: [emergency]
+%sprotectedObjects:
+%splaces: [{country: NO}]
+actionGroups: [emergency]
 application:
   clientId: %s
   certificate: file:glassward.pem
@@ -131,7 +138,7 @@ endpoints:          # a real tenant needs none: Microsoft's are known
   authority: %s
   graph: %s
   ca: ca.pem
-`, t.world.Tenant().ID, entrasim.TenantName, accounts, entrasim.GlasswardApp, streams, demoPast/time.Minute, t.at.Authority, t.at.Graph),
+`, t.world.Tenant().ID, entrasim.TenantName, accounts, objects, entrasim.GlasswardApp, streams, demoPast/time.Minute, t.at.Authority, t.at.Graph),
 		filepath.Join(dir, "ca.pem"): string(t.at.CA),
 	} {
 		if err := private.MkdirAll(filepath.Dir(name)); err != nil {
