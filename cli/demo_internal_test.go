@@ -49,7 +49,7 @@ func TestDemoSaysWhatDidNotCome(t *testing.T) {
 			t.Errorf("%q stands there %d times, want %d:\n%s", want, got, n, text)
 		}
 	}
-	if len(p.missing) != 5 {
+	if len(p.missing) != 7 {
 		t.Errorf("missing: %+v", p.missing)
 	}
 }
