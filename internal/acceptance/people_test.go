@@ -25,12 +25,10 @@ func TestPeopleAreCalled(t *testing.T) {
 people:
   - {name: Omar, pin: "file:omar.pin"}
 `, "omar.pin": "correct-horse",
-	}}, func(v *virtual) {
+	}, before: func(v *virtual) {
 		v.write("glassward.yaml", strings.Replace(v.text("glassward.yaml"), "file:omar.pin", "file:"+v.file("omar.pin"), 1))
-		if err := v.call("POST", "/v1/reload", nil, new(any)); err != nil {
-			t.Fatal(err)
-		}
-		r := strings.NewReplacer("u-1", entrasim.EA01, `"category"`, `"tenantId":"`+entrasim.TenantID+`","category"`,
+	}}, func(v *virtual) {
+		r := strings.NewReplacer("u-1", entrasim.EA01, "a-1", "c44b4083-3bb0-49c1-b47d-974e53cbdf3c", `"category"`, `"tenantId":"`+entrasim.TenantID+`","category"`,
 			"2026-03-14T08:00:00Z", time.Now().UTC().Format(time.RFC3339)).Replace(rec("1", ""))
 		if err := v.call("POST", "/v1/ingest?tenant="+entrasim.TenantID, strings.NewReader(r), new(any)); err != nil {
 			t.Fatal(err)
