@@ -175,6 +175,8 @@ func (l *living) sign(kind Kind, u *User, at time.Time, app firstPartyApp, code 
 	switch {
 	case kind == NonInteractiveSignIn:
 		s.method, s.detail = "Previously satisfied", ""
+	case code == 0 && (u == l.w.byKey["EA-01"] || u == l.w.byKey["EA-02"]):
+		s.method, s.detail = "FIDO2 security key", "" // both factors in one
 	case s.multi && (code == 0 || code == 500121):
 		s.second = "Mobile app notification"
 		s.details = "MFA requirement satisfied by claim in the token"
