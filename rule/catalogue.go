@@ -2,6 +2,7 @@ package rule
 
 import (
 	"cmp"
+	_ "embed"
 	"fmt"
 	"regexp"
 	"slices"
@@ -13,9 +14,23 @@ var (
 	firstStep    = regexp.MustCompile(`(?s)\n1\. (.*?)(\n2\. |\n\n|$)`)
 )
 
+//go:embed defaults/untold.tsv
+var untold string
+
+// Untold gives the detections of the catalogue that no shipped rule tells, in order,
+// each with the reason.
+func Untold() [][2]string {
+	var out [][2]string
+	for _, row := range tabbed(untold).Rows {
+		out = append(out, [2]string{row[0].(string), row[1].(string)})
+	}
+	return out
+}
+
 // Catalogue gives docs/detections.md: for each rule its detections (the tags D01
-// to D74), severity, tables, techniques and what its description says to do first.
-// The environment gives the tables of their queries.
+// to D74), severity, tables, techniques and what its description says to do first,
+// and what no rule tells, with the reason. The environment gives the tables of their
+// queries.
 func Catalogue(rules []*Rule, env Environment) string {
 	env.Watchlists = withShipped(env.Watchlists)
 	var b strings.Builder
@@ -39,6 +54,10 @@ func Catalogue(rules []*Rule, env Environment) string {
 		}
 		fmt.Fprintf(&b, "| %s | [%s](../rule/defaults/%s) | %s | %s | %s | %s |\n", strings.Join(detections(r), " "), r.Name, r.File, severity,
 			strings.Join(tables, " "), strings.Join(r.Techniques, " "), strings.ReplaceAll(first, "|", `\|`))
+	}
+	b.WriteString("\n## What no rule tells\n\nOther changes of configuration and what is done outside of the logs is watched by other\nmeans, or not yet.\n\n| detection | why records do not show it |\n|---|---|\n")
+	for _, d := range Untold() {
+		fmt.Fprintf(&b, "| %s | %s |\n", d[0], d[1])
 	}
 	return b.String()
 }

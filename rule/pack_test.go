@@ -38,6 +38,39 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
+// TestEveryDetectionIsAccountedFor: each of the catalogue is told by a rule, or
+// stands with the reason among those that no rule tells, and in one place alone.
+func TestEveryDetectionIsAccountedFor(t *testing.T) {
+	rules, err := rule.Defaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	places := map[string]int{}
+	for _, r := range rules {
+		for _, tag := range r.Tags {
+			places[tag] |= 1
+		}
+	}
+	for _, d := range rule.Untold() {
+		if places[d[0]] |= 2; len(d[1]) < 20 {
+			t.Errorf("%s: %q is no reason", d[0], d[1])
+		}
+	}
+	for n := 1; n <= 74; n++ {
+		switch d := fmt.Sprintf("D%02d", n); places[d] {
+		case 0:
+			t.Errorf("%s is told by no rule, and nobody says why", d)
+		case 3:
+			t.Errorf("%s is told by a rule and stands among what no rule tells", d)
+		}
+	}
+	for d := range places {
+		if len(d) != 3 || d < "D01" || d > "D74" {
+			t.Errorf("there is no detection %q", d)
+		}
+	}
+}
+
 // TestEveryOperationIsToldOnce: whatever is done to an emergency account, by one,
 // or to an object that protects them, one rule tells it and one alone, whether the
 // operation is known or not.

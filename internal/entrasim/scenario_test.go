@@ -109,6 +109,48 @@ func TestTheShippedRulesTellTheStories(t *testing.T) {
 	}
 }
 
+// TestNoRuleCanBeMissed deletes each shipped rule in turn: what a story or the rule's
+// own fixture expects of it comes no more.
+func TestNoRuleCanBeMissed(t *testing.T) {
+	rules, err := rule.Defaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// unmet gives what nobody tells if these are all rules.
+	unmet := func(left []*rule.Rule) (out []string) {
+		is := func(name string) bool {
+			return slices.ContainsFunc(left, func(r *rule.Rule) bool { return r.Name == name })
+		}
+		for _, s := range entrasim.Scenarios() {
+			for _, a := range s.Alerts {
+				if !is(a.Rule) {
+					out = append(out, s.Name+": "+a.Title)
+				}
+			}
+		}
+		for _, r := range rules {
+			f, err := rule.ParseFixture(r.File, rule.DefaultFixtures(r))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range f.Cases {
+				if len(c.Alerts) > 0 && !is(r.Name) {
+					out = append(out, r.File+": "+c.Name)
+				}
+			}
+		}
+		return out
+	}
+	if all := unmet(rules); len(all) > 0 {
+		t.Errorf("with all rules nobody tells %v", all)
+	}
+	for i, r := range rules {
+		if left := slices.Delete(slices.Clone(rules), i, i+1); len(unmet(left)) == 0 {
+			t.Errorf("nobody misses the rule %q", r.Name)
+		}
+	}
+}
+
 // like says whether a text is as a pattern has it, in which a star stands for
 // anything.
 func like(pattern, text string) bool {
