@@ -62,5 +62,5 @@ func (l *lock) release() error {
 	if l == nil {
 		return nil
 	}
-	return l.file.Close()
+	return filelock.Release(l.file)
 }

@@ -18,6 +18,7 @@ import (
 	"glassward"
 	"glassward/incident"
 	"glassward/internal/fault"
+	"glassward/internal/filelock"
 	"glassward/internal/private"
 	"glassward/notify"
 )
@@ -243,7 +244,7 @@ func (s *Store) release() error {
 		errs = append(errs, s.head.close())
 	}
 	if s.lock != nil {
-		errs = append(errs, s.lock.Close())
+		errs = append(errs, filelock.Release(s.lock))
 	}
 	return errors.Join(errs...)
 }

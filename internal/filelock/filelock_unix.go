@@ -16,3 +16,10 @@ func Try(f *os.File) (bool, error) {
 	}
 	return err == nil, err
 }
+
+// Release gives the lock back and closes the file. Closing alone would not do: a
+// process that is being started holds the file too until its program is loaded, and
+// the kernel keeps the lock for as long.
+func Release(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}

@@ -17,3 +17,6 @@ func Try(f *os.File) (bool, error) {
 	}
 	return err == nil, err
 }
+
+// Release gives the lock back and closes the file.
+func Release(f *os.File) error { return f.Close() }
