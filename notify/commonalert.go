@@ -124,7 +124,7 @@ func envelope(m Message) alertEnvelope {
 		MonitorCondition: "Fired", MonitoringService: "Log Alerts V2",
 		AlertTargetIDs: []string{workspace}, ConfigurationItems: []string{clip(m.Notice.Tenant, 64)},
 		FiredDateTime:     stamp(m.Notice.Created),
-		Description:       clip(m.Notice.Why, maxDescription),
+		Description:       clip(strings.TrimSpace(m.Notice.Why+"\n"+m.Notice.Text), maxDescription), // a storm's notice lists what it stands for
 		EssentialsVersion: "1.0", AlertContextVersion: "1.0",
 		TargetResourceType: "microsoft.operationalinsights/workspaces", TargetResourceGroup: "glassward",
 		InvestigationLink: m.Link,

@@ -120,3 +120,23 @@ func TestISODuration(t *testing.T) {
 		}
 	}
 }
+
+// TestADigestListsItsIncidents: a webhook hears of what a storm's digest stands for,
+// for of those it hears nowhere else.
+func TestADigestListsItsIncidents(t *testing.T) {
+	j := healthJob()
+	j.Notice.Kind, j.Notice.Why, j.Notice.Text = "digest", "These were not told one by one.", "Incident 16, Low: one\nIncident 17, Low: another"
+	body, err := commonAlert(newMessage(j, group(), link, ruleFacts))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v struct {
+		Data struct{ Essentials struct{ Description string } }
+	}
+	if err := json.Unmarshal(body, &v); err != nil {
+		t.Fatal(err)
+	}
+	if want := j.Notice.Why + "\n" + j.Notice.Text; v.Data.Essentials.Description != want {
+		t.Errorf("%q, want %q", v.Data.Essentials.Description, want)
+	}
+}
