@@ -16,6 +16,10 @@ import (
 type chaosPlan struct {
 	acts    []chaosAct
 	records []chaosRecord
+	// older says that the stores are of an older form when the first life finds
+	// them, loses that what the control store had acknowledged before anything
+	// happened is lost.
+	older, loses bool
 }
 
 // A chaosAct is one thing that happens, some time after the one before.
@@ -25,7 +29,8 @@ type chaosAct struct {
 	// push are the numbers of the records of a push, or of those that came after the
 	// backup that is restored: their sources tell them again.
 	push []int
-	// what is the variant of the rule file, or how the receiver is from now on.
+	// what is the variant of the rule file, how the receiver is from now on, or
+	// that all incidents are acknowledged and not only the first.
 	what string
 }
 
@@ -47,6 +52,10 @@ type chaosRecord struct {
 func (r chaosRecord) address() string {
 	return fmt.Sprintf("198.18.%d.%d", 1+r.number/200, 1+r.number%200)
 }
+
+// chaosKept is how long records are kept: so long that what comes again within a
+// plan of some hours is known.
+const chaosKept = 36 * time.Hour
 
 const chaosStranger = "0f0f0f0f-2222-4333-8444-555555555555"
 
@@ -105,13 +114,25 @@ func usable(variant string) bool { return variant != "broken" && variant != "gon
 // newChaosPlan makes the plan of a seed.
 func newChaosPlan(seed uint64) *chaosPlan {
 	r := rand.New(rand.NewPCG(seed, 5))
-	p := new(chaosPlan)
+	p := &chaosPlan{older: r.IntN(8) == 0, loses: r.IntN(8) == 0}
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }
 	variant, good := "Alpha", "Alpha"
 	ill := map[string]int{} // receivers that fail, and for how many more acts
 	backup := -1            // the act after the last backup
+	kept := 0               // records before this one may have been forgotten
 	open := 0               // records from here on have not seen the next variant yet
-	for range 12 + r.IntN(10) {
+	away := -1              // when everybody is away for so long that records are removed
+	if r.IntN(16) == 0 {
+		away = r.IntN(12)
+	}
+	for i := range 12 + r.IntN(10) {
+		if i == away {
+			// Else people are told again and again all the time.
+			p.acts = append(p.acts, chaosAct{kind: "mail", what: "well"}, chaosAct{kind: "hook", what: "well"},
+				chaosAct{kind: "acknowledge", what: "all", after: 70 * time.Minute},
+				chaosAct{kind: "wait", after: chaosKept + time.Duration(65+r.IntN(90))*time.Minute})
+			kept = len(p.records)
+		}
 		a := chaosAct{after: 5*time.Second + time.Duration(r.IntN(180))*time.Second}
 		if r.IntN(5) == 0 {
 			a.after += time.Duration(r.IntN(25)) * time.Minute
@@ -136,7 +157,7 @@ func newChaosPlan(seed uint64) *chaosPlan {
 				p.records = append(p.records, c)
 			}
 			for range r.IntN(4) { // what came before comes again, among itself and with the new
-				a.push = append(a.push, r.IntN(len(p.records)))
+				a.push = append(a.push, kept+r.IntN(len(p.records)-kept))
 			}
 			r.Shuffle(len(a.push), func(i, j int) { a.push[i], a.push[j] = a.push[j], a.push[i] })
 		case n < 60:
@@ -206,6 +227,30 @@ func (r chaosRecord) told() (must, may bool) {
 		must, may = must || m, may || y
 	}
 	return must || r.account == entrasim.EA01, may
+}
+
+// forgets says whether the wait of an act is so long that records are removed
+// meanwhile.
+func (a chaosAct) forgets() bool { return a.after > chaosKept }
+
+// toldAgain notes that what was pushed before the act came anew, after the event
+// store had lost it: to the rule as it is then, or as the act leaves it.
+func (p *chaosPlan) toldAgain(act int) {
+	variants := []string{"Alpha"}
+	for i, a := range p.acts[:min(act+1, len(p.acts))] {
+		if a.kind != "rule" {
+			continue
+		}
+		if i < act && usable(a.what) {
+			variants = variants[:0]
+		}
+		variants = append(variants, a.what)
+	}
+	for _, a := range p.acts[:act] {
+		for _, number := range a.push {
+			p.records[number].again = append(p.records[number].again, variants...)
+		}
+	}
 }
 
 // has says whether a thing of that kind happens.

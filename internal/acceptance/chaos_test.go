@@ -2,6 +2,7 @@ package acceptance_test
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +19,12 @@ import (
 	"testing"
 	"time"
 
+	duckdb "github.com/duckdb/duckdb-go-bindings"
+	"github.com/pressly/goose/v3"
+
+	"glassward/internal/entrasim"
 	"glassward/internal/fault"
+	"glassward/logstore"
 )
 
 // The variables of TestChaos: how many seeds, or which one; and, in the process
@@ -28,19 +34,6 @@ const (
 	chaosSeed  = "GLASSWARD_CHAOS_SEED"
 	chaosLife  = "GLASSWARD_CHAOS_LIFE"
 )
-
-// chaosElsewhere are the failpoints that no run passes. Each is killed at by its
-// own package's tests.
-var chaosElsewhere = map[fault.Name]string{
-	"logstore.giveup.before":  "an event store that has lost what was acknowledged",
-	"logstore.giveup.after":   "an event store that has lost what was acknowledged",
-	"state.giveup.before":     "a control store that has lost what was acknowledged",
-	"state.giveup.after":      "a control store that has lost what was acknowledged",
-	"logstore.migrate.copied": "a store of an older form",
-	"state.migrate.copied":    "a store of an older form",
-	"logstore.retain.before":  "records that are older than a day, the least that can be kept",
-	"logstore.retain.after":   "records that are older than a day, the least that can be kept",
-}
 
 // TestChaos plays seeded runs in which everything happens at once: records come
 // late and again, rule files are replaced and broken, receivers fail in every
@@ -64,11 +57,10 @@ func TestChaos(t *testing.T) {
 	if text := os.Getenv(chaosSeed); text != "" {
 		first, n = chaosNumber(t, chaosSeed, text), 1
 	}
-	all, err := fault.Points(os.DirFS("../.."))
+	points, err := fault.Points(os.DirFS("../.."))
 	if err != nil {
 		t.Fatal(err)
 	}
-	points := slices.DeleteFunc(all, func(p fault.Name) bool { return chaosElsewhere[p] != "" })
 	var mu sync.Mutex
 	visits, kills := map[fault.Name]int{}, map[fault.Name]int{}
 	t.Run("seeds", func(t *testing.T) {
@@ -111,20 +103,24 @@ func chaosNumber(t *testing.T, name, text string) uint64 {
 func playChaos(t *testing.T, seed uint64, points []fault.Name) (seen, died []fault.Name) {
 	dir := t.TempDir()
 	r := rand.New(rand.NewPCG(seed, 7))
-	binary, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	plan := newChaosPlan(seed)
 	lives := 1 + r.IntN(4)
-	torn := false
+	var found chaosFound
 	var history []string
+	if plan.older {
+		history, found.older = append(history, "stores of an older form"), true
+		olderChaos(t, dir)
+	}
+	if plan.loses {
+		history, found.stateLost = append(history, "the control store lost what it had acknowledged"), true
+		loseChaosState(t, dir, func(spec string) bool { return liveOne(t, seed, dir, spec, history) })
+	}
 	for life := range lives + 1 {
 		spec := ""
 		if life < lives {
 			// Most points are passed often, and what matters may be the first time or
 			// a late one; others are passed only where the plan leads there.
-			likely := slices.DeleteFunc(slices.Clone(points), func(p fault.Name) bool { return !plan.leadsTo(string(p), life, torn) })
+			likely := slices.DeleteFunc(slices.Clone(points), func(p fault.Name) bool { return !plan.leadsTo(string(p), life, found) })
 			point := likely[r.IntN(len(likely))]
 			nth := 1
 			if r.IntN(3) > 0 && often(string(point)) {
@@ -132,24 +128,28 @@ func playChaos(t *testing.T, seed uint64, points []fault.Name) (seen, died []fau
 			}
 			spec = fmt.Sprintf("%s:%d=kill", point, nth)
 		}
-		cmd := exec.CommandContext(t.Context(), binary, "-test.run", "^TestChaos$", "-test.timeout", "5m")
-		cmd.Env = append(os.Environ(), chaosLife+"="+dir, chaosSeed+"="+fmt.Sprint(seed), fault.Variable+"="+spec)
-		out, err := cmd.CombinedOutput()
-		killed := signalOf(err) == syscall.SIGKILL
-		if err != nil && !killed {
-			t.Fatalf("seed %d, life %d (%s), after %v: %v\n%s", seed, life, spec, history, err, out)
-		}
+		killed := liveOne(t, seed, dir, spec, history)
 		history = append(history, spec)
-		if killed {
-			name, _, _ := strings.Cut(spec, ":")
-			died = append(died, fault.Name(name))
-			if torn = r.IntN(3) == 0; torn {
-				history[life] += ", torn tails"
-				tearChaos(t, dir, r)
-			}
-			continue
+		if !killed {
+			break // it came to the end of the plan
 		}
-		break // it came to the end of the plan
+		name, _, _ := strings.Cut(spec, ":")
+		died = append(died, fault.Name(name))
+		found = chaosFound{stateLost: found.stateLost && pendingChaos(dir), eventsLost: found.eventsLost && pendingChaos(dir)}
+		switch n := r.IntN(9); {
+		case n < 3:
+			found.torn = true
+			history = append(history, "torn tails")
+			tearChaos(t, dir, r)
+		case n < 4 && loseChaosEvents(t, dir):
+			found.eventsLost = true
+			history = append(history, "the event store lost what it had acknowledged")
+			book, err := readChaos(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan.toldAgain(didChaos(book))
+		}
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "visits"))
 	if err != nil {
@@ -160,6 +160,29 @@ func playChaos(t *testing.T, seed uint64, points []fault.Name) (seen, died []fau
 	}
 	judgeChaos(t, seed, dir, plan, history)
 	return seen, died
+}
+
+// liveOne lets the process live until its end or its death at the failpoint of
+// spec, and says whether it was killed.
+func liveOne(t *testing.T, seed uint64, dir, spec string, history []string) (killed bool) {
+	t.Helper()
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), binary, "-test.run", "^TestChaos$", "-test.timeout", "20m")
+	cmd.Env = append(os.Environ(), chaosLife+"="+dir, chaosSeed+"="+fmt.Sprint(seed), fault.Variable+"="+spec)
+	out, err := cmd.CombinedOutput()
+	killed = signalOf(err) == syscall.SIGKILL
+	if err != nil && !killed {
+		t.Fatalf("seed %d, after %v, in the life of %q: %v\n%s", seed, history, spec, err, out)
+	}
+	return killed
+}
+
+// A chaosFound is what the next life finds that is not as the last one left it.
+type chaosFound struct {
+	torn, older, stateLost, eventsLost bool
 }
 
 // often says whether a life passes a point many times.
@@ -173,18 +196,141 @@ func often(point string) bool {
 }
 
 // leadsTo says whether the plan comes by a point in a life, as far as can be said.
-func (p *chaosPlan) leadsTo(point string, life int, torn bool) bool {
-	for prefix, comes := range map[string]bool{
+func (p *chaosPlan) leadsTo(point string, life int, found chaosFound) bool {
+	comes, longest := true, 0
+	for prefix, c := range map[string]bool{
 		"backup.take": p.has("backup"), "logstore.backup": p.has("backup"), "private.copy": p.has("backup"), "state.snapshot": p.has("backup"),
 		"backup.aside": p.has("restore"), "backup.finish": p.has("restore"), "backup.merge": p.has("restore"), "backup.restore": p.has("restore"), "logstore.floor": p.has("restore"),
-		"logstore.compact": p.has("compact"), "logstore.migrate": life == 0, "state.migrate": life == 0,
-		"logstore.damage": torn, "state.aside": torn,
+		"logstore.compact": p.has("compact"), "logstore.retain": slices.ContainsFunc(p.acts, chaosAct.forgets),
+		"logstore.migrate": life == 0, "state.migrate": life == 0, "logstore.migrate.copied": found.older, "state.migrate.copied": found.older,
+		"logstore.damage": found.torn, "state.aside": found.torn, "logstore.giveup": found.eventsLost, "state.giveup": found.stateLost,
 	} {
-		if strings.HasPrefix(point, prefix) {
-			return comes
+		if strings.HasPrefix(point, prefix) && len(prefix) > longest {
+			comes, longest = c, len(prefix)
 		}
 	}
-	return true
+	return comes
+}
+
+// chaosLost is the file that says that a store has lost what it had acknowledged:
+// the operator accepts that, and the sources tell again what they had told.
+const chaosLost = "lost"
+
+func pendingChaos(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, chaosLost))
+	return err == nil
+}
+
+// didChaos gives how many acts of the plan are done.
+func didChaos(book []chaosEntry) (n int) {
+	for _, e := range book {
+		n = max(n, e.Did)
+	}
+	return n
+}
+
+func markLost(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, chaosLost), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// loseChaosEvents makes the log of an event store another database's, by the
+// identifier in its head, so that the engine refuses it. It says whether there was
+// one.
+func loseChaosEvents(t *testing.T, dir string) bool {
+	t.Helper()
+	logs, err := filepath.Glob(filepath.Join(dir, "data/workspaces/*/logs.duckdb.wal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := false
+	for _, path := range logs {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(text) < 100 {
+			continue
+		}
+		text[11] ^= 1
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		lost = true
+	}
+	if lost {
+		markLost(t, dir)
+	}
+	return lost
+}
+
+// loseChaosState has a first life die before anything of the plan is done, and
+// its control store's log empty as after a disk that lied. What people were told
+// later would be told again under other numbers: that a store which lost it knows
+// nothing of it is no fault of the program.
+func loseChaosState(t *testing.T, dir string, live func(spec string) (killed bool)) {
+	t.Helper()
+	if !live("state.head.after:2=kill") {
+		t.Fatal("it came to the end of the plan")
+	}
+	if book, err := readChaos(dir); err != nil || len(book) > 0 {
+		t.Fatalf("the life before the first has done too much: %v, %v", book, err)
+	}
+	path := filepath.Join(dir, "data/state.db-wal")
+	log, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const header = 32
+	clear(log[header:])
+	if err := os.WriteFile(path, log, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	markLost(t, dir)
+}
+
+// olderChaos makes the stores as an older program leaves them that has seen
+// nothing: the control store with the first of its migrations, the event store
+// without the note of its form.
+func olderChaos(t *testing.T, dir string) {
+	t.Helper()
+	data := filepath.Join(dir, "data")
+	logs := filepath.Join(data, "workspaces", entrasim.TenantID)
+	if err := os.MkdirAll(logs, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", filepath.Join(data, "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, os.DirFS("../../state/migrations/sqlite"), goose.WithDisableGlobalRegistry(true))
+	if err == nil {
+		_, err = p.UpByOne(t.Context())
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s, err := logstore.Open(t.Context(), logs, logstore.Options{})
+	if err == nil {
+		err = s.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var engine duckdb.Database
+	var conn duckdb.Connection
+	var result duckdb.Result
+	if duckdb.Open(filepath.Join(logs, "logs.duckdb"), &engine) == duckdb.StateError || duckdb.Connect(engine, &conn) == duckdb.StateError {
+		t.Fatal("the event store does not open")
+	}
+	defer duckdb.Close(&engine)
+	defer duckdb.Disconnect(&conn)
+	if duckdb.Query(conn, "DROP TABLE _format; CHECKPOINT", &result) == duckdb.StateError {
+		t.Fatal(duckdb.ResultError(&result))
+	}
+	duckdb.DestroyResult(&result)
 }
 
 // tearChaos leaves at the end of what the dead process wrote what a power loss
@@ -223,9 +369,11 @@ type chaosEntry struct {
 	At time.Time
 	// Did is the number of the act that was done, from 1.
 	Did int `json:",omitempty"`
-	// Receiver got a message with a key that speaks of addresses.
+	// Receiver got a message with a key that speaks of addresses, or of a storm's
+	// incidents.
 	Receiver, Key string   `json:",omitempty"`
 	Addresses     []string `json:",omitempty"`
+	Incidents     []string `json:",omitempty"`
 }
 
 // readChaos reads the world's book.
@@ -257,8 +405,8 @@ type chaosEnd struct {
 }
 
 type chaosAlarm struct {
-	ID, Rule  string
-	Addresses []string
+	ID, Rule, Incident string
+	Addresses          []string
 }
 
 // judgeChaos compares what the receivers got and the stores hold with the plan.
@@ -309,12 +457,24 @@ func judgeChaos(t *testing.T, seed uint64, dir string, plan *chaosPlan, history 
 
 	// What people were told.
 	told := map[string]bool{} // receiver and address
+	within := map[string][]string{}
+	for _, a := range end.Alarms {
+		within[a.Incident] = append(within[a.Incident], a.Addresses...)
+	}
 	for _, e := range book {
 		if e.Receiver == "" {
 			continue
 		}
 		if end.Notices[e.Key] == nil {
 			fail("invented: %s got a message with the key %q, and no notice has it", e.Receiver, e.Key)
+		}
+		for _, incident := range e.Incidents {
+			if within[incident] == nil {
+				fail("invented: %s was told of incident %s, which has no alert", e.Receiver, incident)
+			}
+			for _, address := range within[incident] {
+				told[e.Receiver+" "+address] = true
+			}
 		}
 		for _, address := range e.Addresses {
 			told[e.Receiver+" "+address] = true
