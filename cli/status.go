@@ -152,6 +152,9 @@ func (a *app) printStatus(s daemon.Status) error {
 	if !s.Owed.Oldest.IsZero() {
 		fmt.Fprintf(a.Stdout, ", the oldest since %s", stamp(s.Owed.Oldest))
 	}
+	if n := s.Owed.Collecting; n > 0 {
+		fmt.Fprintf(a.Stdout, "; %s so many that they are collected for a digest", counted(n, "action group gets", "action groups get"))
+	}
 	fmt.Fprintln(a.Stdout)
 	if n := s.Owed.Open[""]; n > 0 {
 		fmt.Fprintf(a.Stdout, "%s of the installation itself: glassward incident list --tenant glassward\n", bad("%s", counted(n, "open incident", "open incidents")))

@@ -40,13 +40,17 @@ const (
 )
 
 func newKeeper(s *Store) *keeper {
-	k := &keeper{store: s, poke: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
-	if s.dir == "" {
+	return &keeper{store: s, poke: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
+}
+
+// start begins the work: when the store turned out to be whole and nothing is left
+// that could refuse it.
+func (k *keeper) start() {
+	if k.store.dir == "" {
 		close(k.done)
-		return k
+		return
 	}
 	go k.run()
-	return k
 }
 
 // wake tells the keeper that something was committed.

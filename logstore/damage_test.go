@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"glassward"
 	"glassward/kql"
@@ -328,6 +329,33 @@ func TestDamagedJournal(t *testing.T) {
 		var said *logstore.DamagedError
 		if _, err := logstore.Open(context.Background(), put(t, damaged), small()); !errors.As(err, &said) {
 			t.Errorf("opened with %v", err)
+		}
+	})
+}
+
+// A store that is refused leaves nothing running: whoever tries again and again,
+// as the daemon does, would gather it.
+func TestRefusedStoreLeavesNothingRunning(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tenant")
+	s := open(t, dir, small())
+	if _, err := s.Append(t.Context(), batch(0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"logs.duckdb", wal} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left
+		var said *logstore.DamagedError
+		if s, err := logstore.Open(t.Context(), dir, small()); !errors.As(err, &said) {
+			if err == nil {
+				s.Close()
+			}
+			t.Errorf("a store without its records: %v", err)
 		}
 	})
 }

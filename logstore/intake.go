@@ -145,7 +145,10 @@ func (in *intake) raiseFloor() error {
 	return in.conn.exec(context.Background(), fmt.Sprintf("BEGIN; DELETE FROM _floor; INSERT INTO _floor VALUES (%d); COMMIT", in.seq))
 }
 
-func (in *intake) start() { go in.work() }
+func (in *intake) start() {
+	in.keeper.start()
+	go in.work()
+}
 
 // send hands a request over and waits for its answer.
 func (in *intake) send(ctx context.Context, r *request) (Committed, error) {

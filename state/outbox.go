@@ -488,6 +488,9 @@ type Stats struct {
 	Pending  int            `json:"pendingDeliveries"`
 	Failed   int            `json:"failedDeliveries"`
 	Unrouted int            `json:"unroutedNotices"`
+	// Collecting counts the action groups, by tenant, whose alarms are collected now:
+	// in a storm, or beyond the day's limit. A digest tells of them.
+	Collecting int `json:"collecting"`
 	// Oldest is the creation of the oldest pending delivery, zero if none is.
 	Oldest time.Time `json:"oldestPending,omitzero"`
 	Head   Mark      `json:"journalHead"`
@@ -509,7 +512,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	st := Stats{Open: map[string]int{}}
 	var oldest sql.NullInt64
 	err := s.readers.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM deliveries WHERE status = 'pending'), (SELECT COUNT(*) FROM deliveries WHERE status = 'failed'),
-		(SELECT COUNT(*) FROM notices WHERE routed = 0), (SELECT MIN(created) FROM deliveries WHERE status = 'pending')`).Scan(&st.Pending, &st.Failed, &st.Unrouted, &oldest)
+		(SELECT COUNT(*) FROM notices WHERE routed = 0), (SELECT COUNT(*) FROM traffic WHERE due > 0), (SELECT MIN(created) FROM deliveries WHERE status = 'pending')`).Scan(&st.Pending, &st.Failed, &st.Unrouted, &st.Collecting, &oldest)
 	if err != nil {
 		return st, fmt.Errorf("count deliveries: %w", err)
 	}

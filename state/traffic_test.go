@@ -75,6 +75,9 @@ func TestAStorm(t *testing.T) {
 	if kinds, page := out(); len(kinds) != 1 || kinds[0] != "storm" || page.Subject != "300 alarms within a minute" || !strings.Contains(page.Text, "and 260 incidents more") {
 		t.Fatalf("told %v: %+v", kinds, page)
 	}
+	if stats, err := s.Stats(ctx); err != nil || stats.Collecting != 1 {
+		t.Errorf("in the storm: %+v, %v", stats, err)
+	}
 	c.t = c.t.Add(30 * time.Second)
 	shut()
 	open()
