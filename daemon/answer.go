@@ -209,7 +209,33 @@ func (d *Daemon) addressed(ctx context.Context, config notify.Config, a answer) 
 	case 1:
 		return mine[0], nil
 	}
+	// Many at once are a storm: who answers it means what stands for all of it.
+	var leads []glassward.Incident
+	for _, tenant := range tenantsOf(mine) {
+		number, err := d.state.StormOf(ctx, tenant, group, d.now().Add(-awaitedFor))
+		if err != nil {
+			return glassward.Incident{}, err
+		}
+		for _, inc := range mine {
+			if inc.Tenant == tenant && inc.Number == number {
+				leads = append(leads, inc)
+			}
+		}
+	}
+	if len(leads) == 1 {
+		return leads[0], nil
+	}
 	return glassward.Incident{}, fmt.Errorf("%w: %s is being called about %d incidents, and the answer names none of them by its code", errNothingToAnswer, a.Receiver, len(mine))
+}
+
+// tenantsOf gives the tenants of incidents, each once.
+func tenantsOf(list []glassward.Incident) (out []string) {
+	for _, inc := range list {
+		if !slices.Contains(out, inc.Tenant) {
+			out = append(out, inc.Tenant)
+		}
+	}
+	return out
 }
 
 // words gives the words of an answer that may be a code, the one that was given

@@ -297,3 +297,31 @@ func TestAnswersByOtherWays(t *testing.T) {
 		}
 	}
 }
+
+// In a storm a text that names no incident is about what stands for all of it, and
+// takes up what its page named.
+func TestAnswerToAStorm(t *testing.T) {
+	k := newTestDesk(t)
+	o := incident.Outcome{Tenant: testTenant}
+	for i := range 30 {
+		o.Alerts = append(o.Alerts, incident.AlertChange{Alert: glassward.Alert{
+			ID: glassward.AlertID(fmt.Sprint("a", i)), RuleID: fmt.Sprint("r", i), Title: fmt.Sprint("alarm ", i), Severity: glassward.High, Start: k.clock(), End: k.clock(),
+			Entities: []glassward.Entity{{Type: "IP", Identifiers: map[string]string{"Address": fmt.Sprint("192.0.2.", i)}}},
+		}})
+	}
+	if _, err := k.Daemon.desk.Take(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	done, err := k.respond(t.Context(), answer{Receiver: "oncall/anna-sms", Way: "sms", Text: "493817 on it", Key: "sms:1"})
+	if err != nil || !done.Stopped || !strings.Contains(done.Said, "together with 29 other incidents") {
+		t.Fatalf("%+v %v", done.Said, err)
+	}
+	refs, _, err := k.state.Calling(t.Context(), k.clock().AddDate(1, 0, 0), 100)
+	if err != nil || len(refs) != 0 {
+		t.Errorf("people are still called about %d incidents: %v", len(refs), err)
+	}
+	inc, err := k.state.Incident(t.Context(), testTenant, 20)
+	if err != nil || inc.Owner != "Anna" || !strings.Contains(inc.Timeline[len(inc.Timeline)-1].Text, "which stood for it in a storm") {
+		t.Errorf("one of the others: %+v %v", inc.Timeline, err)
+	}
+}

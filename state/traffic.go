@@ -83,6 +83,21 @@ func (tx *tx) Storms(ctx context.Context, tenant string, number int64) ([]glassw
 	return slices.DeleteFunc(list, func(n glassward.Notice) bool { return n.Storm == "" }), nil
 }
 
+// StormOf gives the incident that stands for the latest storm that a group was told
+// of since a time, 0 if there was none.
+func (s *Store) StormOf(ctx context.Context, tenant, group string, since time.Time) (int64, error) {
+	var number int64
+	err := s.readers.QueryRowContext(ctx, `SELECT incident FROM notices WHERE tenant = ? AND LOWER(grp) = LOWER(?) AND incident > 0 AND created >= ? AND body LIKE '%"storm":"%'
+		ORDER BY created DESC, id DESC LIMIT 1`, tenant, group, micros(since)).Scan(&number)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("look for the storm that %s was told of: %w", group, err)
+	}
+	return number, nil
+}
+
 // Collecting gives the groups of which something is collected that is due at now,
 // or that began by a clock that stood later, and when the next is due.
 func (s *Store) Collecting(ctx context.Context, now time.Time, limit int) (due []incident.GroupRef, next time.Time, err error) {

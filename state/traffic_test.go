@@ -195,6 +195,14 @@ func TestTakingUpAStorm(t *testing.T) {
 	if got := kinds(); got["storm"] != 1 || len(got) != 1 {
 		t.Fatalf("told %v", got)
 	}
+	for group, want := range map[string]int64{"OnCall": 1, "elsewhere": 0} {
+		if number, err := s.StormOf(ctx, "contoso", group, night.Add(-time.Hour)); err != nil || number != want {
+			t.Errorf("the storm of %s stands as incident %d: %v", group, number, err)
+		}
+	}
+	if number, err := s.StormOf(ctx, "contoso", "oncall", night.Add(time.Hour)); err != nil || number != 0 {
+		t.Errorf("a storm of long ago: incident %d, %v", number, err)
+	}
 	c.t = c.t.Add(10 * time.Second)
 	alarms(5) // nobody has been told of these
 	inc, err := by(1, "Kim")
