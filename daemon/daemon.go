@@ -126,6 +126,8 @@ const (
 	idleTimeout = 2 * time.Minute
 	// tickEvery is how often rules look whether a window is due.
 	tickEvery = 5 * time.Second
+	// longestRest bounds how long they rest after a round that took long.
+	longestRest = 15 * time.Second
 	// stopWithin is how long requests under way may take when the daemon ends.
 	stopWithin = 5 * time.Second
 	// endWithin is how long all else may take then. The engine cannot be stopped

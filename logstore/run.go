@@ -138,10 +138,47 @@ func arguments(p *kql.Program, bind kql.Bind) (map[string]any, error) {
 	return args, nil
 }
 
+// stated gives SQL with those of its parameters written out that are whole numbers:
+// the times and sequence numbers of a window. The engine plans a statement that has
+// parameters twice, when it is prepared and when they are known, and planning is most
+// of what a rule costs.
+func stated(sql string, args map[string]any) string {
+	var b strings.Builder
+	for {
+		i := strings.IndexAny(sql, `'"$`)
+		if i < 0 {
+			b.WriteString(sql)
+			return b.String()
+		}
+		b.WriteString(sql[:i])
+		end := i + 1
+		if quote := sql[i]; quote != '$' {
+			// A quote within is doubled, and so is two texts side by side here.
+			n := strings.IndexByte(sql[end:], quote)
+			if n < 0 {
+				b.WriteString(sql[i:])
+				return b.String()
+			}
+			b.WriteString(sql[i : end+n+1])
+			sql = sql[end+n+1:]
+			continue
+		}
+		for end < len(sql) && (sql[end] == '_' || sql[end] >= 'a' && sql[end] <= 'z' || sql[end] >= 'A' && sql[end] <= 'Z' || sql[end] >= '0' && sql[end] <= '9') {
+			end++
+		}
+		if n, ok := args[sql[i+1:end]].(int64); ok {
+			fmt.Fprintf(&b, "(%d)", n)
+		} else {
+			b.WriteString(sql[i:end])
+		}
+		sql = sql[end:]
+	}
+}
+
 // fill runs the program's SQL and adds its rows to the result. It says how many
 // bytes they take.
 func (c *conn) fill(ctx context.Context, p *kql.Program, args map[string]any, limits Limits, result *kql.Result) (bytes int64, err error) {
-	st, err := c.prepare(p.SQL)
+	st, err := c.prepare(stated(p.SQL, args))
 	if err != nil {
 		if strings.Contains(err.Error(), "Max expression depth") {
 			return bytes, fmt.Errorf("plan the query: its conditions are too deep for the engine: let one sub-query or list stand for several (%w)", err)
