@@ -55,7 +55,7 @@ func install(binary string, tenants, perTenant int, more func(dir string) (strin
 		return nil, err
 	}
 	i.base = "http://" + address
-	if err := writeConfig(i.dir, address, i.sink.Addr()); err != nil {
+	if err := writeConfig(i.dir, address, i.sink.Addr(), ownMail); err != nil {
 		return nil, err
 	}
 	if err := os.Remove(filepath.Join(i.dir, "tenants", "nordlicht.yaml")); err != nil {
@@ -63,7 +63,7 @@ func install(binary string, tenants, perTenant int, more func(dir string) (strin
 	}
 	for n := range tenants {
 		var text strings.Builder
-		fmt.Fprintf(&text, "tenant: %s\nname: t%03d\nactionGroups: [emergency]\nemergencyAccounts:\n", tenantID(n), n)
+		fmt.Fprintf(&text, "tenant: %s\nname: t%03d\nactionGroups: [emergency]\n%semergencyAccounts:\n", tenantID(n), n, declared())
 		for a := range perTenant {
 			fmt.Fprintf(&text, "  - {objectId: %s, name: EA-%05d}\n", account(n*perTenant+a), n*perTenant+a)
 		}

@@ -1,8 +1,8 @@
 // Command bench measures the way of an alarm: a sign-in by an emergency account
-// is pushed over HTTP among a thousand other records a second, and the clock
-// stops when the mail server has accepted the mail about it, while a heavy query
-// runs beside. It also reads the resident memory of serve, idle and at that
-// load. `make bench` runs it; it starts its own server, on loopback, and ends
+// is pushed over HTTP among the records of an ordinary day, so many a second, and the
+// clock stops when the mail server has accepted the mail about it, with all shipped
+// rules on and a heavy query beside. It also reads the resident memory of serve, idle
+// and at that load, and its share of the processor. `make bench` runs it; it starts its own server, on loopback, and ends
 // it.
 //
 // With -tenants it measures how one tenant in flood delays the others, with
@@ -16,11 +16,13 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"iter"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +30,7 @@ import (
 	"syscall"
 	"time"
 
+	"glassward/internal/day"
 	"glassward/internal/entrasim"
 	"glassward/internal/mailsink"
 )
@@ -38,12 +41,15 @@ func main() {
 	rate := flag.Int("rate", 1000, "records a second")
 	quiet := flag.Bool("no-query", false, "without the heavy query beside")
 	tenants := flag.Int("tenants", 0, "measure so many tenants, one of them in flood")
+	oneDay := flag.Int("day", 0, "play a tenant's day of so many records, and compare what is told with what is foretold")
 	history := flag.Int("backfill", 0, "measure live alarms while so many records of history come by a folder")
 	flag.Parse()
 	var err error
 	switch {
 	case *tenants > 0:
 		err = fleet(*binary, *tenants, *seconds)
+	case *oneDay > 0:
+		err = wholeDay(*binary, *oneDay)
 	case *history > 0:
 		err = backfill(*binary, *history)
 	default:
@@ -70,7 +76,7 @@ func run(binary string, seconds, rate int, query bool) error {
 	if err != nil {
 		return err
 	}
-	if err := writeConfig(dir, address, sink.Addr()); err != nil {
+	if err := writeConfig(dir, address, sink.Addr(), ownMail); err != nil {
 		return err
 	}
 	base := "http://" + address
@@ -93,10 +99,13 @@ func run(binary string, seconds, rate int, query bool) error {
 	if query {
 		beside.Go(func() { queries = heavy(ctx, base) })
 	}
+	began, busy := time.Now(), processor(pid)
 	sent, pushed, err := load(base, seconds, rate)
 	if err != nil {
 		return err
 	}
+	share := 100 * (processor(pid) - busy).Seconds() / time.Since(began).Seconds()
+	others := machine()
 	peak, err := resident(pid)
 	if err != nil {
 		return err
@@ -120,6 +129,7 @@ func run(binary string, seconds, rate int, query bool) error {
 	fmt.Printf("alarm: received over HTTP until the mail server accepted the mail; %d records in %d s, %d alarms, heavy queries beside: %d\n", pushed, seconds, len(took), queries)
 	fmt.Printf("%-34s %12v\n%-34s %12v\n%-34s %12v  (bound: 1s at p99)\n", "alarm p50", at(0.50), "alarm p99", at(0.99), "alarm maximum", took[len(took)-1].Round(time.Millisecond))
 	fmt.Printf("%-34s %9d MiB\n%-34s %9d MiB\n", "resident memory of serve, idle", idle>>20, "resident memory of serve, at load", peak>>20)
+	fmt.Printf("%-34s %8.0f%% of one core of %d; load of the machine %s\n", "processor of serve, queries and all", share, runtime.NumCPU(), others)
 	if at(0.99) > time.Second {
 		return fmt.Errorf("p99 is over one second")
 	}
@@ -156,7 +166,12 @@ func account(n int) string { return fmt.Sprintf("e0000000-0000-4000-8000-%012d",
 
 const accounts = 200
 
-func writeConfig(dir, address, smtp string) error {
+// ownMail is a storm limit by which each alarm can be timed by its own mail.
+const ownMail = 1000
+
+// writeConfig writes a main file with one group and a tenant's file. storm is how many
+// alarms a minute go out one by one, 0 the limit of production.
+func writeConfig(dir, address, smtp string, storm int) error {
 	host, port, err := net.SplitHostPort(smtp)
 	if err != nil {
 		return err
@@ -165,17 +180,21 @@ func writeConfig(dir, address, smtp string) error {
 	for n := range accounts {
 		fmt.Fprintf(&list, "  - {objectId: %s, name: EA-%03d}\n", account(n), n)
 	}
+	fmt.Fprintf(&list, "  - {objectId: %s, name: decoy, kind: decoy}\n", entrasim.DecoyID)
+	limit := ""
+	if storm > 0 {
+		limit = fmt.Sprintf("    storm: %d\n", storm)
+	}
 	files := map[string]string{
 		"glassward.yaml": fmt.Sprintf(`data: data
 listen: %s
 mailServers: [{name: sink, host: %s, port: %s, tls: none, from: glassward@example.org}]
 actionGroups:
   - name: emergency
-    storm: 1000 # each alarm is timed by its own mail
-    subject: "[CRITICAL] Emergency Access Activity"
+%s    subject: "[CRITICAL] Emergency Access Activity"
     emailReceivers: [{name: oncall, emailAddress: oncall@example.org}]
-`, address, host, port),
-		"tenants/nordlicht.yaml": "tenant: " + entrasim.TenantID + "\nemergencyAccounts:\n" + list.String() + "actionGroups: [emergency]\n",
+`, address, host, port, limit),
+		"tenants/nordlicht.yaml": "tenant: " + entrasim.TenantID + "\n" + declared() + "emergencyAccounts:\n" + list.String() + "actionGroups: [emergency]\n",
 	}
 	for name, text := range files {
 		path := filepath.Join(dir, name)
@@ -187,6 +206,17 @@ actionGroups:
 		}
 	}
 	return nil
+}
+
+// declared are the lines of a tenant's file without which some of the rules have
+// nothing to look for: what protects the accounts, and from where they are used.
+func declared() string {
+	var b strings.Builder
+	b.WriteString("places: [{country: NO}]\nprotectedObjects:\n")
+	for _, o := range entrasim.NewWorld(entrasim.Options{}).Protected() {
+		fmt.Fprintf(&b, "  - {objectId: %s, kind: %s, name: %s}\n", o.ID, o.Kind, o.Name)
+	}
+	return b.String()
 }
 
 func freeAddress() (string, error) {
@@ -212,7 +242,9 @@ func waitFor(base string) error {
 // load pushes rate records a second in ten bodies a second, one emergency
 // sign-in among them every third of a second, and gives when each was sent.
 func load(base string, seconds, rate int) (sent map[int]time.Time, pushed int, err error) {
-	tenant := entrasim.New(7)
+	made := entrasim.New(7)
+	life, end := iter.Pull(day.Life(7, seconds*rate))
+	defer end()
 	sent = map[int]time.Time{}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -228,12 +260,18 @@ func load(base string, seconds, rate int) (sent map[int]time.Time, pushed int, e
 		<-tick.C
 		var body bytes.Buffer
 		for range rate / 10 {
-			body.Write(tenant.SignIn(time.Now()))
+			e, ok := life()
+			if !ok {
+				break
+			}
+			now := *e
+			now.At = time.Now().UTC().Truncate(100)
+			body.Write(now.Diagnostic(1))
 			body.WriteByte('\n')
+			pushed++
 		}
-		pushed += rate / 10
 		if n := i / every; i%every == 0 && n < alarms {
-			body.Write(tenant.SignInBy(time.Now(), account(n), fmt.Sprintf("EA-%03d", n)))
+			body.Write(made.SignInBy(time.Now(), account(n), fmt.Sprintf("EA-%03d", n)))
 			body.WriteByte('\n')
 			mu.Lock()
 			sent[n] = time.Now()

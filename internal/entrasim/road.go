@@ -142,11 +142,22 @@ func (s *roadState) show(now time.Time) {
 	s.seen = now
 }
 
-// appear plans when a road shows an event: its first version, a fuller one where
-// there is one, and perhaps the same once more.
+// appear plans when a road shows an event.
 func (w *World) appear(e *Event, r Road) {
+	for _, a := range w.Shown(e, r) {
+		if !a.At.After(w.now) {
+			a.At = w.now.Add(100).Truncate(100)
+		}
+		heap.Push(&w.roads[r].future, a)
+	}
+}
+
+// Shown gives when a road that has no outages shows an event: its first version, a
+// fuller one where there is one, and perhaps the same once more. It is always the
+// same for the same event.
+func (w *World) Shown(e *Event, r Road) []Appearance {
 	d := newDice(hashText(w.base+uint64(r), e.Key(), "lag"))
-	s := &w.roads[r]
+	var out []Appearance
 	take := func() time.Duration {
 		if w.o.Prompt {
 			return 500*time.Millisecond + d.within(2500*time.Millisecond)
@@ -159,10 +170,7 @@ func (w *World) appear(e *Event, r Road) {
 		return max(t, l.least)
 	}
 	add := func(version int, at time.Time) {
-		if !at.After(w.now) {
-			at = w.now.Add(100)
-		}
-		heap.Push(&s.future, Appearance{Event: e, Version: version, At: at.Truncate(100), order: e.order})
+		out = append(out, Appearance{Event: e, Version: version, At: at.Truncate(100), order: e.order})
 	}
 	first := e.At.Add(take())
 	if w.o.Late > 0 && d.chance(w.o.Late) {
@@ -188,6 +196,7 @@ func (w *World) appear(e *Event, r Road) {
 		}
 		add(version, last.Add(wait))
 	}
+	return out
 }
 
 // Cut adds an outage, also while the world lives; what has been shown stays
