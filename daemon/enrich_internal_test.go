@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -149,12 +150,11 @@ func TestThePageDoesNotWait(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				asked := 0
+				var asked atomic.Int64
 				w := &workspace{d: provider()}
 				w.log = w.d.log
 				w.asks = func(ctx context.Context, query string) ([][]string, error) {
-					takes := c.takes[min(asked, len(c.takes)-1)]
-					asked++
+					takes := c.takes[min(int(asked.Add(1)), len(c.takes))-1]
 					if c.hears {
 						select {
 						case <-time.After(takes):
@@ -178,9 +178,9 @@ func TestThePageDoesNotWait(t *testing.T) {
 				}
 				// While a deaf store is at it, the next alarm does not wait at all, even when the
 				// pause is over.
-				before := asked
+				before := asked.Load()
 				time.Sleep(enrichRest)
-				if got, waited = look(); c.missing != "" && !c.hears && c.takes[0] > enrichRest && (waited != 0 || asked != before || !strings.Contains(got.Missing, "still busy")) {
+				if got, waited = look(); c.missing != "" && !c.hears && c.takes[0] > enrichRest && (waited != 0 || asked.Load() != before || !strings.Contains(got.Missing, "still busy")) {
 					t.Errorf("the next waited %s: %+v", waited, got)
 				}
 				w.work.Wait()
