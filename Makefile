@@ -20,8 +20,8 @@ deps:
 # whatever commits.
 test: deps
 	$(GO) vet ./...
-	GLASSWARD_CHAOS_SEEDS=3 $(GO) test -race -gcflags='modernc.org/...=-d=checkptr=0 -race=false' -timeout 30m ./...
-	$(GO) test -run '^TestChaos$$' -timeout 30m ./internal/acceptance
+	GLASSWARD_CHAOS_SEEDS=3 $(GO) test -race -gcflags='modernc.org/...=-d=checkptr=0 -race=false' -timeout 90m ./...
+	$(GO) test -run '^TestChaos$$' -timeout 90m ./internal/acceptance
 
 # Seeded runs in which everything happens at once, and the process dies at failpoints: `make test` plays
 # 50 of them. SEEDS says how many; the seed of one that fails repeats it, as its message says.
