@@ -404,8 +404,8 @@ func (c *chaosRun) born(number int) time.Time {
 func (c *chaosRun) settle() {
 	quiet := 0
 	var last daemon.Status
-	for range 12 * 60 {
-		time.Sleep(time.Minute)
+	for range 12 * 12 {
+		time.Sleep(5 * time.Minute)
 		last = daemon.Status{}
 		if err := c.call("GET", "/v1/status", nil, &last); err != nil {
 			c.t.Fatal(err)
@@ -418,7 +418,7 @@ func (c *chaosRun) settle() {
 			quiet = 0
 		}
 		// Windows end every five minutes, digests come within the hour.
-		if quiet == 20 && last.Owed.Collecting == 0 || quiet == 70 {
+		if quiet == 4 && last.Owed.Collecting == 0 || quiet == 14 {
 			return
 		}
 	}

@@ -19,7 +19,7 @@ import (
 // else. `make day` plays two million records against a running server.
 func TestADay(t *testing.T) {
 	t.Parallel()
-	records := 8_000
+	records := 4_000
 	if n := os.Getenv("GLASSWARD_DAY"); n != "" {
 		var err error
 		if records, err = strconv.Atoi(n); err != nil {
