@@ -95,7 +95,7 @@ func (g gateway) Ingest(ctx context.Context, tenant string, p console.Push, body
 
 // inTurn takes in pushed records when it is the tenant's turn.
 func (w *workspace) inTurn(ctx context.Context, records []glassward.Record) (logstore.Committed, error) {
-	done, err := w.d.turns.take(ctx, w.tenantID())
+	done, err := w.d.turns.take(ctx, w.tenantID(), len(records))
 	if err != nil {
 		return logstore.Committed{}, err
 	}

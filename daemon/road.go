@@ -131,7 +131,7 @@ func (w *workspace) batch(ctx context.Context, r road, b *ingest.Batch, c *inges
 	if len(b.Records) == 0 && cursor == nil {
 		return nil
 	}
-	done, err := w.d.turns.take(ctx, w.tenantID())
+	done, err := w.d.turns.take(ctx, w.tenantID(), len(b.Records))
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,11 @@ func rewrites(o Options) []rel.Rewrite {
 	if o.Lineage {
 		asked = append(asked, rel.Rewrite{Name: "lineage", Doc: "every row carries the ids of the records that it was made of", Apply: rel.Lineage})
 	}
-	return rel.Rewrites(asked...)
+	steps := rel.Rewrites(asked...)
+	if o.Few {
+		steps = slices.DeleteFunc(steps, func(r rel.Rewrite) bool { return r.Hastens })
+	}
+	return steps
 }
 
 // compile is Compile; watch, if not nil, is shown the bound tree, with an empty name, and the tree after each
@@ -118,7 +122,7 @@ func (p *Program) write(tree rel.Rel, o Options, watch func(r rel.Rewrite, tree 
 			watch(r, tree)
 		}
 	}
-	q, err := sqlgen.DuckDB(tree)
+	q, err := sqlgen.DuckDB(tree, sqlgen.Options{Few: o.Few})
 	if err != nil {
 		return err
 	}
@@ -229,7 +233,7 @@ func prefilters(r rel.Rel) []Prefilter {
 	for _, d := range rel.Demands(r) {
 		p := Prefilter{Table: d.Table}
 		for _, c := range d.Conditions {
-			op := map[rel.DemandOp]CondOp{rel.Equals: Equals, rel.EqualsFold: EqualsFold, rel.Contains: Contains, rel.ContainsFold: ContainsFold}[c.Op]
+			op := map[rel.DemandOp]CondOp{rel.Equals: Equals, rel.EqualsFold: EqualsFold, rel.Contains: Contains, rel.ContainsFold: ContainsFold, rel.HasFold: HasFold}[c.Op]
 			p.Conditions = append(p.Conditions, Condition{c.Column, op, c.Values})
 		}
 		out = append(out, p)

@@ -121,7 +121,7 @@ func (p *Prefilter) String() string {
 		if len(c.Values) == 0 {
 			return p.Table + ": never"
 		}
-		word := [...]string{"==", "=~", "contains_cs", "contains"}[c.Op]
+		word := [...]string{"==", "=~", "contains_cs", "contains", "has"}[c.Op]
 		values := make([]string, 0, len(c.Values))
 		for _, v := range c.Values {
 			values = append(values, rel.Str(v).String())

@@ -42,6 +42,9 @@ type Options struct {
 	Catalog    Catalog
 	Watchlists map[string]*Watchlist
 	Window     Window
+	// Few says that the query will read few records, as those that came in one request. It is written to be
+	// planned fast then, not to read fast: nothing tries a condition in a cheaper way before.
+	Few bool
 	// Lineage adds to every row the ids of the records that caused it (Result.Lineage).
 	Lineage bool
 	// File names the source in diagnostics.
@@ -116,12 +119,14 @@ const MaxLineage = 1000
 type CondOp uint8
 
 // The comparisons: Equals and EqualsFold (without regard to case) compare the column's text; Contains
-// and ContainsFold look for the value anywhere in it. A number or bool is compared by its text.
+// and ContainsFold look for the value anywhere in it, HasFold as MayHave does. A number or bool is compared by its
+// text.
 const (
 	Equals CondOp = iota
 	EqualsFold
 	Contains
 	ContainsFold
+	HasFold
 )
 
 // Prefilter accepts a record of Table if each of Conditions holds; without Conditions it accepts all.

@@ -32,6 +32,7 @@ var quotedQueries = []string{
 	`let ['ID'] = 'LIT'; S | where u == ['ID'] | summarize by ['x ID'] = ['ID']`,
 	`S | mv-apply ['ID'] = d on (where ['ID'] == 'LIT' | summarize n = count() by q = tostring(['ID']))`,
 	`S | where u in ((S | where u == 'LIT' | project ['ID'] = u)) and u has_any ('LIT', 'LIT') | top 3 by u`,
+	`S | where u has_any ('aLITa', 'bLITb', 'c', 'd', 'eLIT.LITe', 'f', 'g', 'h') | extend n = tostring(d.LIT) has_any ('aLITa', 'b', 'c', 'd', 'e', 'f', 'g', 'h')`,
 }
 
 // asKQL writes a text as the inside of a KQL literal in single quotes.
@@ -145,7 +146,7 @@ func checkQuoting(t testing.TB, e *engine, i int, id, lit string) bool {
 	}
 	sql := func(id, lit string) string {
 		s := sample{query: fill(q, id, lit), catalog: quoteCatalog}
-		out, err := sqlgen.DuckDB(rel.Lineage(s.tree()))
+		out, err := sqlgen.DuckDB(rel.Lineage(s.tree()), sqlgen.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

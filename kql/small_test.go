@@ -314,7 +314,7 @@ type result struct {
 
 // run runs a rewritten tree over the records that mask has.
 func (e *engine) runTree(r rel.Rel, mask int64, now value.Ticks) (*result, error) {
-	q, err := sqlgen.DuckDB(r)
+	q, err := sqlgen.DuckDB(r, sqlgen.Options{})
 	if err != nil {
 		return nil, err
 	}

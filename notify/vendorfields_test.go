@@ -25,6 +25,41 @@ type mutant struct {
 	body           []byte
 }
 
+// good has a message delivered and gives the request that the vendor took, with what
+// sends one like it and says whether that is taken.
+func (v vendor) good(t *testing.T) (f *fake, good mutant, take func(mutant) bool) {
+	t.Helper()
+	f = v.serve(t)
+	r := v.open(t, f.URL)
+	if out := r.Deliver(t.Context(), message()); !out.took() {
+		t.Fatalf("got %v", out)
+	}
+	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
+	good = mutant{"as it is", http.MethodPost, f.path, f.header, f.body}
+	take = func(m mutant) bool {
+		req, err := http.NewRequest(m.method, f.URL+m.target, bytes.NewReader(m.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = m.header.Clone()
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatalf("%s: %v", m.what, err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A vendor that refuses by 200 says so in the body.
+		return resp.StatusCode < 300 && !strings.Contains(string(text), "error-text")
+	}
+	if !take(good) {
+		t.Fatal("refused when it is sent again")
+	}
+	return f, good, take
+}
+
 // TestVendorFields takes a good request apart: each field is left out, is of
 // another type, is longer than it may be, and stands beside one that nobody knows;
 // so do headers and parameters, and the method and the path are others. The vendor
@@ -33,34 +68,7 @@ type mutant struct {
 func TestVendorFields(t *testing.T) {
 	for _, v := range vendors {
 		t.Run(v.name, func(t *testing.T) {
-			f := v.serve(t)
-			r := v.open(t, f.URL)
-			if out := r.Deliver(t.Context(), message()); !out.took() {
-				t.Fatalf("got %v", out)
-			}
-			defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-			good := mutant{"as it is", http.MethodPost, f.path, f.header, f.body}
-			take := func(m mutant) bool {
-				req, err := http.NewRequest(m.method, f.URL+m.target, bytes.NewReader(m.body))
-				if err != nil {
-					t.Fatal(err)
-				}
-				req.Header = m.header.Clone()
-				resp, err := http.DefaultTransport.RoundTrip(req)
-				if err != nil {
-					t.Fatalf("%s: %v", m.what, err)
-				}
-				defer resp.Body.Close()
-				text, err := io.ReadAll(resp.Body)
-				if err != nil {
-					t.Fatal(err)
-				}
-				// A vendor that refuses by 200 says so in the body.
-				return resp.StatusCode < 300 && !strings.Contains(string(text), "error-text")
-			}
-			if !take(good) {
-				t.Fatal("refused when it is sent again")
-			}
+			f, good, take := v.good(t)
 			var mutants, spared []mutant
 			if f.form() {
 				mutants, spared = v.forms(t, good)

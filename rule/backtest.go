@@ -185,7 +185,7 @@ func (e *Engine) replayStretch(ctx context.Context, j *judge, from, to time.Time
 	// The look-up of records is by sequence number, of which all are meant.
 	bind := kql.Bind{Now: end, From: at, To: end, SeqFrom: -1, SeqTo: math.MaxInt64}
 	v := newVerdicts(e, j)
-	rows, columns, stamps, err := e.run(ctx, j, v, bind, f, nil)
+	rows, columns, stamps, err := e.run(ctx, j, j.program, v, bind, f, nil)
 	if err != nil {
 		return fmt.Errorf("judge the events from %s to %s: %w", at, end, err)
 	}

@@ -181,24 +181,7 @@ func TestGaps(t *testing.T) {
 				t.Errorf("the published query is not silent: %v", res.Rows)
 			}
 
-			var book rule.Notebook
-			var failure error
-			e, err := rule.NewEngine(t.Context(), rule.Options{
-				Rules: rules, Catalog: env.Catalog, Watchlists: env.Watchlists, Runner: l.Runner, Memory: &book,
-				Desk: rule.DeskFunc(func(ctx context.Context, outcomes ...rule.Outcome) error {
-					for _, o := range outcomes {
-						failure = errors.Join(failure, o.Err)
-					}
-					return book.Desk("").Commit(ctx, outcomes...)
-				}),
-				Now: func() time.Time { return time.Date(2026, 3, 2, 11, 0, 0, 0, time.UTC) },
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := e.Batch(t.Context(), rule.Batch{To: l.Head, Records: l.Records}); err != nil || failure != nil {
-				t.Fatal(err, failure)
-			}
+			book := judged(t, rules, env, l)
 			var got []string
 			for _, a := range book.Alerts() {
 				got = append(got, a.Title)
@@ -211,4 +194,28 @@ func TestGaps(t *testing.T) {
 			}
 		})
 	}
+}
+
+// judged lets rules judge what a bench has loaded, and gives what they found.
+func judged(t *testing.T, rules []*rule.Rule, env rule.Environment, l rule.Loaded) *rule.Notebook {
+	t.Helper()
+	var book rule.Notebook
+	var failure error
+	e, err := rule.NewEngine(t.Context(), rule.Options{
+		Rules: rules, Catalog: env.Catalog, Watchlists: env.Watchlists, Runner: l.Runner, Memory: &book,
+		Desk: rule.DeskFunc(func(ctx context.Context, outcomes ...rule.Outcome) error {
+			for _, o := range outcomes {
+				failure = errors.Join(failure, o.Err)
+			}
+			return book.Desk("").Commit(ctx, outcomes...)
+		}),
+		Now: func() time.Time { return time.Date(2026, 3, 2, 11, 0, 0, 0, time.UTC) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Batch(t.Context(), rule.Batch{To: l.Head, Records: l.Records}); err != nil || failure != nil {
+		t.Fatal(err, failure)
+	}
+	return &book
 }

@@ -105,6 +105,7 @@ type judge struct {
 	nrt     bool
 	grid    grid // of a Scheduled rule
 	program *kql.Program
+	few     *kql.Program // program for the records of one arrival, made at the first
 	hash    string
 	runsAs  string
 	broken  error // why it cannot be judged at all
@@ -192,7 +193,7 @@ func (j *judge) works() bool { return j.rule.Enabled && j.broken == nil }
 
 // compile decides how the rule runs.
 func (e *Engine) compile(j *judge) {
-	c := compileRule(j.rule, Environment{Catalog: e.options.Catalog, Watchlists: e.options.Watchlists, Functions: e.options.Functions, Addresses: e.options.Addresses})
+	c := compileRule(j.rule, e.environment())
 	j.nrt, j.program, j.runsAs = c.nrt, c.program, c.runsAs
 	if !j.nrt {
 		j.grid = newGrid(c.frequency, c.period)
@@ -210,6 +211,32 @@ func (e *Engine) compile(j *judge) {
 		p := &Problem{File: j.rule.File, Source: j.rule.source, List: c.diags}
 		j.broken = fmt.Errorf("%w: %s", ErrDisabled, p.Error())
 	}
+}
+
+func (e *Engine) environment() Environment {
+	return Environment{Catalog: e.options.Catalog, Watchlists: e.options.Watchlists, Functions: e.options.Functions, Addresses: e.options.Addresses}
+}
+
+// maxFew is up to how many records that come together are judged by a query that is
+// written for few. More are judged as those of a catch-up are.
+const maxFew = 2000
+
+// programFor gives the rule's program for so many records: what few cost is the planning of the query.
+func (e *Engine) programFor(j *judge, records int64) *kql.Program {
+	if records > maxFew {
+		return j.program
+	}
+	if j.few == nil {
+		o := compileOptions(j.rule, e.environment(), kql.BySeq)
+		o.Few = true
+		p, diags := kql.Compile(j.rule.Query, o)
+		if diags.HasErrors() {
+			// The same text has compiled for many: what is left is to judge by that.
+			p = j.program
+		}
+		j.few = p
+	}
+	return j.few
 }
 
 // load reads the rule's watermark, or gives it its first: then there is an
@@ -548,9 +575,9 @@ func reason(err error) string {
 
 func sameReason(a, b error) bool { return a != nil && b != nil && reason(a) == reason(b) }
 
-// run runs the rule's program and gives its rows with their records' stamps.
-func (e *Engine) run(ctx context.Context, j *judge, v *verdicts, bind kql.Bind, f frame, stamps map[glassward.RecordID]stamp) ([]row, []string, map[glassward.RecordID]stamp, error) {
-	res, err := e.options.Runner.Run(ctx, j.program, bind)
+// run runs one of the rule's programs and gives its rows with their records' stamps.
+func (e *Engine) run(ctx context.Context, j *judge, program *kql.Program, v *verdicts, bind kql.Bind, f frame, stamps map[glassward.RecordID]stamp) ([]row, []string, map[glassward.RecordID]stamp, error) {
+	res, err := e.options.Runner.Run(ctx, program, bind)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -702,11 +729,15 @@ func noExternal(kql.ExternalData) ([][]any, error) {
 // nrtInstead is the schedule of an NRT rule whose query is not local.
 const nrtInstead = time.Minute
 
+func compileOptions(r *Rule, env Environment, w kql.Window) kql.Options {
+	return kql.Options{Catalog: env.Catalog, Watchlists: env.Watchlists, Functions: env.Functions, External: noExternal, Addresses: env.Addresses, Window: w, Lineage: true, File: r.File}
+}
+
 // compileRule compiles the query for the way in which the rule will run.
 func compileRule(r *Rule, env Environment) compiled {
 	c := compiled{nrt: r.Kind == NRT, frequency: r.Frequency, period: r.Period}
 	compile := func(w kql.Window) diag.List {
-		p, diags := kql.Compile(r.Query, kql.Options{Catalog: env.Catalog, Watchlists: env.Watchlists, Functions: env.Functions, External: noExternal, Addresses: env.Addresses, Window: w, Lineage: true, File: r.File})
+		p, diags := kql.Compile(r.Query, compileOptions(r, env, w))
 		c.program = p
 		var out diag.List
 		for _, d := range diags {

@@ -70,7 +70,7 @@ func (e *Engine) judgeSeq(ctx context.Context, j *judge, v *verdicts, next *stat
 	again := func([]glassward.RecordID) bool { return true }
 	f := frame{from: now, to: now, again: again, state: next}
 	bind := kql.Bind{Now: now, SeqFrom: from, SeqTo: next.seq}
-	rows, columns, stamps, err := e.run(ctx, j, v, bind, f, stamps)
+	rows, columns, stamps, err := e.run(ctx, j, e.programFor(j, next.seq-from), v, bind, f, stamps)
 	if err != nil {
 		return fmt.Errorf("judge records %d to %d: %w", from+1, next.seq, err)
 	}

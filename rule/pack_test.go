@@ -1,16 +1,13 @@
 package rule_test
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"glassward/rule"
 	"glassward/schema"
@@ -126,24 +123,7 @@ func TestEveryOperationIsToldOnce(t *testing.T) {
 			env := environment()
 			env.Watchlists["EmergencyAccounts"] = rule.EmergencyAccounts(rule.Account{ObjectID: account, Name: "EA-01", UserPrincipalName: "ea-01@contoso.example", Kind: "user"})
 			env.Watchlists["ProtectedObjects"] = rule.ProtectedObjects(rule.Object{ObjectID: object, Name: "Break-glass", Kind: "group"})
-			var book rule.Notebook
-			var failure error
-			e, err := rule.NewEngine(t.Context(), rule.Options{
-				Rules: slices.DeleteFunc(slices.Clone(rules), func(r *rule.Rule) bool { return r.Kind != rule.NRT }), Catalog: env.Catalog, Watchlists: env.Watchlists, Runner: l.Runner, Memory: &book,
-				Desk: rule.DeskFunc(func(ctx context.Context, outcomes ...rule.Outcome) error {
-					for _, o := range outcomes {
-						failure = errors.Join(failure, o.Err)
-					}
-					return book.Desk("").Commit(ctx, outcomes...)
-				}),
-				Now: func() time.Time { return time.Date(2026, 3, 2, 11, 0, 0, 0, time.UTC) },
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := e.Batch(t.Context(), rule.Batch{To: l.Head, Records: l.Records}); err != nil || failure != nil {
-				t.Fatal(err, failure)
-			}
+			book := judged(t, slices.DeleteFunc(slices.Clone(rules), func(r *rule.Rule) bool { return r.Kind != rule.NRT }), env, l)
 			tags := map[string][]string{}
 			for _, r := range rules {
 				tags[r.Name] = r.Tags

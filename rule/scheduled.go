@@ -299,7 +299,7 @@ func (e *Engine) judgeWindow(ctx context.Context, p *pass, n int64) error {
 	var err error
 	unreached := n > p.next.judged && j.unreached(n)
 	if !unreached || j.nothing != givesNothing {
-		if rows, columns, stamps, err = e.run(ctx, j, p.verdicts, bind, f, nil); err != nil {
+		if rows, columns, stamps, err = e.run(ctx, j, j.program, p.verdicts, bind, f, nil); err != nil {
 			return err
 		}
 		if unreached && j.nothing == notTried {

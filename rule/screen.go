@@ -48,7 +48,13 @@ type screenColumn struct {
 
 type needle struct {
 	text       string
+	term       bool // it counts as a whole term only
 	conditions []int
+}
+
+// in says whether a text has what is looked for.
+func (n *needle) in(text string) bool {
+	return strings.Contains(text, n.text) && (!n.term || kql.MayHave(text, n.text))
 }
 
 // newScreen makes the screen of programs; a nil program wants nothing.
@@ -121,12 +127,12 @@ func (t *tableScreen) condition(column int, c kql.Condition) int {
 		t.columns = append(t.columns, screenColumn{index: column, equal: map[string][]int{}, folded: map[string][]int{}})
 	}
 	col := &t.columns[i]
-	addNeedle := func(list *[]needle, text string) {
-		if j := slices.IndexFunc(*list, func(n needle) bool { return n.text == text }); j >= 0 {
+	addNeedle := func(list *[]needle, text string, term bool) {
+		if j := slices.IndexFunc(*list, func(n needle) bool { return n.text == text && n.term == term }); j >= 0 {
 			(*list)[j].conditions = append((*list)[j].conditions, id)
 			return
 		}
-		*list = append(*list, needle{text, []int{id}})
+		*list = append(*list, needle{text, term, []int{id}})
 	}
 	for _, v := range c.Values {
 		switch c.Op {
@@ -136,9 +142,11 @@ func (t *tableScreen) condition(column int, c kql.Condition) int {
 			k := foldKey(v)
 			col.folded[k] = append(col.folded[k], id)
 		case kql.Contains:
-			addNeedle(&col.contains, v)
+			addNeedle(&col.contains, v, false)
 		case kql.ContainsFold:
-			addNeedle(&col.containsFold, strings.ToLower(v))
+			addNeedle(&col.containsFold, strings.ToLower(v), false)
+		case kql.HasFold:
+			addNeedle(&col.containsFold, strings.ToLower(v), true)
 		}
 	}
 	return id
@@ -194,15 +202,15 @@ func (t *tableScreen) try(r *glassward.Record) bool {
 		if len(c.folded) > 0 {
 			hold(c.folded[foldKey(text)])
 		}
-		for _, n := range c.contains {
-			if strings.Contains(text, n.text) {
+		for k := range c.contains {
+			if n := &c.contains[k]; n.in(text) {
 				hold(n.conditions)
 			}
 		}
 		if len(c.containsFold) > 0 {
 			lower := strings.ToLower(text)
-			for _, n := range c.containsFold {
-				if strings.Contains(lower, n.text) {
+			for k := range c.containsFold {
+				if n := &c.containsFold[k]; n.in(lower) {
 					hold(n.conditions)
 				}
 			}

@@ -67,7 +67,7 @@ func (tx *tx) Book(ctx context.Context, q incident.Query) (incident.State, error
 	}
 	from, to := micros(q.From), micros(q.To)
 	const near = " AND i.last_activity >= ? AND i.first_activity <= ?"
-	const order = " ORDER BY CASE i.status WHEN 'Closed' THEN 1 ELSE 0 END, i.number DESC LIMIT ?"
+	const order = " ORDER BY CASE i.status WHEN 'Closed' THEN 1 ELSE 0 END, i.number DESC LIMIT 0+?"
 	for _, account := range q.Accounts {
 		if err := add(tx.QueryContext(ctx, linked+near+order, q.Tenant, "account", account, from, to, bookLimit)); err != nil {
 			return s, err
@@ -495,7 +495,7 @@ func (s *Store) Calling(ctx context.Context, now time.Time, limit int) (due []in
 		return nil, next, wrap(err)
 	}
 	next = fromMicros(first.Int64)
-	rows, err := s.readers.QueryContext(ctx, "SELECT tenant, number FROM pages WHERE next <= ? OR last > ? ORDER BY next, tenant, number LIMIT ?", micros(now), micros(now), bound(limit))
+	rows, err := s.readers.QueryContext(ctx, "SELECT tenant, number FROM pages WHERE next <= ? OR last > ? ORDER BY next, tenant, number LIMIT 0+?", micros(now), micros(now), bound(limit))
 	if err != nil {
 		return nil, next, wrap(err)
 	}

@@ -15,7 +15,7 @@ import (
 // follow a number, oldest first, without the records of kind record.
 func (s *Store) JournalOf(ctx context.Context, tenant string, after int64, limit int) ([]JournalEntry, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT seq, time, kind, tenant, payload, raw, prev, hash FROM journal
-		WHERE seq > ? AND tenant IN (?, '') AND kind <> 'record' ORDER BY seq LIMIT ?`, after, tenant, bound(limit))
+		WHERE seq > ? AND tenant IN (?, '') AND kind <> 'record' ORDER BY seq LIMIT 0+?`, after, tenant, bound(limit))
 	return entriesOf(rows, err)
 }
 

@@ -39,7 +39,7 @@ func (s *Store) Deeds(ctx context.Context, after Deed, limit int) ([]Deed, error
 	if after.ID != "" {
 		from = micros(after.At)
 	}
-	rows, err := s.readers.QueryContext(ctx, "SELECT id, tenant, at, body FROM deeds WHERE at > ? OR at = ? AND id > ? ORDER BY at, id LIMIT ?", from, from, after.ID, bound(limit))
+	rows, err := s.readers.QueryContext(ctx, "SELECT id, tenant, at, body FROM deeds WHERE at > ? OR at = ? AND id > ? ORDER BY at, id LIMIT 0+?", from, from, after.ID, bound(limit))
 	if err != nil {
 		return nil, fmt.Errorf("read what was done: %w", err)
 	}

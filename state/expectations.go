@@ -38,14 +38,14 @@ func expectationsOf(damaged func(error), rows *sql.Rows, err error) ([]glassward
 
 // Expectations gives a tenant's expectations, the latest first, at most limit.
 func (s *Store) Expectations(ctx context.Context, tenant string, limit int) ([]glassward.Expectation, error) {
-	rows, err := s.readers.QueryContext(ctx, "SELECT tenant, id, body, sum FROM expectations WHERE tenant = ? ORDER BY until DESC, id LIMIT ?", tenant, bound(limit))
+	rows, err := s.readers.QueryContext(ctx, "SELECT tenant, id, body, sum FROM expectations WHERE tenant = ? ORDER BY until DESC, id LIMIT 0+?", tenant, bound(limit))
 	return expectationsOf(s.damaged, rows, err)
 }
 
 // ExpectationsAfter gives a tenant's expectations by their ids, after one; at most
 // limit.
 func (s *Store) ExpectationsAfter(ctx context.Context, tenant, id string, limit int) ([]glassward.Expectation, error) {
-	rows, err := s.readers.QueryContext(ctx, "SELECT tenant, id, body, sum FROM expectations WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?", tenant, id, bound(limit))
+	rows, err := s.readers.QueryContext(ctx, "SELECT tenant, id, body, sum FROM expectations WHERE tenant = ? AND id > ? ORDER BY id LIMIT 0+?", tenant, id, bound(limit))
 	return expectationsOf(s.damaged, rows, err)
 }
 

@@ -157,7 +157,7 @@ func (s *Store) markAt(ctx context.Context, seq int64) (Mark, error) {
 
 // Journal gives at most limit entries after a number, oldest first.
 func (s *Store) Journal(ctx context.Context, after int64, limit int) ([]JournalEntry, error) {
-	rows, err := s.readers.QueryContext(ctx, "SELECT seq, time, kind, tenant, payload, raw, prev, hash FROM journal WHERE seq > ? ORDER BY seq LIMIT ?", after, bound(limit))
+	rows, err := s.readers.QueryContext(ctx, "SELECT seq, time, kind, tenant, payload, raw, prev, hash FROM journal WHERE seq > ? ORDER BY seq LIMIT 0+?", after, bound(limit))
 	return entriesOf(rows, err)
 }
 

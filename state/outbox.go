@@ -68,12 +68,12 @@ func (s *Store) noticesOf(rows *sql.Rows, err error) ([]glassward.Notice, error)
 // nobody has claimed them yet, or their action group has no receivers. They are
 // owed all the same.
 func (s *Store) Unrouted(ctx context.Context, limit int) ([]glassward.Notice, error) {
-	return s.noticesOf(s.readers.QueryContext(ctx, "SELECT "+noticeColumns+" FROM notices n WHERE routed = 0 ORDER BY created, id LIMIT ?", bound(limit)))
+	return s.noticesOf(s.readers.QueryContext(ctx, "SELECT "+noticeColumns+" FROM notices n WHERE routed = 0 ORDER BY created, id LIMIT 0+?", bound(limit)))
 }
 
 // Notices gives at most limit notices of an incident, oldest first.
 func (s *Store) Notices(ctx context.Context, tenant string, number int64, limit int) ([]glassward.Notice, error) {
-	return s.noticesOf(s.readers.QueryContext(ctx, "SELECT "+noticeColumns+" FROM notices n WHERE tenant = ? AND incident = ? ORDER BY created, id LIMIT ?", tenant, number, bound(limit)))
+	return s.noticesOf(s.readers.QueryContext(ctx, "SELECT "+noticeColumns+" FROM notices n WHERE tenant = ? AND incident = ? ORDER BY created, id LIMIT 0+?", tenant, number, bound(limit)))
 }
 
 // Sent gives the deliveries of the notices whose ids begin with the given hex
@@ -84,7 +84,7 @@ func (s *Store) Sent(ctx context.Context, prefix string) ([]Letter, error) {
 	}
 	wrap := func(err error) error { return fmt.Errorf("look for notice %s…: %w", prefix, err) }
 	// ~ is behind every hex digit.
-	rows, err := s.readers.QueryContext(ctx, "SELECT d.receiver, "+noticeColumns+" FROM notices n JOIN deliveries d ON d.notice = n.id WHERE n.id >= ? AND n.id < ? ORDER BY n.id, d.receiver LIMIT ?", prefix, prefix+"~", pageLimit)
+	rows, err := s.readers.QueryContext(ctx, "SELECT d.receiver, "+noticeColumns+" FROM notices n JOIN deliveries d ON d.notice = n.id WHERE n.id >= ? AND n.id < ? ORDER BY n.id, d.receiver LIMIT 0+?", prefix, prefix+"~", pageLimit)
 	if err != nil {
 		return nil, wrap(err)
 	}
@@ -188,7 +188,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, limit int, busy ...str
 	}
 	owed := "SELECT '' AS receiver, 0 AS attempts, '' AS handle, n.id AS notice, n.created AS since FROM notices n WHERE n.routed = 0" +
 		" UNION ALL SELECT receiver, attempts, handle, notice, created FROM deliveries WHERE " + due
-	rows, err := s.readers.QueryContext(ctx, "SELECT q.receiver, q.attempts, q.handle, "+noticeColumns+" FROM ("+owed+") q JOIN notices n ON n.id = q.notice ORDER BY q.since, q.notice, q.receiver LIMIT ?", append(args, min(max(limit, 1), claimLimit))...)
+	rows, err := s.readers.QueryContext(ctx, "SELECT q.receiver, q.attempts, q.handle, "+noticeColumns+" FROM ("+owed+") q JOIN notices n ON n.id = q.notice ORDER BY q.since, q.notice, q.receiver LIMIT 0+?", append(args, min(max(limit, 1), claimLimit))...)
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)
 	}
@@ -386,7 +386,7 @@ func (s *Store) Handles(ctx context.Context, since time.Time, limit int) ([]Hand
 	const wrap = "read what services call our messages: %w"
 	rows, err := s.readers.QueryContext(ctx, `SELECT i.tenant, i.number, i.created, d.receiver, d.handle
 		FROM incidents i JOIN notices n ON n.tenant = i.tenant AND n.incident = i.number JOIN deliveries d ON d.notice = n.id
-		WHERE i.status = 'New' AND i.created >= ? AND d.handle <> '' ORDER BY d.created DESC, d.notice, d.receiver LIMIT ?`, micros(since), bound(limit))
+		WHERE i.status = 'New' AND i.created >= ? AND d.handle <> '' ORDER BY d.created DESC, d.notice, d.receiver LIMIT 0+?`, micros(since), bound(limit))
 	if err != nil {
 		return nil, fmt.Errorf(wrap, err)
 	}
@@ -439,7 +439,7 @@ type DeliveryReport struct {
 func (s *Store) Deliveries(ctx context.Context, tenant string, number int64) ([]DeliveryReport, error) {
 	wrap := func(err error) error { return fmt.Errorf("read the deliveries of incident %d: %w", number, err) }
 	rows, err := s.readers.QueryContext(ctx, `SELECT d.notice, d.receiver, d.status, d.attempts, d.next, d.settled, d.answer FROM notices n JOIN deliveries d ON d.notice = n.id
-		WHERE n.tenant = ? AND n.incident = ? ORDER BY d.created, d.notice, d.receiver LIMIT ?`, tenant, number, pageLimit)
+		WHERE n.tenant = ? AND n.incident = ? ORDER BY d.created, d.notice, d.receiver LIMIT 0+?`, tenant, number, pageLimit)
 	if err != nil {
 		return nil, wrap(err)
 	}
@@ -460,7 +460,7 @@ func (s *Store) Deliveries(ctx context.Context, tenant string, number int64) ([]
 		return nil, wrap(err)
 	}
 	rows, err = s.readers.QueryContext(ctx, `SELECT a.notice, a.receiver, a.number, a.at, a.took, a.ok, a.answer FROM notices n JOIN attempts a ON a.notice = n.id
-		WHERE n.tenant = ? AND n.incident = ? ORDER BY a.at DESC, a.number DESC LIMIT ?`, tenant, number, pageLimit)
+		WHERE n.tenant = ? AND n.incident = ? ORDER BY a.at DESC, a.number DESC LIMIT 0+?`, tenant, number, pageLimit)
 	if err != nil {
 		return nil, wrap(err)
 	}

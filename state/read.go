@@ -177,7 +177,7 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter) ([]glassward.In
 		w.add("(i.created < ? OR i.created = ? AND (i.tenant > ? OR i.tenant = ? AND i.number < ?))", created, created, c[2], c[2], number)
 	}
 	limit := bound(f.Limit)
-	rows, err := s.readers.QueryContext(ctx, "SELECT "+incidentColumns+" FROM incidents i"+w.String()+" ORDER BY i.created DESC, i.tenant, i.number DESC LIMIT ?", append(w.args, limit+1)...)
+	rows, err := s.readers.QueryContext(ctx, "SELECT "+incidentColumns+" FROM incidents i"+w.String()+" ORDER BY i.created DESC, i.tenant, i.number DESC LIMIT 0+?", append(w.args, limit+1)...)
 	skipped := 0
 	list, err := incidentsOf(s.skip(&skipped), rows, err)
 	more := len(list)+skipped > limit
@@ -340,7 +340,7 @@ func (s *Store) Alerts(ctx context.Context, f AlertFilter) ([]glassward.Alert, s
 		w.add("(started < ? OR started = ? AND id < ?)", started, started, c[1])
 	}
 	limit := bound(f.Limit)
-	rows, err := s.readers.QueryContext(ctx, "SELECT tenant, id, body, sum FROM alerts"+w.String()+" ORDER BY started DESC, id DESC LIMIT ?", append(w.args, limit+1)...)
+	rows, err := s.readers.QueryContext(ctx, "SELECT tenant, id, body, sum FROM alerts"+w.String()+" ORDER BY started DESC, id DESC LIMIT 0+?", append(w.args, limit+1)...)
 	skipped := 0
 	list, err := alertsOf(s.skip(&skipped), rows, err)
 	more := len(list)+skipped > limit
@@ -357,7 +357,7 @@ func (s *Store) Alerts(ctx context.Context, f AlertFilter) ([]glassward.Alert, s
 func (s *Store) Neighbours(ctx context.Context, tenant string, number int64, limit int) ([]incident.Neighbour, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT o.number, l.kind, l.value FROM incident_links l
 		JOIN incident_links o ON o.tenant = l.tenant AND o.kind = l.kind AND o.value = l.value AND o.number <> l.number
-		WHERE l.tenant = ? AND l.number = ? AND l.kind IN ('account', 'tie') ORDER BY o.number DESC, l.kind, l.value LIMIT ?`, tenant, number, bound(limit))
+		WHERE l.tenant = ? AND l.number = ? AND l.kind IN ('account', 'tie') ORDER BY o.number DESC, l.kind, l.value LIMIT 0+?`, tenant, number, bound(limit))
 	if err != nil {
 		return nil, fmt.Errorf("read the neighbours of incident %d: %w", number, err)
 	}
@@ -391,7 +391,7 @@ func (s *Store) HeldRecords(ctx context.Context, tenant string, after glassward.
 	texts, err := stringsOf(s.readers.QueryContext(ctx, `SELECT DISTINCT r.record FROM incidents i
 		JOIN incident_links l ON l.tenant = i.tenant AND l.number = i.number AND l.kind = 'alert'
 		JOIN alert_records r ON r.tenant = l.tenant AND r.alert = l.value
-		WHERE i.tenant = ? AND i.status <> 'Closed' AND r.record > ? ORDER BY r.record LIMIT ?`, tenant, last, bound(limit)))
+		WHERE i.tenant = ? AND i.status <> 'Closed' AND r.record > ? ORDER BY r.record LIMIT 0+?`, tenant, last, bound(limit)))
 	if err != nil {
 		return nil, fmt.Errorf("read the records of open incidents: %w", err)
 	}
@@ -406,7 +406,7 @@ func (s *Store) Timeline(ctx context.Context, tenant string, number int64) ([]gl
 		return nil, err
 	}
 	rows, err := s.readers.QueryContext(ctx, `SELECT a.receiver, a.number, a.at, a.ok, a.answer FROM notices n JOIN attempts a ON a.notice = n.id
-		WHERE n.tenant = ? AND n.incident = ? ORDER BY a.at, a.notice, a.receiver, a.number LIMIT ?`, tenant, number, pageLimit)
+		WHERE n.tenant = ? AND n.incident = ? ORDER BY a.at, a.notice, a.receiver, a.number LIMIT 0+?`, tenant, number, pageLimit)
 	if err != nil {
 		return nil, fmt.Errorf("read the deliveries of incident %d: %w", number, err)
 	}

@@ -15,6 +15,9 @@ const keptStatements = 200
 // A connector opens connections that keep their prepared statements by text:
 // parsing them took a third of what the control store took, for the same few
 // dozen texts.
+//
+// SQLite looks at the value that a bare LIMIT ? is given when it plans, and so plans
+// the statement anew each time that one is given. LIMIT 0+? is planned once.
 type connector struct{ driver.Connector }
 
 func newConnector(dsn string) (connector, error) {

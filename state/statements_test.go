@@ -1,9 +1,28 @@
 package state
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
+
+// A bare LIMIT ? has SQLite plan a statement anew each time that it is run.
+func TestNoLimitIsPlannedAnew(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(file, "_test.go") && strings.Contains(strings.ReplaceAll(string(text), "bare LIMIT ?", ""), "LIMIT ?") {
+			t.Errorf("%s: write LIMIT 0+?", file)
+		}
+	}
+}
 
 // A statement that is being read from is not taken a second time, a text that is
 // wrong is told, and one that was read to its end holds nothing.

@@ -189,7 +189,7 @@ func (s *Store) CheckToken(ctx context.Context, secret string) (Token, error) {
 
 // Tokens gives all tokens, revoked and expired ones too, by name.
 func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
-	rows, err := s.readers.QueryContext(ctx, "SELECT "+tokenColumns+" FROM tokens ORDER BY name LIMIT ?", pageLimit)
+	rows, err := s.readers.QueryContext(ctx, "SELECT "+tokenColumns+" FROM tokens ORDER BY name LIMIT 0+?", pageLimit)
 	if err != nil {
 		return nil, fmt.Errorf("list tokens: %w", err)
 	}

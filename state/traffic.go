@@ -60,7 +60,7 @@ const heldAtMost = 5000
 func (tx *tx) Held(ctx context.Context, tenant string, keys []string) (map[string][]glassward.Notice, error) {
 	out := map[string][]glassward.Notice{}
 	for _, key := range keys {
-		rows, err := tx.QueryContext(ctx, "SELECT "+noticeColumns+" FROM notices n WHERE n.tenant = ? AND n.held = ? AND n.held <> '' ORDER BY n.created DESC, n.id DESC LIMIT ?", tenant, key, heldAtMost)
+		rows, err := tx.QueryContext(ctx, "SELECT "+noticeColumns+" FROM notices n WHERE n.tenant = ? AND n.held = ? AND n.held <> '' ORDER BY n.created DESC, n.id DESC LIMIT 0+?", tenant, key, heldAtMost)
 		list, err := tx.s.noticesOf(rows, err)
 		if err != nil {
 			return nil, err
@@ -110,7 +110,7 @@ func (s *Store) Collecting(ctx context.Context, now time.Time, limit int) (due [
 		return nil, next, nil
 	}
 	next = fromMicros(first.Int64)
-	rows, err := s.readers.QueryContext(ctx, "SELECT tenant, grp FROM traffic WHERE due > 0 AND (due <= ? OR began > ?) ORDER BY due, tenant, grp LIMIT ?", micros(now), micros(now), bound(limit))
+	rows, err := s.readers.QueryContext(ctx, "SELECT tenant, grp FROM traffic WHERE due > 0 AND (due <= ? OR began > ?) ORDER BY due, tenant, grp LIMIT 0+?", micros(now), micros(now), bound(limit))
 	if err != nil {
 		return nil, next, wrap(err)
 	}

@@ -56,17 +56,8 @@ func TestAStorm(t *testing.T) {
 	// out gives the notices that are owed to somebody, and takes them.
 	out := func() (list []string, last glassward.Notice) {
 		t.Helper()
-		jobs, err := s.Claim(ctx, c.t, 1000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, j := range jobs {
-			if j.Receiver == "" {
-				if err := s.Route(ctx, j.Notice.ID, []string{"oncall/mail"}); err != nil {
-					t.Fatal(err)
-				}
-				list, last = append(list, j.Notice.Kind), j.Notice
-			}
+		for _, n := range owed(t, s, c.t) {
+			list, last = append(list, n.Kind), n
 		}
 		return list, last
 	}
@@ -177,17 +168,8 @@ func TestTakingUpAStorm(t *testing.T) {
 	kinds := func() map[string]int {
 		t.Helper()
 		out := map[string]int{}
-		jobs, err := s.Claim(ctx, c.t, 1000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, j := range jobs {
-			if j.Receiver == "" {
-				if err := s.Route(ctx, j.Notice.ID, []string{"oncall/mail"}); err != nil {
-					t.Fatal(err)
-				}
-				out[j.Notice.Kind]++
-			}
+		for _, n := range owed(t, s, c.t) {
+			out[n.Kind]++
 		}
 		return out
 	}
@@ -261,4 +243,22 @@ func TestTakingUpAStorm(t *testing.T) {
 	if got := taken(); len(got) != want {
 		t.Errorf("taken up by the digest: %d, want %d: %v", len(got), want, got)
 	}
+}
+
+// owed gives the notices that are owed to somebody at a time, and routes them.
+func owed(t *testing.T, s *Store, now time.Time) (list []glassward.Notice) {
+	t.Helper()
+	jobs, err := s.Claim(t.Context(), now, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range jobs {
+		if j.Receiver == "" {
+			if err := s.Route(t.Context(), j.Notice.ID, []string{"oncall/mail"}); err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, j.Notice)
+		}
+	}
+	return list
 }

@@ -284,6 +284,7 @@ const vandal = "=HYPERLINK(\"http://evil.example\",\"x\")<script>alert(1)</scrip
 
 // What a record says drives neither terminal nor spreadsheet.
 func TestVandalsNames(t *testing.T) {
+	t.Parallel()
 	quoted, err := json.Marshal(vandal)
 	if err != nil {
 		t.Fatal(err)

@@ -173,7 +173,8 @@ func TestBadTimes(t *testing.T) {
 		t.Run(b.road.String(), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			synctest.Test(t, func(t *testing.T) { badTimes(t, b.way, b.troubles, dir) })
+			troubles := part(b.troubles, 3)
+			synctest.Test(t, func(t *testing.T) { badTimes(t, b.way, troubles, dir) })
 		})
 	}
 }
@@ -302,7 +303,7 @@ func (s *stand) offline(on bool) {
 // simulated tenant alone.
 func TestADayOfBacklog(t *testing.T) {
 	t.Parallel()
-	wanted := 5_000
+	wanted := few(5_000)
 	if text := os.Getenv("GLASSWARD_BACKLOG"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {

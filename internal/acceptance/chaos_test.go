@@ -51,6 +51,9 @@ func TestChaos(t *testing.T) {
 	}
 	t.Parallel()
 	first, n := uint64(1), uint64(50)
+	if racing {
+		n = 2
+	}
 	if text := os.Getenv(chaosSeeds); text != "" {
 		n = chaosNumber(t, chaosSeeds, text)
 	}

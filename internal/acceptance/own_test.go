@@ -50,7 +50,7 @@ func TestOwnTables(t *testing.T) {
 			t.Fatal(err)
 		}
 		// It dies and comes back while the alarm is under way, and again.
-		for range 12 {
+		for range few(12) {
 			time.Sleep(97 * time.Second)
 			v.stop()
 			v.start()

@@ -30,14 +30,23 @@ func glasswardMain() int {
 }
 
 // The command line, as scripts: testdata/script. Each starts in a folder of its
-// own that holds records.ndjson. "exits 2 glassward …" asks for an exit code.
+// own that holds records.ndjson. "exits 2 glassward …" asks for an exit code. Those in
+// long have all the shipped rules judge, in processes that share no memory: the race
+// detector sees the same in tests of the rules.
 func TestScripts(t *testing.T) {
+	playScripts(t, "testdata/script")
+	if !racing {
+		playScripts(t, "testdata/script/long")
+	}
+}
+
+func playScripts(t *testing.T, dir string) {
 	records, err := filepath.Abs("testdata/records.ndjson")
 	if err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir: dir,
 		Setup: func(e *testscript.Env) error {
 			text, err := os.ReadFile(records)
 			if err != nil {

@@ -15,7 +15,6 @@ import (
 
 	"glassward/internal/day"
 	"glassward/internal/entrasim"
-	"glassward/internal/mailsink"
 )
 
 // wholeDay pushes a tenant's day as fast as it is taken, and compares what people
@@ -27,32 +26,14 @@ func wholeDay(binary string, records int) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "glassward-day-")
+	b, err := lay(binary, 0, func(dir string) error {
+		return os.WriteFile(filepath.Join(dir, "tenants", "nordlicht.yaml"), []byte(d.Tenant()+"actionGroups: [emergency]\n"), 0o600)
+	})
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	sink, err := mailsink.Listen("127.0.0.1:0", mailsink.Options{Keep: 100_000})
-	if err != nil {
-		return err
-	}
-	defer sink.Close()
-	address, err := freeAddress()
-	if err != nil {
-		return err
-	}
-	if err := writeConfig(dir, address, sink.Addr(), 0); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "tenants", "nordlicht.yaml"), []byte(d.Tenant()+"actionGroups: [emergency]\n"), 0o600); err != nil {
-		return err
-	}
-	base := "http://" + address
-	pid, end, err := serve(binary, dir, base)
-	if err != nil {
-		return err
-	}
-	defer end()
+	defer b.close()
+	base, pid, sink := b.base, b.pid, b.sink
 
 	began, busy := time.Now(), processor(pid)
 	n, size, err := pushDay(base, d)

@@ -15,16 +15,11 @@ import (
 	"time"
 
 	"glassward/internal/entrasim"
-	"glassward/internal/mailsink"
 )
 
-// An installation is a server of several tenants with a mail server, for one
-// measurement.
+// An installation is a server of several tenants, for one measurement.
 type installation struct {
-	dir, base string
-	sink      *mailsink.Sink
-	pid       int
-	end       func()
+	*bed
 
 	// perTenant is how many emergency accounts a tenant has: each alarm uses one of
 	// its own. next counts the alarms.
@@ -37,59 +32,31 @@ func tenantID(n int) string { return fmt.Sprintf("7a6c1f50-3f0e-4b7e-9a55-%012d"
 
 // install makes the configuration and starts the server. more is added to the
 // first tenant's file.
-func install(binary string, tenants, perTenant int, more func(dir string) (string, error)) (_ *installation, err error) {
-	i := &installation{perTenant: perTenant}
-	if i.dir, err = os.MkdirTemp("", "glassward-bench-"); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			i.close()
+func install(binary string, tenants, perTenant int, more func(dir string) (string, error)) (*installation, error) {
+	b, err := lay(binary, ownMail, func(dir string) error {
+		for n := range tenants {
+			var text strings.Builder
+			fmt.Fprintf(&text, "tenant: %s\nname: t%03d\nactionGroups: [emergency]\n%semergencyAccounts:\n", tenantID(n), n, declared())
+			for a := range perTenant {
+				fmt.Fprintf(&text, "  - {objectId: %s, name: EA-%05d}\n", account(n*perTenant+a), n*perTenant+a)
+			}
+			if n == 0 && more != nil {
+				lines, err := more(dir)
+				if err != nil {
+					return err
+				}
+				text.WriteString(lines)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "tenants", fmt.Sprintf("t%03d.yaml", n)), []byte(text.String()), 0o600); err != nil {
+				return err
+			}
 		}
-	}()
-	if i.sink, err = mailsink.Listen("127.0.0.1:0", mailsink.Options{Keep: 100_000}); err != nil {
-		return nil, err
-	}
-	address, err := freeAddress()
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	i.base = "http://" + address
-	if err := writeConfig(i.dir, address, i.sink.Addr(), ownMail); err != nil {
-		return nil, err
-	}
-	if err := os.Remove(filepath.Join(i.dir, "tenants", "nordlicht.yaml")); err != nil {
-		return nil, err
-	}
-	for n := range tenants {
-		var text strings.Builder
-		fmt.Fprintf(&text, "tenant: %s\nname: t%03d\nactionGroups: [emergency]\n%semergencyAccounts:\n", tenantID(n), n, declared())
-		for a := range perTenant {
-			fmt.Fprintf(&text, "  - {objectId: %s, name: EA-%05d}\n", account(n*perTenant+a), n*perTenant+a)
-		}
-		if n == 0 && more != nil {
-			lines, err := more(i.dir)
-			if err != nil {
-				return nil, err
-			}
-			text.WriteString(lines)
-		}
-		if err := os.WriteFile(filepath.Join(i.dir, "tenants", fmt.Sprintf("t%03d.yaml", n)), []byte(text.String()), 0o600); err != nil {
-			return nil, err
-		}
-	}
-	i.pid, i.end, err = serve(binary, i.dir, i.base)
-	return i, err
-}
-
-func (i *installation) close() {
-	if i.end != nil {
-		i.end()
-	}
-	if i.sink != nil {
-		_ = i.sink.Close()
-	}
-	_ = os.RemoveAll(i.dir)
+	return &installation{bed: b, perTenant: perTenant}, nil
 }
 
 // push sends records to a tenant.

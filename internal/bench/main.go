@@ -62,29 +62,12 @@ func main() {
 }
 
 func run(binary string, seconds, rate int, query bool) error {
-	dir, err := os.MkdirTemp("", "glassward-bench-")
+	b, err := lay(binary, ownMail, nordlicht)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	sink, err := mailsink.Listen("127.0.0.1:0", mailsink.Options{Keep: 100_000})
-	if err != nil {
-		return err
-	}
-	defer sink.Close()
-	address, err := freeAddress()
-	if err != nil {
-		return err
-	}
-	if err := writeConfig(dir, address, sink.Addr(), ownMail); err != nil {
-		return err
-	}
-	base := "http://" + address
-	pid, end, err := serve(binary, dir, base)
-	if err != nil {
-		return err
-	}
-	defer end()
+	defer b.close()
+	base, pid, sink := b.base, b.pid, b.sink
 	// An idle server has started everything that it keeps.
 	time.Sleep(2 * time.Second)
 	idle, err := resident(pid)
@@ -164,48 +147,92 @@ func serve(binary, dir, base string) (pid int, end func(), err error) {
 // account of its own, so that each owes a mail and can be told by it.
 func account(n int) string { return fmt.Sprintf("e0000000-0000-4000-8000-%012d", n) }
 
-const accounts = 200
+const accounts = 60
 
 // ownMail is a storm limit by which each alarm can be timed by its own mail.
 const ownMail = 1000
 
-// writeConfig writes a main file with one group and a tenant's file. storm is how many
-// alarms a minute go out one by one, 0 the limit of production.
+// A bed is a running server with a mail server beside it, for one measurement.
+type bed struct {
+	dir, base string
+	sink      *mailsink.Sink
+	pid       int
+	end       func()
+}
+
+// lay makes a bed. storm is how many alarms a minute go out one by one, 0 the limit of
+// production; tenants writes the tenants' files into its folder tenants.
+func lay(binary string, storm int, tenants func(dir string) error) (_ *bed, err error) {
+	b := new(bed)
+	if b.dir, err = os.MkdirTemp("", "glassward-bench-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			b.close()
+		}
+	}()
+	if b.sink, err = mailsink.Listen("127.0.0.1:0", mailsink.Options{Keep: 100_000}); err != nil {
+		return nil, err
+	}
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	b.base = "http://" + address
+	if err := writeConfig(b.dir, address, b.sink.Addr(), storm); err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(filepath.Join(b.dir, "tenants"), 0o700); err != nil {
+		return nil, err
+	}
+	if err := tenants(b.dir); err != nil {
+		return nil, err
+	}
+	b.pid, b.end, err = serve(binary, b.dir, b.base)
+	return b, err
+}
+
+func (b *bed) close() {
+	if b.end != nil {
+		b.end()
+	}
+	if b.sink != nil {
+		_ = b.sink.Close()
+	}
+	_ = os.RemoveAll(b.dir)
+}
+
+// writeConfig writes a main file with one group.
 func writeConfig(dir, address, smtp string, storm int) error {
 	host, port, err := net.SplitHostPort(smtp)
 	if err != nil {
 		return err
 	}
-	var list strings.Builder
-	for n := range accounts {
-		fmt.Fprintf(&list, "  - {objectId: %s, name: EA-%03d}\n", account(n), n)
-	}
-	fmt.Fprintf(&list, "  - {objectId: %s, name: decoy, kind: decoy}\n", entrasim.DecoyID)
 	limit := ""
 	if storm > 0 {
 		limit = fmt.Sprintf("    storm: %d\n", storm)
 	}
-	files := map[string]string{
-		"glassward.yaml": fmt.Sprintf(`data: data
+	text := fmt.Sprintf(`data: data
 listen: %s
 mailServers: [{name: sink, host: %s, port: %s, tls: none, from: glassward@example.org}]
 actionGroups:
   - name: emergency
 %s    subject: "[CRITICAL] Emergency Access Activity"
     emailReceivers: [{name: oncall, emailAddress: oncall@example.org}]
-`, address, host, port, limit),
-		"tenants/nordlicht.yaml": "tenant: " + entrasim.TenantID + "\n" + declared() + "emergencyAccounts:\n" + list.String() + "actionGroups: [emergency]\n",
+`, address, host, port, limit)
+	return os.WriteFile(filepath.Join(dir, "glassward.yaml"), []byte(text), 0o600)
+}
+
+// nordlicht writes the tenant whose accounts are those of account.
+func nordlicht(dir string) error {
+	var list strings.Builder
+	for n := range accounts {
+		fmt.Fprintf(&list, "  - {objectId: %s, name: EA-%03d}\n", account(n), n)
 	}
-	for name, text := range files {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
+	fmt.Fprintf(&list, "  - {objectId: %s, name: decoy, kind: decoy}\n", entrasim.DecoyID)
+	text := "tenant: " + entrasim.TenantID + "\n" + declared() + "emergencyAccounts:\n" + list.String() + "actionGroups: [emergency]\n"
+	return os.WriteFile(filepath.Join(dir, "tenants", "nordlicht.yaml"), []byte(text), 0o600)
 }
 
 // declared are the lines of a tenant's file without which some of the rules have
@@ -240,7 +267,7 @@ func waitFor(base string) error {
 }
 
 // load pushes rate records a second in ten bodies a second, one emergency
-// sign-in among them every third of a second, and gives when each was sent.
+// sign-in among them every second, and gives when each was sent.
 func load(base string, seconds, rate int) (sent map[int]time.Time, pushed int, err error) {
 	made := entrasim.New(7)
 	life, end := iter.Pull(day.Life(7, seconds*rate))
@@ -254,7 +281,7 @@ func load(base string, seconds, rate int) (sent map[int]time.Time, pushed int, e
 		failed error
 		open   sync.WaitGroup
 	)
-	alarms := min(accounts, seconds*3)
+	alarms := min(accounts, seconds)
 	every := max(1, seconds*10/alarms)
 	for i := range seconds * 10 {
 		<-tick.C

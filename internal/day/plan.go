@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"glassward"
+	"glassward/internal/entrasim"
 )
 
 // A Plan is what day.txt says.
@@ -113,7 +114,7 @@ func (p *Plan) line(n int, line string) error {
 		if len(p.Planted) == 0 {
 			return fmt.Errorf("an alert stands under what it tells of")
 		}
-		f, err := words(line)
+		f, err := entrasim.Words(line)
 		if err != nil {
 			return err
 		}
@@ -149,7 +150,7 @@ func (p *Plan) line(n int, line string) error {
 		}
 		return nil
 	case "incident":
-		f, err := words(rest)
+		f, err := entrasim.Words(rest)
 		if err != nil {
 			return err
 		}
@@ -177,23 +178,6 @@ func list(text string) []string {
 	out := strings.Split(text, ",")
 	slices.Sort(out)
 	return out
-}
-
-// words splits a line at blanks; what stands in quotes is one word.
-func words(line string) (out []string, err error) {
-	for line = strings.TrimSpace(line); line != ""; line = strings.TrimSpace(line) {
-		if line[0] != '"' {
-			word, rest, _ := strings.Cut(line, " ")
-			out, line = append(out, word), rest
-			continue
-		}
-		word, rest, ok := strings.Cut(line[1:], `"`)
-		if !ok {
-			return nil, fmt.Errorf("a quotation mark is open: %s", line)
-		}
-		out, line = append(out, word), rest
-	}
-	return out, nil
 }
 
 // like says whether a text is as a pattern says, in which a star stands for anything.

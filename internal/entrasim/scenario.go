@@ -89,8 +89,9 @@ func Scenario(name string) *Story {
 	return s
 }
 
-// fields splits a line into words; what stands in quotes is one word.
-func fields(line string) ([]string, error) {
+// Words splits a line of a story into words. What stands in quotes is one word, and
+// what follows on a # is none; a quotation mark that stays open is an error.
+func Words(line string) ([]string, error) {
 	var out []string
 	for line = strings.TrimSpace(line); line != "" && line[0] != '#'; line = strings.TrimSpace(line) {
 		if line[0] != '"' {
@@ -115,7 +116,7 @@ func parseStory(file string) (*Story, error) {
 			s.Text += strings.TrimSpace(line) + "\n"
 			continue
 		}
-		word, err := fields(line)
+		word, err := Words(line)
 		if err == nil && len(word) > 0 {
 			err = s.line(word, line, rules)
 		}
@@ -239,7 +240,7 @@ func (w *World) Play(s *Story, from time.Time, length time.Duration) {
 // Do plays one step, written as in the files of the stories, at Now; the error
 // says what is wrong with it.
 func (w *World) Do(step string) error {
-	word, err := fields(step)
+	word, err := Words(step)
 	if err != nil {
 		return err
 	}

@@ -556,9 +556,16 @@ func (b *binder) hasList(e *syntax.Membership, x rel.Expr, consts, others []rel.
 		return unknown()
 	}
 	var parts []rel.Expr
+	terms := make([]rel.Expr, 0, len(consts))
 	for _, c := range consts {
-		t := b.cast(c, value.String)
-		parts = append(parts, call("has", value.Bool, x, t))
+		terms = append(terms, b.cast(c, value.String))
+	}
+	if e.Op == syntax.HasAny && len(terms) > 1 {
+		parts = append(parts, call("has_any", value.Bool, append([]rel.Expr{x}, terms...)...))
+	} else {
+		for _, t := range terms {
+			parts = append(parts, call("has", value.Bool, x, t))
+		}
 	}
 	for _, o := range others {
 		if o.Type() == value.Dynamic {

@@ -3,6 +3,7 @@ package eval
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -237,6 +238,14 @@ func (m *Machine) operation(name string, kinds []value.Type, t value.Type) func(
 			return nil
 		}
 		return func(a []any) any { return called(f, []any{str(a[0]), str(a[1]), cs}) }
+	case "has_any":
+		f, ok := m.callable["kql_has"]
+		if !ok {
+			return nil
+		}
+		return func(a []any) any {
+			return slices.ContainsFunc(a[1:], func(term any) bool { return called(f, []any{str(a[0]), str(term), false}) == true })
+		}
 	case "matches regex":
 		return m.named("matches")
 	case "isnull", "isnotnull":

@@ -167,7 +167,7 @@ func regexFunctions() []Function {
 func quoteRegex(s string) string {
 	var b strings.Builder
 	for _, r := range s {
-		if r < utf8.RuneSelf && r != '_' && !alnum(r) {
+		if r < utf8.RuneSelf && r != '_' && !InTerm(r) {
 			b.WriteByte('\\')
 		}
 		b.WriteRune(r)

@@ -16,6 +16,7 @@ const (
 	EqualsFold
 	Contains
 	ContainsFold
+	HasFold // as whole terms
 )
 
 // Demand is a condition on one column of a record: one of Values equals, or is contained in, its text. One
@@ -317,7 +318,13 @@ func demandOf(e Expr) anyOf {
 		return comparison(c.Args[0], c.Args[1:], false, false)
 	case "in~":
 		return comparison(c.Args[0], c.Args[1:], true, false)
-	case "contains", "has", "startswith", "endswith", "hasprefix", "hassuffix":
+	case "has", "has_any":
+		f := comparison(c.Args[0], c.Args[1:], true, true)
+		if !f.all() {
+			f[0][0].Op = HasFold
+		}
+		return f
+	case "contains", "startswith", "endswith", "hasprefix", "hassuffix":
 		return comparison(c.Args[0], c.Args[1:], true, true)
 	case "contains_cs", "has_cs", "startswith_cs", "endswith_cs", "hasprefix_cs", "hassuffix_cs":
 		return comparison(c.Args[0], c.Args[1:], false, true)
@@ -485,7 +492,7 @@ func origin(e Expr) (col *Col, path string, inside, folded bool) {
 func plainID(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if !(c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '.' || c == '_' || c == '@' || c == '-') {
+		if !(c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '.' || c == '_' || c == '@' || c == '-' || c == ' ') {
 			return false
 		}
 	}
@@ -632,29 +639,34 @@ func join(es []Expr, op string) Expr {
 
 // condition writes a demand on a column as an expression.
 func (d *Demand) condition(c *Col) Expr {
-	var any []Expr
-	if d.Op == Equals && len(d.Values) > 1 && c.T == value.String {
-		list := []Expr{c}
+	var x Expr = c
+	many := func(function string) Expr {
+		list := []Expr{x}
 		for _, v := range d.Values {
 			list = append(list, Str(v))
 		}
-		return &Call{"in", list, value.Bool}
+		return &Call{function, list, value.Bool}
 	}
-	for _, v := range d.Values {
-		switch d.Op {
-		case Contains:
-			any = append(any, &Call{"text_contains", []Expr{c, Str(v)}, value.Bool})
-		case ContainsFold:
-			any = append(any, &Call{"text_contains_fold", []Expr{c, Str(v)}, value.Bool})
-		case EqualsFold:
-			var x Expr = c
-			if c.T != value.String {
-				x = &Call{"tostring", []Expr{c}, value.String}
-			}
-			any = append(any, &Call{"=~", []Expr{x, Str(v)}, value.Bool})
-		default:
-			any = append(any, &Call{"==", []Expr{c, Str(v)}, value.Bool})
+	switch d.Op {
+	case Contains:
+		return many("text_contains")
+	case ContainsFold, HasFold:
+		return many("text_contains_fold")
+	case EqualsFold:
+		if c.T != value.String {
+			x = &Call{"tostring", []Expr{c}, value.String}
 		}
+		if len(d.Values) == 1 {
+			return many("=~")
+		}
+		return many("in~")
+	}
+	if len(d.Values) > 1 && c.T == value.String {
+		return many("in")
+	}
+	var any []Expr
+	for _, v := range d.Values {
+		any = append(any, &Call{"==", []Expr{c, Str(v)}, value.Bool})
 	}
 	return join(any, "or")
 }

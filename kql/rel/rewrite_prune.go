@@ -1,7 +1,7 @@
 package rel
 
 // Prune narrows every scan and every table of constants to the columns that the tree reads, so that the
-// engine is asked for nothing else and the SQL stays short. Projections lose items that nobody reads.
+// engine is asked for nothing else and the SQL stays short. Projections and aggregates lose items that nobody reads.
 func Prune(r Rel) Rel {
 	p := &pruner{need: map[Rel]map[string]bool{}}
 	all := map[string]bool{}
@@ -135,7 +135,7 @@ func (p *pruner) mark(r Rel, cols map[string]bool) {
 		for _, it := range n.Keys {
 			refs(in, Sole, it.Expr)
 		}
-		for _, it := range n.Aggs {
+		for _, it := range n.read(need) {
 			refs(in, Sole, it.Expr)
 		}
 		p.mark(n.In, in)
@@ -195,6 +195,8 @@ func (p *pruner) narrow(old, n Rel) Rel {
 			return n.In
 		}
 		return &Project{n.In, items}
+	case *Aggregate:
+		return &Aggregate{n.In, n.Keys, n.read(need)}
 	case *Join:
 		c := *n
 		c.Out = nil
@@ -222,6 +224,21 @@ func (p *pruner) narrow(old, n Rel) Rel {
 		return &Union{ins}
 	}
 	return n
+}
+
+// read gives the aggregates that are needed; at least one where there are no keys, since that row is there whatever
+// is read of it.
+func (n *Aggregate) read(need map[string]bool) []Item {
+	var out []Item
+	for _, a := range n.Aggs {
+		if need[a.Name] {
+			out = append(out, a)
+		}
+	}
+	if len(out) == 0 && len(n.Keys) == 0 && len(n.Aggs) > 0 {
+		return n.Aggs[:1]
+	}
+	return out
 }
 
 // of narrows a table of constants to some of its columns, at least one: rows without any would be lost.

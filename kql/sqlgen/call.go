@@ -1,6 +1,7 @@
 package sqlgen
 
 import (
+	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strconv"
@@ -61,6 +62,8 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 		return x.textTest(c)
 	case "has", "has_cs", "hasprefix", "hasprefix_cs", "hassuffix", "hassuffix_cs":
 		return x.has(c)
+	case "has_any":
+		return x.hasAny(c)
 	case "matches regex":
 		if k, ok := a[1].(*rel.Const); ok {
 			return "regexp_matches(" + x.value(a[0]) + ", " + text(k.Value.(string)) + ")"
@@ -71,9 +74,9 @@ func (x *exprs) call(c *rel.Call, truthy bool) string {
 			return "regexp_extract(" + x.value(a[2]) + ", " + text(re) + ", " + strconv.Itoa(group) + ")"
 		}
 	case "text_contains":
-		return "contains(" + x.value(a[0]) + ", " + x.value(a[1]) + ")"
+		return containsAny(x.value(a[0]), constants(a[1:]))
 	case "text_contains_fold":
-		return "contains(lower(" + x.value(a[0]) + "), " + text(strings.ToLower(a[1].(*rel.Const).Value.(string))) + ")"
+		return containsAny("lower("+x.value(a[0])+")", lower(constants(a[1:])))
 	case "dynamic_text":
 		if p, ok := a[0].(*rel.Path); ok {
 			return "json_extract_string(" + x.value(p.X) + ", " + jsonPath(p.Steps) + ")"
@@ -342,6 +345,10 @@ func (x *exprs) in(c *rel.Call, truthy bool) string {
 		}
 	}
 	s := "(" + lhs + " IN (" + strings.Join(items, ", ") + "))"
+	if x.g.few && len(items) >= manyTexts && len(constants(c.Args[1:])) == len(items) {
+		// The engine makes a join of a long IN.
+		s = "list_contains([" + strings.Join(items, ", ") + "], " + lhs + ")"
+	}
 	for _, e := range c.Args {
 		if nullable(e) && !truthy {
 			return "coalesce(" + s + ", false)"
@@ -386,9 +393,92 @@ func (x *exprs) has(c *rel.Call) string {
 		if cs {
 			quick = "contains(" + l + ", " + text(t) + ")"
 		}
-		return "(" + quick + " AND kql_" + name + "(" + l + ", " + text(t) + ", " + strconv.FormatBool(cs) + "))"
+		exact := "kql_" + name + "(" + l + ", " + text(t) + ", " + strconv.FormatBool(cs) + ")"
+		if x.g.few {
+			return exact
+		}
+		return "(" + quick + " AND " + exact + ")"
 	}
 	return "kql_" + name + "(" + l + ", " + x.value(c.Args[1]) + ", " + strconv.FormatBool(cs) + ")"
+}
+
+// manyTexts is from how many texts on a search for any of them is one expression. Fewer are searched for one by one,
+// which reads faster; what many cost is the engine's planning.
+const manyTexts = 8
+
+// hasAny writes the test for any of several whole terms. A quick test for the letters comes before the exact one.
+func (x *exprs) hasAny(c *rel.Call) string {
+	terms := constants(c.Args[1:])
+	if len(terms) < manyTexts && !x.g.few || len(terms) < len(c.Args)-1 {
+		parts := make([]string, len(c.Args)-1)
+		for i, term := range c.Args[1:] {
+			parts[i] = x.has(&rel.Call{Func: "has", Args: []rel.Expr{c.Args[0], term}, T: value.Bool})
+		}
+		return "(" + strings.Join(parts, " OR ") + ")"
+	}
+	l, list := x.value(c.Args[0]), make([]any, len(terms))
+	for i, term := range terms {
+		list[i] = term
+	}
+	exact := "kql_has_list(" + l + ", " + text(value.JSON(list)) + ", false)"
+	if x.g.few {
+		return exact
+	}
+	return "(" + containsAny("lower("+l+")", lower(terms)) + " AND " + exact + ")"
+}
+
+// maxPattern bounds one regular expression of many texts, in bytes: the engine's have eight megabytes for their
+// automaton and become slow beyond.
+const maxPattern = 16 << 10
+
+// containsAny writes the test whether a text contains one of several.
+func containsAny(subject string, parts []string) string {
+	var tests []string
+	if len(parts) < manyTexts {
+		for _, part := range parts {
+			tests = append(tests, "contains("+subject+", "+text(part)+")")
+		}
+		parts = nil
+	}
+	for len(parts) > 0 {
+		n, size := 0, 0
+		for n < len(parts) && (n == 0 || size+len(parts[n]) <= maxPattern) {
+			size += len(parts[n])
+			n++
+		}
+		quoted := make([]string, n)
+		for i, part := range parts[:n] {
+			quoted[i] = regexp.QuoteMeta(part)
+		}
+		tests = append(tests, "regexp_matches("+subject+", "+text(strings.Join(quoted, "|"))+")")
+		parts = parts[n:]
+	}
+	if len(tests) == 1 {
+		return tests[0]
+	}
+	return "(" + strings.Join(tests, " OR ") + ")"
+}
+
+// constants gives those of some expressions that are constant texts.
+func constants(es []rel.Expr) []string {
+	var out []string
+	for _, e := range es {
+		if k, ok := e.(*rel.Const); ok {
+			if s, ok := k.Value.(string); ok {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// lower gives texts in lower case.
+func lower(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = strings.ToLower(s)
+	}
+	return out
 }
 
 // convert writes the functions that change a value's type.

@@ -36,9 +36,16 @@ const maxSQL = 4 << 20
 // ErrTooLarge says that a query grows beyond what is compiled.
 var ErrTooLarge = errors.New("the query grows beyond what can be compiled")
 
+// Options say how SQL is written.
+type Options struct {
+	// Few says that the query reads few rows, so that planning it is what it costs: conditions are written
+	// short, not in the form that reads many rows fast.
+	Few bool
+}
+
 // DuckDB writes a tree as SQL for DuckDB.
-func DuckDB(r rel.Rel) (q *Query, err error) {
-	g := &gen{names: map[rel.Rel]string{}, params: map[string]bool{}}
+func DuckDB(r rel.Rel, o Options) (q *Query, err error) {
+	g := &gen{few: o.Few, names: map[rel.Rel]string{}, params: map[string]bool{}}
 	defer func() {
 		if p := recover(); p != nil {
 			f, ok := p.(failure)
@@ -85,6 +92,7 @@ type cte struct {
 }
 
 type gen struct {
+	few    bool
 	ctes   []cte
 	names  map[rel.Rel]string
 	params map[string]bool
@@ -407,16 +415,29 @@ func (g *gen) project(n *rel.Project) string {
 		name := g.from(input)
 		order = "\nORDER BY " + g.orderBy(s.Keys, input.Columns(), name)
 	}
-	in := g.from(input)
 	cols := n.In.Columns()
 	x := &exprs{g: g, ids: idents(cols)}
+	// A filter right below goes into the same SELECT too, and a stored table is read without a step of its own: what
+	// the engine's planning costs goes by steps and their columns.
+	where := ""
+	if f, ok := input.(*rel.Filter); ok && order == "" && g.names[f] == "" && rel.Mixes(n) == "" && rel.Mixes(f) == "" && !numbers(n) {
+		input = f.In
+		where = "\nWHERE " + g.grow(x.cond(f.Cond))
+	}
+	in := ""
+	scan, direct := input.(*rel.Scan)
+	if direct = direct && order == "" && len(scan.Cols) > 0; direct {
+		in = quote(scan.Table.Name)
+	} else {
+		in = g.from(input)
+	}
 	out := idents(n.Columns())
 	if len(n.Items) == 0 {
-		return "SELECT 1 AS \"$one\"\nFROM " + in + order
+		return "SELECT 1 AS \"$one\"\nFROM " + in + where + order
 	}
 	// extend: the input's columns in their order, some replaced, then new ones.
 	var sel []string
-	if k := len(cols); k > 0 && len(n.Items) >= k && prefix(n.Items[:k], cols) {
+	if k := len(cols); !direct && k > 0 && len(n.Items) >= k && prefix(n.Items[:k], cols) {
 		var replaced []string
 		for i, it := range n.Items[:k] {
 			if c, ok := it.Expr.(*rel.Col); !ok || c.Name != cols[i].Name {
@@ -444,7 +465,7 @@ func (g *gen) project(n *rel.Project) string {
 	if len(sel) > 3 {
 		sep = ",\n  "
 	}
-	return "SELECT " + strings.Join(sel, sep) + "\nFROM " + in + order
+	return "SELECT " + strings.Join(sel, sep) + "\nFROM " + in + where + order
 }
 
 // numbers tells whether a projection counts its input's rows.
