@@ -146,9 +146,6 @@ func (s *smtpSession) run(ctx context.Context, to string, raw []byte) (reply str
 	if err != nil {
 		return "", err
 	}
-	if ctx.Err() != nil { // closed before the connection was known
-		return "", ctx.Err()
-	}
 	s.phase = phaseMail
 	if err := c.Mail("<" + s.server.from.Address + ">"); err != nil {
 		return "", err
@@ -263,6 +260,11 @@ func (s *smtpSession) open(ctx context.Context, network, address string, config 
 		return nil, &networkError{err}
 	}
 	s.conn.Store(&raw)
+	if err := ctx.Err(); err != nil {
+		// What closes the connection when ctx ends may have run before there was one.
+		s.close()
+		return nil, err
+	}
 	bounded := &boundedConn{Conn: raw, left: maxSession}
 	if s.server.tls() != ImplicitTLS {
 		return bounded, nil
