@@ -1,0 +1,652 @@
+package directory
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"glassward/directory/truth"
+)
+
+// Limits bound what a snapshot may cost. Zero means the default.
+type Limits struct {
+	// Bytes is how many bytes its files may hold together, unpacked: 2 GiB.
+	Bytes int64
+	// Ratio is how many times larger an archive may become, once it is larger than
+	// 64 MiB: 100.
+	Ratio int64
+	// Files is how many files there may be: 200,000.
+	Files int
+}
+
+func (l Limits) whole() Limits {
+	if l.Bytes == 0 {
+		l.Bytes = 2 << 30
+	}
+	if l.Ratio == 0 {
+		l.Ratio = 100
+	}
+	if l.Files == 0 {
+		l.Files = 200_000
+	}
+	return l
+}
+
+// freeSize is what any archive may unpack to, however well it packs.
+const freeSize = 64 << 20
+
+// Open reads a snapshot: a folder or a zip archive with a manifest, a folder or
+// archive of files that have the names of parts, or Conditional Access policies as
+// they were exported, in one file or a folder of them.
+//
+// An error says that there is no snapshot: nothing could be read, it was made by a
+// newer version, an archive holds paths that lead out of it or unpacks beyond all
+// bounds. Everything less, a file that is missing or changed, JSON that is none,
+// wrong types, leaves its part unread or incomplete with the reason, and the rest
+// is there.
+func Open(name string, limits Limits) (*Snapshot, error) {
+	limits = limits.whole()
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		root, err := os.OpenRoot(name)
+		if err != nil {
+			return nil, err
+		}
+		defer root.Close()
+		return wrap(name)(load(root.FS(), limits))
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	head := make([]byte, 4)
+	if n, _ := io.ReadFull(f, head); n == 4 && string(head[:2]) == "PK" {
+		return wrap(name)(Unzip(f, info.Size(), limits))
+	}
+	if info.Size() > limits.Bytes {
+		return nil, fmt.Errorf("%s: holds %d bytes, more than the %d that are allowed", name, info.Size(), limits.Bytes)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return wrap(name)(FromPolicies(text))
+}
+
+func wrap(name string) func(*Snapshot, error) (*Snapshot, error) {
+	return func(s *Snapshot, err error) (*Snapshot, error) {
+		if err != nil {
+			return nil, fmt.Errorf("snapshot %s: %w", name, err)
+		}
+		return s, nil
+	}
+}
+
+// Unzip reads a snapshot from a zip archive of the given size, as Open does.
+func Unzip(r io.ReaderAt, size int64, limits Limits) (*Snapshot, error) {
+	limits = limits.whole()
+	z, err := zip.NewReader(r, size)
+	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
+		return nil, err
+	}
+	var total uint64
+	for _, f := range z.File {
+		name := strings.TrimSuffix(f.Name, "/")
+		if !fs.ValidPath(name) || strings.Contains(name, `\`) || f.Mode()&fs.ModeSymlink != 0 {
+			return nil, fmt.Errorf("%w: %q", errClimbs, f.Name)
+		}
+		if total += f.UncompressedSize64; f.UncompressedSize64 > uint64(limits.Bytes) || total > uint64(limits.Bytes) {
+			return nil, fmt.Errorf("the archive unpacks to more than %d bytes", limits.Bytes)
+		}
+	}
+	if total > freeSize && total > uint64(size)*uint64(limits.Ratio) {
+		return nil, fmt.Errorf("the archive of %d bytes unpacks to %d: that is no snapshot", size, total)
+	}
+	return load(z, limits)
+}
+
+// load reads a snapshot from a file system.
+func load(fsys fs.FS, limits Limits) (*Snapshot, error) {
+	l := &loader{fsys: fsys, left: limits.Bytes, files: limits.Files}
+	b, err := l.file(ManifestName)
+	switch {
+	case err == nil:
+		m, err := readManifest(b)
+		if err != nil {
+			return nil, err
+		}
+		return l.manifest(m)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	return l.loose()
+}
+
+// A loader gathers contents.
+type loader struct {
+	fsys  fs.FS
+	left  int64
+	files int
+	c     Contents
+}
+
+var errTooMuch = errors.New("the snapshot is larger than is allowed")
+
+// file reads a file within what is left of the bounds: what an archive's directory
+// says of sizes is only believed as far as it is kept.
+func (l *loader) file(name string) ([]byte, error) {
+	if l.files--; l.files < 0 {
+		return nil, fmt.Errorf("%w: too many files", errTooMuch)
+	}
+	f, err := l.fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var b bytes.Buffer
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		b.Grow(int(min(info.Size(), l.left)) + bytes.MinRead)
+	}
+	if _, err := b.ReadFrom(io.LimitReader(f, l.left+1)); err != nil {
+		return nil, err
+	}
+	if l.left -= int64(b.Len()); l.left < 0 {
+		return nil, fmt.Errorf("%w: at %s", errTooMuch, name)
+	}
+	return b.Bytes(), nil
+}
+
+func (l *loader) manifest(m *Manifest) (*Snapshot, error) {
+	l.c.Tenant, l.c.Taken, l.c.Version = lowerID(m.Tenant), m.Taken.UTC(), m.Version
+	for _, p := range m.Parts {
+		if !slices.Contains(Parts(), p.Part) {
+			continue // of a later version that still is version 1
+		}
+		r := Reading{State: Read, Reason: p.Reason, Permission: p.Permission}
+		if p.Read != nil {
+			r.At = p.Read.UTC()
+		}
+		if len(p.Files) == 0 {
+			r.State = Unread
+			if r.Reason == "" {
+				r.Reason = "the snapshot does not hold it and does not say why"
+			}
+		} else if p.Incomplete {
+			r.State = Incomplete
+		}
+		var pages []node
+		for _, f := range p.Files {
+			b, err := l.file(f.Path)
+			if errors.Is(err, errTooMuch) {
+				return nil, err
+			}
+			var some []node
+			if err == nil {
+				if have := digest(b); !strings.EqualFold(have, f.SHA256) {
+					err = fmt.Errorf("its SHA-256 is %s and the manifest says %s: it was changed or damaged", have, f.SHA256)
+				} else {
+					some, err = documents(b)
+				}
+			}
+			if err != nil {
+				r.fail(fmt.Sprintf("%s: %v", f.Path, err))
+				continue
+			}
+			pages = append(pages, some...)
+		}
+		if len(p.Files) > 0 && len(pages) == 0 {
+			r.State = Unread
+		}
+		l.part(p.Part, lowerID(p.Object), pages, r)
+	}
+	number(l.c.Policies)
+	return New(l.c), nil
+}
+
+// number gives policies that have no id, or another's, one by their place: "#1".
+func number(list []*Policy) {
+	seen := map[string]bool{}
+	for i, p := range list {
+		if p.ID == "" || seen[p.ID] {
+			p.ID = fmt.Sprintf("#%d", i+1)
+		}
+		seen[p.ID] = true
+	}
+}
+
+// fail makes a reading incomplete, for the first reason that is told.
+func (r *Reading) fail(why string) {
+	if r.State == Read || r.Reason == "" {
+		r.Reason = why
+	}
+	if r.State == Read {
+		r.State = Incomplete
+	}
+}
+
+// loose reads a folder without a manifest: files with the names of parts, or
+// policies.
+func (l *loader) loose() (*Snapshot, error) {
+	var names []string
+	err := fs.WalkDir(l.fsys, ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if ext := strings.ToLower(path.Ext(name)); !e.IsDir() && (ext == ".json" || ext == ".ndjson") {
+			names = append(names, name)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("holds no %s and no JSON: it is no snapshot", ManifestName)
+	}
+	slices.Sort(names)
+	known := 0
+	var rest []node
+	var bad []Problem
+	for _, name := range names {
+		b, err := l.file(name)
+		if errors.Is(err, errTooMuch) {
+			return nil, err
+		}
+		var pages []node
+		if err == nil {
+			pages, err = documents(b)
+		}
+		part := Part(strings.TrimSuffix(path.Base(name), path.Ext(name)))
+		if slices.Contains(Parts(), part) {
+			r := Reading{State: Read}
+			if err != nil {
+				r = Reading{State: Unread, Reason: fmt.Sprintf("%s: %v", name, err)}
+			}
+			l.part(part, "", pages, r)
+			known++
+			continue
+		}
+		if err != nil {
+			bad = append(bad, Problem{Path: name, What: err.Error()})
+			continue
+		}
+		rest = append(rest, pages...)
+	}
+	if known == 0 {
+		return fromPolicies(rest, bad)
+	}
+	number(l.c.Policies)
+	return New(l.c), nil
+}
+
+// part takes in the documents of a part, or of one object's.
+func (l *loader) part(p Part, object string, docs []node, r Reading) {
+	d := &decoder{}
+	for i, doc := range docs {
+		if responses := doc.get("responses"); responses.kind() == '[' {
+			l.batch(d, p, responses, r.At)
+			continue
+		}
+		if e := doc.get("error"); e.kind() == '{' {
+			r.State, r.Reason = Unread, "Graph answered "+short(e)
+			continue
+		}
+		for _, page := range pages(doc) {
+			if next := page.get("@odata.nextLink"); next.kind() == '"' && i == len(docs)-1 && last(page, doc) {
+				r.fail("the last page says that there are more, and they are not here")
+			}
+			l.take(d, p, object, page, &r)
+		}
+	}
+	r.Problems = append(r.Problems, d.problems...)
+	if object != "" {
+		l.object(p, object, r)
+		return
+	}
+	if l.c.Readings == nil {
+		l.c.Readings = map[Part]Reading{}
+	}
+	if old, ok := l.c.Readings[p]; ok {
+		// Several entries of one part: the whole is as good as the worst of them.
+		if old.State != Read && old.Reason != "" {
+			r.Reason, r.Permission = old.Reason, old.Permission
+		}
+		if r.State != old.State {
+			r.State = Incomplete
+		}
+		r.Problems = append(old.Problems, r.Problems...)
+	}
+	l.c.Readings[p] = r
+}
+
+func (l *loader) object(p Part, object string, r Reading) {
+	if l.c.ObjectReadings == nil {
+		l.c.ObjectReadings = map[Part]map[string]Reading{}
+	}
+	if l.c.ObjectReadings[p] == nil {
+		l.c.ObjectReadings[p] = map[string]Reading{}
+	}
+	l.c.ObjectReadings[p][object] = r
+}
+
+func short(n node) string {
+	s := strings.Join(strings.Fields(string(n)), " ")
+	if len(s) > 200 {
+		s = strings.ToValidUTF8(s[:200], "") + "…"
+	}
+	return s
+}
+
+// pages gives the answers that a document holds: itself, or an array of them.
+func pages(doc node) []node {
+	if doc.kind() != '[' {
+		return []node{doc}
+	}
+	var list []node
+	for e := range doc.elements() {
+		if e.get("value").kind() != '[' {
+			return []node{doc}
+		}
+		list = append(list, e)
+	}
+	if len(list) == 0 {
+		return []node{doc}
+	}
+	return list
+}
+
+// last says whether a page is the last of its document.
+func last(page, doc node) bool {
+	list := pages(doc)
+	return &list[len(list)-1][0] == &page[0]
+}
+
+// batch takes in the responses of a $batch, whose ids are those of the objects.
+func (l *loader) batch(d *decoder, p Part, responses node, at time.Time) {
+	for one := range responses.elements() {
+		id := d.id(one.get("id"))
+		if id == "" {
+			d.problem("a response has no id")
+			continue
+		}
+		body, status := one.get("body"), d.number(one.get("status"))
+		r := Reading{State: Read, At: at}
+		if status != 200 {
+			r = Reading{State: Unread, Reason: fmt.Sprintf("Graph answered %d: %s", status, short(body))}
+			l.object(p, id, r)
+			continue
+		}
+		own := &decoder{}
+		if next := body.get("@odata.nextLink"); next.kind() == '"' {
+			r.fail("the last page says that there are more, and they are not here")
+		}
+		l.take(own, p, id, body, &r)
+		r.Problems = own.problems
+		l.object(p, id, r)
+	}
+}
+
+// items gives the objects of a page: its value, an array, or itself.
+func items(page node) []node {
+	if v := page.get("value"); v.kind() == '[' {
+		page = v
+	}
+	if page.kind() != '[' {
+		return []node{page}
+	}
+	var list []node
+	for e := range page.elements() {
+		list = append(list, e)
+	}
+	return list
+}
+
+// gather decodes the objects of a page. One that has no id is noted and makes the
+// part incomplete, for what it was is lost.
+func gather[T any](d *decoder, into *[]T, page node, r *Reading, one func(*decoder, node) T, id func(T) string) {
+	for i, n := range items(page) {
+		name := fmt.Sprint(len(*into))
+		if n.kind() != '{' {
+			d.path = []string{fmt.Sprint(i)}
+			d.wrong(n, "an object")
+			d.path = nil
+			r.fail("an object could not be read")
+			continue
+		}
+		if v := n.get("id"); v.kind() == '"' {
+			name = v.text()
+		}
+		d.path = append(d.path[:0], name)
+		v := one(d, n)
+		if id(v) == "" {
+			d.problem("has no id")
+			r.fail("an object has no id")
+		} else {
+			*into = append(*into, v)
+		}
+		d.path = d.path[:0]
+	}
+}
+
+// take takes in one page of a part.
+func (l *loader) take(d *decoder, p Part, object string, page node, r *Reading) {
+	c := &l.c
+	switch p {
+	case Organization:
+		for _, n := range items(page) {
+			if id := d.id(n.get("id")); id != "" {
+				c.Tenant, c.Name = id, d.text(n.get("displayName"))
+			}
+		}
+	case Domains:
+		gather(d, &c.Domains, page, r, decodeDomain, func(o *Domain) string { return o.Name })
+	case Licences:
+		gather(d, &c.Licences, page, r, decodeLicence, func(o *Licence) string { return o.SKU })
+	case SecurityDefaults:
+		if v := page.get("isEnabled"); v != nil {
+			c.SecurityDefaults = d.truth(v)
+		}
+		if !c.SecurityDefaults.Known() {
+			r.fail("it does not say isEnabled")
+		}
+	case AuthorizationPolicy:
+		for _, n := range items(page) {
+			if v := n.get("allowedToUseSSPR"); v != nil {
+				c.AdminSSPR = d.truth(v)
+			}
+		}
+	case Users:
+		gather(d, &c.Users, page, r, decodeUser, func(u *User) string { return u.ID })
+	case DeletedUsers:
+		gather(d, &c.DeletedUsers, page, r, decodeUser, func(u *User) string { return u.ID })
+	case Groups:
+		gather(d, &c.Groups, page, r, decodeGroup, func(g *Group) string { return g.ID })
+	case GroupMembers:
+		l.refs(d, &c.Members, object, page, r)
+	case GroupOwners:
+		l.refs(d, &c.Owners, object, page, r)
+	case UnitMembers:
+		l.refs(d, &c.UnitMembers, object, page, r)
+	case MemberOf:
+		m := map[string][]Ref{}
+		l.refs(d, &m, object, page, r)
+		for id, refs := range m {
+			if c.MemberOf == nil {
+				c.MemberOf = map[string][]string{}
+			}
+			list := c.MemberOf[id]
+			if list == nil {
+				list = []string{} // read, and in none
+			}
+			for _, x := range refs {
+				if x.Kind == "group" || x.Kind == "" {
+					list = append(list, x.ID)
+				}
+			}
+			c.MemberOf[id] = list
+		}
+	case Roles:
+		gather(d, &c.Roles, page, r, decodeRole, func(o *RoleDefinition) string { return o.ID })
+	case RoleAssignments:
+		gather(d, &c.Assignments, page, r, decodeAssignment, assigned)
+	case RoleSchedules:
+		gather(d, &c.Schedules, page, r, decodeAssignment, assigned)
+	case RoleEligibilities:
+		gather(d, &c.Eligibilities, page, r, decodeAssignment, assigned)
+	case RolePolicies:
+		gather(d, &c.RolePolicies, page, r, decodeRolePolicy, func(o *RolePolicy) string { return o.ID })
+	case Units:
+		gather(d, &c.Units, page, r, decodeUnit, func(o *AdministrativeUnit) string { return o.ID })
+	case Policies:
+		l.policies(d, &c.Policies, page, r)
+	case BetaPolicies:
+		l.policies(d, &c.BetaPolicies, page, r)
+	case DeletedPolicies:
+		l.policies(d, &c.DeletedPolicies, page, r)
+	case Locations:
+		gather(d, &c.Locations, page, r, decodeLocation, func(o *NamedLocation) string { return o.ID })
+	case AuthenticationContexts:
+		gather(d, &c.Contexts, page, r, decodeContext, func(o *AuthenticationContext) string { return o.ID })
+	case Strengths:
+		gather(d, &c.Strengths, page, r, decodeStrength, func(o *Strength) string { return o.ID })
+	case Methods:
+		for _, n := range items(page) {
+			c.Methods = decodeMethodsPolicy(d, n)
+		}
+		if c.Methods == nil || len(d.problems) > 0 {
+			r.fail("the policy could not be read whole")
+		}
+	case Registered:
+		if object == "" {
+			r.fail("it does not say whose methods they are")
+			return
+		}
+		if c.Registered == nil {
+			c.Registered = map[string][]Method{}
+		}
+		list := c.Registered[object]
+		if list == nil {
+			list = []Method{}
+		}
+		gather(d, &list, page, r, decodeMethod, func(m Method) string { return m.ID })
+		c.Registered[object] = list
+	case PerUserMFA:
+		if c.PerUserMFA == nil {
+			c.PerUserMFA = map[string]string{}
+		}
+		if state := d.enum(page.get("perUserMfaState"), "disabled", "enabled", "enforced"); state != "" && object != "" {
+			c.PerUserMFA[object] = state
+		} else {
+			r.fail("it does not say perUserMfaState, or of whom")
+		}
+	case ServicePrincipals:
+		gather(d, &c.ServicePrincipals, page, r, decodeServicePrincipal, func(o *ServicePrincipal) string { return o.ID })
+	case Applications:
+		gather(d, &c.Applications, page, r, decodeApplication, func(o *Application) string { return o.ID })
+	case AppRoleAssignments:
+		gather(d, &c.AppRoleAssignments, page, r, decodeAppRoleAssignment, func(o *AppRoleAssignment) string { return o.Principal })
+	case PermissionGrants:
+		gather(d, &c.PermissionGrants, page, r, decodePermissionGrant, func(o *PermissionGrant) string { return o.Client })
+	case DiagnosticSettings:
+		gather(d, &c.DiagnosticSettings, page, r, decodeResource, named)
+	case Workspaces:
+		gather(d, &c.Workspaces, page, r, decodeResource, named)
+	case AlertRules:
+		gather(d, &c.AlertRules, page, r, decodeResource, named)
+	case ActionGroups:
+		gather(d, &c.ActionGroups, page, r, decodeResource, named)
+	case ProcessingRules:
+		gather(d, &c.ProcessingRules, page, r, decodeResource, named)
+	case Locks:
+		gather(d, &c.Locks, page, r, decodeResource, named)
+	}
+}
+
+func assigned(a *RoleAssignment) string { return a.Principal + a.Role }
+
+func named(r *Resource) string { return r.ID + r.Name }
+
+// refs takes in a list of members or owners.
+func (l *loader) refs(d *decoder, into *map[string][]Ref, object string, page node, r *Reading) {
+	if object == "" {
+		r.fail("it does not say whose they are")
+		return
+	}
+	if *into == nil {
+		*into = map[string][]Ref{}
+	}
+	list := (*into)[object]
+	if list == nil {
+		list = []Ref{} // read, and empty
+	}
+	gather(d, &list, page, r, decodeRef, func(x Ref) string { return x.ID })
+	(*into)[object] = list
+}
+
+// policies takes in policies. One that has no id stays: exports leave it out, and
+// what it demands is known all the same.
+func (l *loader) policies(d *decoder, into *[]*Policy, page node, r *Reading) {
+	for i, n := range items(page) {
+		if n.kind() != '{' {
+			d.path = []string{fmt.Sprint(i)}
+			d.wrong(n, "a policy")
+			d.path = nil
+			r.fail("a policy could not be read")
+			continue
+		}
+		*into = append(*into, decodePolicy(d, n))
+	}
+}
+
+// FromPolicies makes a snapshot of Conditional Access policies as they were
+// exported: one policy, an array, an answer of Graph, or one after another. Nothing
+// else of the tenant is known then. Policies without an id are given one by their
+// number: "#1".
+func FromPolicies(text []byte) (*Snapshot, error) {
+	docs, err := documents(text)
+	if err != nil {
+		return nil, err
+	}
+	return fromPolicies(docs, nil)
+}
+
+func fromPolicies(docs []node, bad []Problem) (*Snapshot, error) {
+	l := &loader{}
+	r := Reading{State: Read, Problems: bad}
+	for _, b := range bad {
+		r.fail(b.String())
+	}
+	d := &decoder{}
+	for _, doc := range docs {
+		for _, page := range pages(doc) {
+			for _, n := range items(page) {
+				if n.get("conditions") == nil && n.get("Conditions") == nil {
+					d.problem("%s is no Conditional Access policy: it has no conditions", short(n))
+					r.fail("something is no policy")
+					continue
+				}
+				l.policies(d, &l.c.Policies, n, &r)
+			}
+		}
+	}
+	if len(l.c.Policies) == 0 {
+		return nil, errors.New("there is no " + ManifestName + " and no Conditional Access policy in it: it is no snapshot")
+	}
+	r.Problems = append(r.Problems, d.problems...)
+	number(l.c.Policies)
+	l.c.Readings = map[Part]Reading{Policies: r}
+	l.c.SecurityDefaults = truth.Unknown
+	return New(l.c), nil
+}
