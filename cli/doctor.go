@@ -125,6 +125,13 @@ func examine(ctx context.Context, c *config.Config) []diagnosis {
 			add("folder "+f.Path, counted(len(entries), "entry", "entries"), "")
 		}
 	}
+	if x := c.AcrossTenants; x.Compare {
+		state := fmt.Sprintf("what meets %d tenants is compared by keyed hashes; %s shared", len(c.Each), counted(len(x.Shared), "thing is", "things are"))
+		if len(x.Shared) == 0 {
+			state += ": your own addresses belong into acrossTenants.shared, or drills of two customers in one hour are an alarm"
+		}
+		add("across tenants", state, "")
+	}
 	if c.TLS != nil {
 		if until, err := daemon.CheckTLS(c.TLS); err != nil {
 			add("tls", err.Error(), "serve would refuse it: mend the files")

@@ -55,6 +55,8 @@ type Config struct {
 	Retention     map[string]Duration `yaml:"retention" json:"retention,omitempty" jsonschema:"description=How long records are kept since we received them: by table, or default (400d)"`
 	Disk          Disk                `yaml:"disk" json:"disk,omitempty"`
 	Query         Query               `yaml:"query" json:"query,omitempty"`
+	// AcrossTenants says whether alerts are compared over tenants.
+	AcrossTenants AcrossTenants `yaml:"acrossTenants" json:"acrossTenants,omitzero"`
 
 	// Each holds the tenants that could be read, by id.
 	Each []Tenant `yaml:"-" json:"-"`
@@ -210,7 +212,13 @@ func Load(file string) (*Config, []Problem) {
 	if slices.ContainsFunc(problems, func(p Problem) bool { return !p.Warning }) {
 		return nil, problems
 	}
-	return &c, append(problems, c.loadTenants()...)
+	problems = append(problems, c.loadTenants()...)
+	if c.AcrossTenants.Compare && len(c.Each) < 2 {
+		line, column := place(text, "$.acrossTenants.compare")
+		problems = append(problems, Problem{File: file, Line: line, Column: column, Warning: true,
+			Message: fmt.Sprintf("acrossTenants compares what meets several tenants, and there is %d: nothing is compared", len(c.Each))})
+	}
+	return &c, problems
 }
 
 // Default gives the configuration of a data folder without any file.
@@ -326,6 +334,11 @@ func (c *Config) check(text []byte) []Problem {
 	for i, entry := range c.Query.External {
 		if err := external.CheckAllowed(entry); err != nil {
 			at(fmt.Sprintf("$.query.external[%d]", i), "query.external: %v", err)
+		}
+	}
+	for i, entry := range c.AcrossTenants.Shared {
+		if err := checkShared(entry); err != nil {
+			at(fmt.Sprintf("$.acrossTenants.shared[%d]", i), "acrossTenants.%v", err)
 		}
 	}
 	for _, table := range slices.Sorted(maps.Keys(c.Retention)) {

@@ -182,7 +182,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if d.desk, err = incident.NewDesk(incident.DeskOptions{Store: d.state, Policy: d.policy, Raw: rawReader{d}, Now: o.Now}); err != nil {
 		return nil, err
 	}
-	key, err := linkKey(filepath.Join(o.Config.Data, "link.key"))
+	key, err := keptKey(filepath.Join(o.Config.Data, "link.key"), "the key of links")
 	if err != nil {
 		return nil, err
 	}
@@ -265,6 +265,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.work.Go(func() { d.reopen(ctx) })
 	d.work.Go(func() { d.watchProofs(ctx) })
 	d.work.Go(func() { d.hearAnswers(ctx) })
+	compared := d.newAcross(ctx)
+	d.work.Go(func() { compared.run(ctx) })
 	for _, w := range d.open() {
 		w.start(ctx)
 	}
@@ -375,21 +377,21 @@ func makeData(dir string) error {
 	return nil
 }
 
-// linkKey reads the key that signs links, or makes it.
-func linkKey(file string) ([]byte, error) {
+// keptKey reads a key, or makes it where there is none.
+func keptKey(file, what string) ([]byte, error) {
 	key, err := os.ReadFile(file)
 	if err == nil && len(key) >= 32 {
 		return key, nil
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("read the key of links: %w", err)
+		return nil, fmt.Errorf("read %s: %w", what, err)
 	}
 	key = make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
 		return nil, err
 	}
 	if err := private.WriteFile(file, key); err != nil {
-		return nil, fmt.Errorf("write the key of links: %w", err)
+		return nil, fmt.Errorf("write %s: %w", what, err)
 	}
 	return key, nil
 }

@@ -208,6 +208,16 @@ func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) map[strin
 	if old.PublicURL != next.PublicURL {
 		say("links in notices begin with %s, no longer with %s", next.PublicURL, old.PublicURL)
 	}
+	if old.AcrossTenants.Compare && !next.AcrossTenants.Compare {
+		say("what meets several tenants is no longer compared")
+	}
+	if old.AcrossTenants.Compare && next.AcrossTenants.Compare {
+		for _, entry := range next.AcrossTenants.Shared {
+			if !old.AcrossTenants.Shares(entry) {
+				say("%s counts as shared by several tenants, and is not compared any more", entry)
+			}
+		}
+	}
 	for _, t := range old.Each {
 		tenant = t.ID
 		n, ok := next.Tenant(t.ID)

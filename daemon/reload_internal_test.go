@@ -17,7 +17,8 @@ import (
 func TestWeakenedNamesWhatIsTakenAway(t *testing.T) {
 	base := func() *config.Config {
 		return &config.Config{
-			PublicURL: "https://g.example.org",
+			PublicURL:     "https://g.example.org",
+			AcrossTenants: config.AcrossTenants{Compare: true, Shared: []string{"198.51.100.0/24"}},
 			Config: notify.Config{
 				People:         []notify.Person{{Name: "Kim"}},
 				Heartbeat:      &notify.Heartbeat{URL: "env:PING"},
@@ -66,6 +67,12 @@ func TestWeakenedNamesWhatIsTakenAway(t *testing.T) {
 			c.People = append(c.People, notify.Person{Name: "Mallory", PIN: "env:PIN"})
 		},
 			[]string{"Mallory may take incidents up, as people now says"}},
+		{"the comparison of tenants", func(c *config.Config, _ *rule.Set) { c.AcrossTenants.Compare = false },
+			[]string{"what meets several tenants is no longer compared"}},
+		{"what is compared", func(c *config.Config, _ *rule.Set) {
+			c.AcrossTenants.Shared = []string{"198.51.100.7", "203.0.113.0/24"}
+		},
+			[]string{"203.0.113.0/24 counts as shared by several tenants, and is not compared any more"}},
 		{"where the ping goes", func(c *config.Config, _ *rule.Set) { c.Heartbeat = &notify.Heartbeat{URL: "env:OTHER"} },
 			[]string{"the dead man's ping goes elsewhere or is rarer"}},
 		{"the dead man's ping", func(c *config.Config, _ *rule.Set) { c.Heartbeat = nil }, []string{"the dead man's ping is no longer sent"}},

@@ -44,8 +44,8 @@ var credentialWords = []string{"password", "security info", "passkey", "fido2", 
 func shows(p Policy, a glassward.Alert) []string {
 	accounts := concerned(p, a)
 	objects := spokenOf(p.Protected, a)
-	if a.RuleID == HealthRule || len(accounts)+len(objects) == 0 {
-		return nil
+	if a.RuleID == HealthRule || a.RuleID == AcrossRule || len(accounts)+len(objects) == 0 {
+		return nil // the alert that another tenant's is like shows it itself
 	}
 	if a.RuleID == ExpectedRule {
 		return []string{showsUnclear + ":" + strings.Join(accounts, "")}

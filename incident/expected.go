@@ -242,7 +242,7 @@ func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 // cannot be told was not expected.
 func (st *step) expect(a glassward.Alert) string {
 	accounts := concerned(st.policy, a)
-	if len(accounts) != 1 || a.RuleID == HealthRule || a.RuleID == ExpectedRule || a.LineageOverflow || a.RowCount > len(a.Rows) || len(a.Records) == 0 {
+	if len(accounts) != 1 || a.RuleID == HealthRule || a.RuleID == ExpectedRule || a.RuleID == AcrossRule || a.LineageOverflow || a.RowCount > len(a.Rows) || len(a.Records) == 0 {
 		return ""
 	}
 	for _, e := range st.state.Expected {

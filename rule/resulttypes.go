@@ -62,6 +62,22 @@ func ExpectedApplications(more ...Application) *kql.Watchlist {
 	return w
 }
 
+//go:embed defaults/microsoft-applications.tsv
+var microsoftApplications string
+
+// MicrosoftApplications gives the client ids, in lower case, of Microsoft's own
+// applications by which people sign in everywhere, with their names. It is not all of
+// Microsoft's: an id that it does not have may be anybody's.
+func MicrosoftApplications() map[string]string {
+	known := map[string]string{}
+	for _, table := range []string{microsoftApplications, applications} {
+		for _, row := range tabbed(table).Rows {
+			known[row[0].(string)] = row[1].(string)
+		}
+	}
+	return known
+}
+
 // An Application is one with which emergency accounts are used (Use is signIn), or
 // which may look at them (read).
 type Application struct {

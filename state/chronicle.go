@@ -19,6 +19,14 @@ func (s *Store) JournalOf(ctx context.Context, tenant string, after int64, limit
 	return entriesOf(rows, err)
 }
 
+// AlertEntries gives at most limit entries of kind alert that follow a number, whatever
+// tenant they concern, oldest first.
+func (s *Store) AlertEntries(ctx context.Context, after int64, limit int) ([]JournalEntry, error) {
+	rows, err := s.readers.QueryContext(ctx, `SELECT seq, time, kind, tenant, payload, raw, prev, hash FROM journal
+		WHERE seq > ? AND kind = 'alert' AND tenant <> '' ORDER BY seq LIMIT 0+?`, after, bound(limit))
+	return entriesOf(rows, err)
+}
+
 func entriesOf(rows *sql.Rows, err error) ([]JournalEntry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the journal: %w", err)

@@ -56,6 +56,7 @@ func (s *Store) Forget(ctx context.Context, tenant, by string) (f Forgotten, err
 			{"DELETE FROM memory WHERE subject = ? || '/rules'", nil},
 			{"DELETE FROM memory WHERE subject = ? || '/contacts'", nil},
 			{"DELETE FROM memory WHERE subject = ? || '/answers'", nil},
+			{"DELETE FROM memory WHERE subject = ? || '/across'", nil},
 			{"DELETE FROM deeds WHERE tenant = ?", nil},
 		} {
 			res, err := tx.ExecContext(ctx, d.sql, tenant)

@@ -42,6 +42,20 @@ func (s *Store) Memory(ctx context.Context, subject string) ([]byte, error) {
 	return memory, nil
 }
 
+// DropMemory forgets what was learned of a subject, and of every subject that ends in
+// a slash and that name: of installation/across and of each tenant's across by
+// "across".
+func (s *Store) DropMemory(ctx context.Context, name string) error {
+	err := s.write(ctx, func(tx *tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM memory WHERE subject = ? OR substr(subject, -length(?) - 1) = '/' || ?", name, name, name)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("forget what was learned of %s: %w", name, err)
+	}
+	return nil
+}
+
 // A BlindInterval is a time during which a road did not show what happened in a
 // table. It goes to the journal, so that an absence of records can be told from
 // an absence of events for as long as the evidence is kept.

@@ -43,6 +43,26 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// What is dropped is the name itself and what ends in it, and nothing that merely
+// looks alike.
+func TestDropMemory(t *testing.T) {
+	s := openStore(t, t.TempDir(), Options{Now: (&clock{night}).now})
+	all := []string{"across", "installation/across", "contoso/across", "contoso/notacross", "contoso", "across/contoso", "contoso/acros_"}
+	for _, subject := range all {
+		if err := s.PutMemory(t.Context(), subject, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.DropMemory(t.Context(), "across"); err != nil {
+		t.Fatal(err)
+	}
+	for i, subject := range all {
+		if _, err := s.Memory(t.Context(), subject); errors.Is(err, ErrNotFound) != (i < 3) {
+			t.Errorf("%s: %v", subject, err)
+		}
+	}
+}
+
 func TestRecordBlind(t *testing.T) {
 	s := openStore(t, t.TempDir(), Options{Now: (&clock{night}).now})
 	before, err := s.Head(t.Context())
