@@ -252,7 +252,7 @@ if a case fails or a rule has no fixture.`,
 type bench struct{}
 
 // Load decodes records and appends them.
-func (bench) Load(ctx context.Context, records []byte) (rule.Loaded, error) {
+func (bench) Load(ctx context.Context, records []byte, own ...glassward.Record) (rule.Loaded, error) {
 	store, err := logstore.OpenMemory(ctx, logstore.Options{})
 	if err != nil {
 		return rule.Loaded{}, err
@@ -279,5 +279,10 @@ func (bench) Load(ctx context.Context, records []byte) (rule.Loaded, error) {
 	if err != nil {
 		return l, errors.Join(err, store.Close())
 	}
+	c, err := store.Append(ctx, logstore.Batch{Records: own})
+	if err != nil {
+		return l, errors.Join(err, store.Close())
+	}
+	l.Records, l.Head = append(l.Records, c.Records...), max(l.Head, c.LastSeq)
 	return l, nil
 }

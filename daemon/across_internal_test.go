@@ -106,14 +106,23 @@ func (p *house) restart(section string) {
 	p.start(section)
 }
 
-// alert commits an alert of a tenant about its emergency account.
-func (p *house) alert(tenant int, at time.Time, entities ...glassward.Entity) glassward.Alert {
+// alert commits an alert of a tenant about its emergency account, with more entities
+// (glassward.Entity) and changes (func(*glassward.Alert)).
+func (p *house) alert(tenant int, at time.Time, more ...any) glassward.Alert {
 	p.t.Helper()
 	p.n++
 	a := glassward.Alert{
 		ID: glassward.AlertID(fmt.Sprintf("%032x", p.n)), RuleID: "r", RuleName: "Sign-in", Title: fmt.Sprintf("EA-of-%d: sign-in failed", tenant), Severity: glassward.Medium,
 		Start: at, End: at, Received: p.now, Judged: p.now, Records: []glassward.RecordID{{byte(p.n), byte(p.n >> 8), 7}},
-		Entities: append([]glassward.Entity{{Type: "Account", Identifiers: map[string]string{"AadUserId": acrossAccount(tenant)}}}, entities...),
+		Entities: []glassward.Entity{{Type: "Account", Identifiers: map[string]string{"AadUserId": acrossAccount(tenant)}}},
+	}
+	for _, m := range more {
+		switch m := m.(type) {
+		case glassward.Entity:
+			a.Entities = append(a.Entities, m)
+		case func(*glassward.Alert):
+			m(&a)
+		}
 	}
 	if _, err := p.d.desk.Take(p.t.Context(), incident.Outcome{Tenant: acrossIDs[tenant], Alerts: []incident.AlertChange{{Alert: a}}}); err != nil && !errors.Is(err, incident.ErrEvidence) {
 		p.t.Fatal(err)

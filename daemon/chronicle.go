@@ -385,7 +385,56 @@ func (c *chronicle) incident(ctx context.Context, e state.JournalEntry) ([]glass
 	if p.Status == string(glassward.StatusClosed) {
 		cells["ClosedTime"], cells["ClassificationComment"] = inc.Closed, inc.Comment
 	}
-	return []glassward.Record{chronicled(incidentsTable, e, e.Time, cells)}, nil
+	records := []glassward.Record{chronicled(incidentsTable, e, e.Time, cells)}
+	if p.Status != string(glassward.StatusClosed) || p.By == "" || !slices.ContainsFunc(p.Timeline, func(t struct{ Kind string }) bool { return t.Kind == "close" }) {
+		return records, nil // nobody has closed it with this entry
+	}
+	seals, err := c.seals(ctx, e, inc, p.By, p.Classification)
+	return append(records, seals...), err
+}
+
+// Who closes the last open incident about an emergency account says that its use is
+// over: the account is sealed. That is what somebody did, and goes to GlasswardAudit,
+// where a rule may read it whose alerts are told and written like any other.
+const (
+	sealAccount = "seal account"
+	// sealSessions is how many sessions a seal names at most; an incident has few.
+	sealSessions = 100
+)
+
+// seals gives the records of the accounts that are sealed by the closing of an
+// incident: those that no other open incident is about.
+func (c *chronicle) seals(ctx context.Context, e state.JournalEntry, inc glassward.Incident, by, classification string) ([]glassward.Record, error) {
+	var sessions []string
+	for _, s := range inc.Seen {
+		if id, ok := strings.CutPrefix(s, "session:"); ok && len(sessions) < sealSessions {
+			sessions = append(sessions, id)
+		}
+	}
+	detail := fmt.Sprintf("incident %d closed as %s", inc.Number, classification)
+	if len(sessions) > 0 {
+		detail += "; sessions " + strings.Join(sessions, " ")
+	}
+	accounts := c.w.d.policy(e.Tenant).Accounts
+	var out []glassward.Record
+	for _, id := range inc.Accounts {
+		if _, declared := accounts[id]; !declared {
+			continue
+		}
+		open, _, err := c.w.d.state.Incidents(ctx, state.IncidentFilter{
+			Tenants: []string{e.Tenant}, Status: []glassward.IncidentStatus{glassward.StatusNew, glassward.StatusActive}, Account: id, To: e.Time.Add(time.Microsecond), Limit: 2,
+		})
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(open, func(o glassward.Incident) bool { return o.Number != inc.Number }) {
+			continue
+		}
+		one := e
+		one.Hash += "/" + id // each account has a record of its own
+		out = append(out, chronicled(auditTable, one, e.Time, map[string]any{"OperationName": sealAccount, "Actor": by, "Target": id, "Detail": detail, "Result": "success"}))
+	}
+	return out, nil
 }
 
 // until gives a time that had come already at another, and none if it had not.

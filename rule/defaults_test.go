@@ -27,7 +27,7 @@ import (
 // A bench is the real decoders and the real store.
 type bench struct{ tb testing.TB }
 
-func (b bench) Load(ctx context.Context, records []byte) (rule.Loaded, error) {
+func (b bench) Load(ctx context.Context, records []byte, own ...glassward.Record) (rule.Loaded, error) {
 	store, err := logstore.OpenMemory(ctx, logstore.Options{Threads: 1})
 	if err != nil {
 		return rule.Loaded{}, err
@@ -35,6 +35,11 @@ func (b bench) Load(ctx context.Context, records []byte) (rule.Loaded, error) {
 	l := rule.Loaded{Close: store.Close, Runner: rule.RunnerFunc(func(ctx context.Context, p *kql.Program, bind kql.Bind) (*kql.Result, error) {
 		return store.Run(ctx, p, bind, logstore.Limits{Class: logstore.Rules})
 	})}
+	first, err := store.Append(ctx, logstore.Batch{Records: own})
+	if err != nil {
+		return l, errors.Join(err, store.Close())
+	}
+	l.Head, l.Records = first.LastSeq, append(l.Records, first.Records...)
 	dec, err := ingest.NewDecoder(bytes.NewReader(records), ingest.DecoderOptions{Source: "fixture", Provenance: glassward.File})
 	if err != nil {
 		return l, errors.Join(err, store.Close())

@@ -2,6 +2,8 @@ package rule
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +12,8 @@ import (
 
 	"glassward"
 	"glassward/kql"
+	"glassward/kql/value"
+	"glassward/schema"
 )
 
 // A Fixture is records on which a rule must fire and on which it must not. Its
@@ -32,8 +36,13 @@ import (
 //	== silent: somebody else
 //	{"time":…}
 //
-// Records are what the log store takes in, one a line. What an alert section
-// does not say is not compared. Lines that begin with # are comments.
+// Records are what the log store takes in, one a line. Those of the tables that
+// Glassward writes itself, which no intake takes, have the table before them:
+//
+//	own GlasswardAudit {"TimeGenerated":"2026-03-02T10:00:00Z","OperationName":"seal account",…}
+//
+// What an alert section does not say is not compared. Lines that begin with # are
+// comments.
 type Fixture struct {
 	File     string
 	Accounts []Account
@@ -50,7 +59,9 @@ type Case struct {
 	Name    string
 	Line    int
 	Records []byte
-	Alerts  []Expectation
+	// Own are records of Glassward's own tables.
+	Own    []glassward.Record
+	Alerts []Expectation
 }
 
 // An Expectation is what an alert must have.
@@ -135,6 +146,12 @@ func ParseFixture(file, text string) (*Fixture, error) {
 			}
 			c.Alerts = append(c.Alerts, Expectation{Line: n})
 			x = &c.Alerts[len(c.Alerts)-1]
+		case x == nil && strings.HasPrefix(line, "own "):
+			r, err := ownRecord(line)
+			if err != nil {
+				return fail(n, "%v", err)
+			}
+			c.Own = append(c.Own, r)
 		case x == nil:
 			c.Records = append(append(c.Records, line...), '\n')
 		default:
@@ -147,6 +164,62 @@ func ParseFixture(file, text string) (*Fixture, error) {
 		return fail(c.Line, "the case fires and names no alert")
 	}
 	return f, nil
+}
+
+// ownRecord reads a record of one of Glassward's own tables: own TABLE {"Column":value,…}.
+func ownRecord(line string) (glassward.Record, error) {
+	word := strings.SplitN(line, " ", 3)
+	if len(word) < 3 {
+		return glassward.Record{}, errors.New(`write own TABLE {"TimeGenerated":"…",…}`)
+	}
+	t, ok := schema.Lookup(word[1])
+	if !ok || !t.Internal {
+		return glassward.Record{}, fmt.Errorf("%s is no table that Glassward writes itself", word[1])
+	}
+	var cells map[string]any
+	if err := json.Unmarshal([]byte(word[2]), &cells); err != nil {
+		return glassward.Record{}, fmt.Errorf("a record of %s: %w", t.Name, err)
+	}
+	text, _ := cells["TimeGenerated"].(string)
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return glassward.Record{}, fmt.Errorf("a record of %s needs its TimeGenerated: %w", t.Name, err)
+	}
+	sum := sha256.Sum256([]byte(line))
+	r := glassward.Record{Table: t.Name, ID: glassward.RecordID(sum[:16]), Time: at.UTC(), Received: at.UTC(), Values: make([]glassward.Value, len(t.Columns)), Source: "glassward", Provenance: "own", Raw: []byte(word[2])}
+	for name, v := range cells {
+		i, ok := t.Index(name)
+		if !ok {
+			return r, fmt.Errorf("%s has no column %s", t.Name, name)
+		}
+		s, isText := v.(string)
+		switch kind := t.Columns[i].Type; {
+		case kind == value.DateTime && isText:
+			ticks, ok := value.ParseDateTime(s)
+			if !ok {
+				return r, fmt.Errorf("%s: %q is no time", name, s)
+			}
+			r.Values[i] = glassward.Long(int64(ticks))
+		case kind == value.String && isText:
+			r.Values[i] = glassward.String(s)
+		case kind == value.Dynamic:
+			text, _ := json.Marshal(v) // it was JSON
+			r.Values[i] = glassward.String(string(text))
+		default:
+			switch x := v.(type) {
+			case bool:
+				r.Values[i] = glassward.Bool(x)
+			case float64:
+				r.Values[i] = glassward.Real(x)
+				if kind == value.Long || kind == value.Int {
+					r.Values[i] = glassward.Long(int64(x))
+				}
+			default:
+				return r, fmt.Errorf("%s of %s is %s, and no %T", name, t.Name, kind, v)
+			}
+		}
+	}
+	return r, nil
 }
 
 func (x *Expectation) field(line string) error {
@@ -195,9 +268,9 @@ func (x *Expectation) field(line string) error {
 
 // A Bench takes the records of a case into an empty store.
 type Bench interface {
-	// Load decodes the records, one a line, and appends them. Every line must
-	// have been understood.
-	Load(ctx context.Context, records []byte) (Loaded, error)
+	// Load decodes the records, one a line, and appends them, and those of
+	// Glassward's own tables as they are. Every line must have been understood.
+	Load(ctx context.Context, records []byte, own ...glassward.Record) (Loaded, error)
 }
 
 // Loaded is a store with the records of a case.
@@ -245,7 +318,7 @@ func Test(ctx context.Context, r *Rule, f *Fixture, env Environment, bench Bench
 // runCase judges the records of a case as they would be judged on arrival, and
 // all windows over them.
 func runCase(ctx context.Context, r *Rule, c *Case, env Environment, bench Bench) (alerts []glassward.Alert, err error) {
-	l, err := bench.Load(ctx, c.Records)
+	l, err := bench.Load(ctx, c.Records, c.Own...)
 	if err != nil {
 		return nil, err
 	}

@@ -40,12 +40,20 @@ title: second
 		t.Errorf("expectation: %+v", x)
 	}
 	for text, want := range map[string]string{
-		"{}":                                     "x.fixture:1: a case begins with",
-		"== fires: a\n{}":                        "x.fixture:1: the case fires and names no alert",
-		"== fires: a\n{}\n== silent: b\n{}":      "x.fixture:1: the case fires and names no alert",
-		"== silent: a\n{}\n-- alert":             "x.fixture:3: a silent case has no alert",
-		"== maybe: a":                            "x.fixture:1: write == fires: NAME",
-		"account x":                              "x.fixture:1: write account ID NAME",
+		"{}":                                  "x.fixture:1: a case begins with",
+		"== fires: a\n{}":                     "x.fixture:1: the case fires and names no alert",
+		"== fires: a\n{}\n== silent: b\n{}":   "x.fixture:1: the case fires and names no alert",
+		"== silent: a\n{}\n-- alert":          "x.fixture:3: a silent case has no alert",
+		"== maybe: a":                         "x.fixture:1: write == fires: NAME",
+		"account x":                           "x.fixture:1: write account ID NAME",
+		"== silent: a\nown GlasswardAudit":    "x.fixture:2: write own TABLE",
+		"== silent: a\nown SigninLogs {}":     "x.fixture:2: SigninLogs is no table that Glassward writes",
+		"== silent: a\nown GlasswardAudit {":  "x.fixture:2: a record of GlasswardAudit: unexpected end",
+		"== silent: a\nown GlasswardAudit {}": "x.fixture:2: a record of GlasswardAudit needs its TimeGenerated",
+		`== silent: a
+own GlasswardAudit {"TimeGenerated":"2026-03-02T10:00:00Z","Colour":"red"}`: "x.fixture:2: GlasswardAudit has no column Colour",
+		`== silent: a
+own GlasswardAudit {"TimeGenerated":"2026-03-02T10:00:00Z","Actor":[]}`: "x.fixture:2: Actor of GlasswardAudit is string",
 		"== fires: a\n{}\n-- alert\nseverity: X": "x.fixture:4: unknown severity",
 		"== fires: a\n{}\n-- alert\ncolour: X":   "x.fixture:4: unknown field \"colour\"",
 		"== fires: a\n{}\n-- alert\nentity: X":   "x.fixture:4: write entity:",
@@ -91,6 +99,7 @@ func TestCaseCompare(t *testing.T) {
 }
 
 func FuzzParseFixture(f *testing.F) {
+	f.Add("== silent: x\nown GlasswardIncidents {\"TimeGenerated\":\"2026-03-02T10:00:00Z\",\"IncidentNumber\":7,\"ClosedTime\":\"2026-03-02T10:00:00Z\",\"AlertIds\":[\"a\"]}\n")
 	f.Add("account a b c\n== fires: x\n{}\n-- alert\nentity: A b=c; d=e\n== silent: y\n{}\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		x, err := ParseFixture("f", text)
