@@ -22,7 +22,7 @@ import (
 const (
 	enrichWithin  = 300 * time.Millisecond // all alerts that are committed together
 	enrichRest    = 30 * time.Second       // how long a store that was too slow is left alone
-	enrichAlerts  = 5                      // alerts that are committed together
+	enrichAlerts  = 5                      // of what is committed together, by their records
 	enrichActors  = 3
 	enrichObjects = 30
 	enrichChanges = 10
@@ -43,14 +43,23 @@ func (w *workspace) enrich(ctx context.Context, p incident.Policy, outcomes []in
 			alerts = append(alerts, &o.Alerts[i])
 		}
 	}
-	done := 0
+	// Several rules find the same records: what is around those is one thing.
+	looked := map[string]*glassward.Context{}
 	for _, c := range alerts {
 		about := incident.About(p, c.Alert)
-		if c.Grew || c.Withdrawn || done == enrichAlerts || len(about.Accounts)+len(about.Protected) == 0 {
+		if c.Grew || c.Withdrawn || len(about.Accounts)+len(about.Protected) == 0 {
 			continue
 		}
-		done++
+		key := fmt.Sprint(about, c.Alert.Records)
+		if around := looked[key]; around != nil {
+			c.Alert.Context = around
+			continue
+		}
+		if len(looked) == enrichAlerts {
+			continue
+		}
 		around := &glassward.Context{Asked: now.UTC()}
+		looked[key], c.Alert.Context = around, around
 		for _, id := range about.Accounts {
 			if holders := p.Holders[id]; len(holders) > 0 {
 				around.Keys = append(around.Keys, p.Accounts[id]+": "+strings.Join(holders, ", "))
@@ -64,7 +73,6 @@ func (w *workspace) enrich(ctx context.Context, p incident.Policy, outcomes []in
 			w.enrichAfter.Store(&after)
 			w.log.Warn("an alert goes out without all that was to be looked up around it", "rule", c.Alert.RuleName, "title", c.Alert.Title, "error", err)
 		}
-		c.Alert.Context = around
 	}
 }
 

@@ -159,29 +159,13 @@ func NewDesk(o DeskOptions) (*Desk, error) {
 // changes nothing: alerts are recognised by id and by the records that they
 // hold, and notices by id.
 func (d *Desk) Take(ctx context.Context, outcomes ...Outcome) (Changes, error) {
-	raw := make([]map[glassward.RecordID][]byte, len(outcomes))
-	var rawErr error
-	if d.raw != nil {
-		for i, o := range outcomes {
-			ids := recordsOf(o)
-			if len(ids) == 0 {
-				continue
-			}
-			// An alarm does not wait for its evidence: the journal says which
-			// records could not be had.
-			m, err := d.raw.Raw(ctx, o.Tenant, ids)
-			if err != nil && rawErr == nil {
-				rawErr = err
-			}
-			raw[i] = m
-		}
-	}
+	raw, rawErr := d.evidence(ctx, outcomes)
 	var all Changes
 	err := d.store.Commit(ctx, func(tx Tx) error {
 		all = Changes{}
 		var owed []owing
-		for i, o := range outcomes {
-			if err := d.take(ctx, tx, o, raw[i], &owed, &all); err != nil {
+		for _, o := range outcomes {
+			if err := d.take(ctx, tx, o, raw[o.Tenant], &owed, &all); err != nil {
 				return err
 			}
 		}
@@ -195,6 +179,30 @@ func (d *Desk) Take(ctx context.Context, outcomes ...Outcome) (Changes, error) {
 		return all, fmt.Errorf("%w: %w", ErrEvidence, rawErr)
 	}
 	return all, nil
+}
+
+// evidence reads the records that outcomes name, by tenant. What it gives is good even
+// where there is an error: an alarm does not wait for its evidence, and the journal says
+// which records could not be had.
+func (d *Desk) evidence(ctx context.Context, outcomes []Outcome) (map[string]map[glassward.RecordID][]byte, error) {
+	if d.raw == nil {
+		return nil, nil
+	}
+	ids := map[string][]glassward.RecordID{}
+	for _, o := range outcomes {
+		ids[o.Tenant] = append(ids[o.Tenant], recordsOf(o)...)
+	}
+	raw := map[string]map[glassward.RecordID][]byte{}
+	var errs []error
+	for tenant, list := range ids {
+		if len(list) == 0 {
+			continue
+		}
+		m, err := d.raw.Raw(ctx, tenant, unionRecords(list, nil))
+		raw[tenant] = m
+		errs = append(errs, err)
+	}
+	return raw, errors.Join(errs...)
 }
 
 // ErrEvidence is what Take wraps when everything was committed but the records
@@ -665,7 +673,7 @@ func recordsOf(o Outcome) []glassward.RecordID {
 	for _, h := range o.Health {
 		ids = append(ids, h.Records...)
 	}
-	return unionRecords(ids, nil)
+	return ids
 }
 
 // named gives the raw records that the changed alerts name.

@@ -342,7 +342,6 @@ func (e *Engine) Batch(ctx context.Context, b Batch) error {
 	}
 	e.head.Store(b.To)
 	a := arrival{batch: b, hits: e.screen.match(b.Records), newest: newest(b.Records)}
-	var errs []error
 	if b.Updated > 0 {
 		ids := make([]glassward.RecordID, len(b.Records))
 		for i := range b.Records {
@@ -355,81 +354,24 @@ func (e *Engine) Batch(ctx context.Context, b Batch) error {
 		}
 		a.held = held
 	}
+	var errs []error
+	var asked []*finding
 	for i, j := range e.judges {
 		if !j.works() {
 			continue
 		}
-		if err := e.take(ctx, j, &a, a.hits[i]); err != nil {
+		f, err := e.take(ctx, j, &a, a.hits[i])
+		if err != nil {
 			errs = append(errs, err)
 		}
+		if f != nil {
+			asked = append(asked, f)
+		}
 		if ctx.Err() != nil {
-			return ctx.Err()
+			break
 		}
 	}
-	return errors.Join(errs...)
-}
-
-// An arrival is a batch with what all rules want to know of it.
-type arrival struct {
-	batch  Batch
-	hits   [][]int
-	newest map[string]value.Ticks
-	held   map[glassward.AlertID]Holding
-	stamps map[glassward.RecordID]stamp // made when asked for
-}
-
-func (a *arrival) stampsOf() map[glassward.RecordID]stamp {
-	if a.stamps == nil {
-		a.stamps = make(map[glassward.RecordID]stamp, len(a.batch.Records))
-		for i := range a.batch.Records {
-			r := &a.batch.Records[i]
-			a.stamps[r.ID] = stamp{value.FromTime(r.Time), r.Received.UTC()}
-		}
-	}
-	return a.stamps
-}
-
-// newest gives the latest event time of each table and source.
-func newest(records []glassward.Record) map[string]value.Ticks {
-	type key struct{ table, source string }
-	latest := map[key]value.Ticks{}
-	for i := range records {
-		r := &records[i]
-		k := key{r.Table, r.Source}
-		if t := value.FromTime(r.Time); t > latest[k] {
-			latest[k] = t
-		}
-	}
-	out := make(map[string]value.Ticks, len(latest))
-	for k, t := range latest {
-		out[passKey(k.table, k.source)] = t
-	}
-	return out
-}
-
-// take lets one rule take an arrival in.
-func (e *Engine) take(ctx context.Context, j *judge, a *arrival, hits []int) error {
-	if !j.nrt {
-		j.hear(a, hits)
-	}
-	if !j.busy.TryLock() {
-		// A Tick has the rule in hand. A Scheduled one finds the arrival in its
-		// inbox, an NRT one is behind now and makes up for it at the next Tick.
-		return nil
-	}
-	return e.inHand(ctx, j, func() error {
-		switch {
-		case !j.nrt:
-			j.listen()
-		case j.state.seq >= a.batch.To, j.failed != nil:
-			// One that fails is tried again at the next tick, not at every batch.
-		case j.state.seq != a.batch.From:
-			return e.catchUpNRT(ctx, j)
-		default:
-			return e.takeNRT(ctx, j, a, hits)
-		}
-		return nil
-	})
+	return errors.Join(append(errs, e.judgeArrival(ctx, &a, asked))...)
 }
 
 // inHand runs f with a rule whose lock is held, and lets go of the rule. A panic
@@ -439,10 +381,15 @@ func (e *Engine) inHand(ctx context.Context, j *judge, f func() error) (err erro
 	defer e.show(j)
 	defer func() {
 		if v := recover(); v != nil {
-			err = e.fail(ctx, j, fmt.Errorf("a defect in Glassward came to light here: please report it: %v\n%s", v, debug.Stack()))
+			err = e.fail(ctx, j, defect(v))
 		}
 	}()
 	return f()
+}
+
+// defect is the error that a panic is.
+func defect(v any) error {
+	return fmt.Errorf("a defect in Glassward came to light here: please report it: %v\n%s", v, debug.Stack())
 }
 
 // CatchUp judges everything up to a sequence number, reading from the store. It

@@ -3,51 +3,11 @@ package rule
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"glassward"
 	"glassward/kql"
 	"glassward/kql/value"
 )
-
-// takeNRT judges a batch that follows directly on what the rule has judged.
-func (e *Engine) takeNRT(ctx context.Context, j *judge, a *arrival, hits []int) error {
-	var held []glassward.AlertID
-	for id, h := range a.held {
-		if h.RuleID == j.rule.ID {
-			held = append(held, id)
-		}
-	}
-	if len(hits) == 0 && len(held) == 0 {
-		j.state.seq = a.batch.To
-		return nil
-	}
-	slices.Sort(held)
-	v := newVerdicts(e, j)
-	covered := map[glassward.RecordID]struct{}{}
-	next := j.state.clone()
-	next.seq = a.batch.To
-	if len(hits) > 0 {
-		if err := e.judgeSeq(ctx, j, v, &next, a.batch.From, a.stampsOf(), covered); err != nil {
-			return e.fail(ctx, j, err)
-		}
-	}
-	// A record that came again and gives no row any more takes its part of an
-	// alert back. The alert is withdrawn when nothing is left of it.
-	gone := map[glassward.RecordID]struct{}{}
-	for i := range a.batch.Records {
-		id := a.batch.Records[i].ID
-		if _, ok := covered[id]; !ok {
-			gone[id] = struct{}{}
-		}
-	}
-	for _, id := range held {
-		if !slices.ContainsFunc(a.held[id].Records, func(r glassward.RecordID) bool { _, ok := gone[r]; return !ok }) {
-			v.withdraw(id, a.held[id].Group)
-		}
-	}
-	return e.settleNRT(ctx, j, next, v)
-}
 
 // settleNRT commits what was found up to next, or, if nothing was, remembers it.
 func (e *Engine) settleNRT(ctx context.Context, j *judge, next state, v *verdicts) error {
