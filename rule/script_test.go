@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,14 +62,15 @@ type story struct {
 	book    rule.Notebook
 	engine  *rule.Engine
 	since   time.Time
-	broken  bool // the store does not answer the rules
-	lose    bool // the next commit fails
+	broken  bool       // the store does not answer the rules
+	lose    bool       // the next commit fails
+	refused *rule.Rule // what it found cannot be committed
 	names   map[glassward.RecordID]string
 	alerts  map[string]glassward.AlertID
 	pending []event
 	head    int64
 	last    rule.Batch
-	queries int
+	queries atomic.Int64
 }
 
 // An event is something that the engine told the desk.
@@ -127,7 +129,7 @@ func emergencyAccounts() *kql.Watchlist {
 }
 
 func (s *story) run(ctx context.Context, p *kql.Program, b kql.Bind) (*kql.Result, error) {
-	s.queries++
+	s.queries.Add(1)
 	if s.broken {
 		return nil, errors.New("the store does not answer")
 	}
@@ -138,6 +140,9 @@ func (s *story) commit(ctx context.Context, outcomes ...rule.Outcome) error {
 	if s.lose {
 		s.lose = false
 		return errors.New("the control store is away")
+	}
+	if s.refused != nil && slices.ContainsFunc(outcomes, func(o rule.Outcome) bool { return o.RuleID == s.refused.ID && len(o.Alerts) > 0 }) {
+		return errors.New("the control store is away for one rule")
 	}
 	if err := s.book.Desk(tenant).Commit(ctx, outcomes...); err != nil {
 		return err
@@ -213,6 +218,12 @@ func (s *story) line(line string) error {
 	case "lose":
 		s.lose = true
 		return nil
+	case "refuse":
+		s.refused = s.files[words[len(words)-1]]
+		return nil
+	case "accept":
+		s.refused = nil
+		return nil
 	}
 	return fmt.Errorf("unknown command %q", words[0])
 }
@@ -284,13 +295,23 @@ func (s *story) at(words []string) ([]string, error) {
 	return rest, nil
 }
 
-// record NAME… [of [DAY] TIME] [in TABLE] [from SOURCE] Column=Value…
+// record NAME… [of [DAY] TIME] [in TABLE] [from SOURCE] Column=Value… [and NAME…]
 func (s *story) record(words []string) error {
-	batch, err := s.records(words)
-	if err != nil {
-		return err
+	var all []glassward.Record
+	for len(words) > 0 {
+		part := words
+		if i := slices.Index(words, "and"); i >= 0 {
+			part, words = words[:i], words[i+1:]
+		} else {
+			words = nil
+		}
+		batch, err := s.records(part)
+		if err != nil {
+			return err
+		}
+		all = append(all, batch...)
 	}
-	return s.append(batch)
+	return s.append(all)
 }
 
 func (s *story) records(words []string) ([]glassward.Record, error) {
@@ -502,14 +523,14 @@ func (s *story) expect(words []string) error {
 		if err != nil {
 			return err
 		}
-		got := int64(s.queries)
+		got := s.queries.Load()
 		if words[0] == "owed" {
 			got = s.engine.States()[0].Owed
 		}
 		if words[0] == "suppressed" {
 			got = s.engine.States()[0].Suppressed
 		}
-		s.queries = 0
+		s.queries.Store(0)
 		if got != n {
 			return fmt.Errorf("%s is %d", words[0], got)
 		}
