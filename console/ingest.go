@@ -16,7 +16,14 @@ type Push struct {
 	Source string
 	// Table overrides recognition of the table; empty recognises each record.
 	Table string
+	// Whole says that the sender has all of the body and that it is short: what comes
+	// of it piece by piece belongs together. Of a body without an end each piece
+	// counts at once.
+	Whole bool
 }
+
+// wholeBody is how long a body, as it is sent, may be that is taken in as a whole.
+const wholeBody = 1 << 20
 
 // A Receipt counts what became of a body's records.
 type Receipt struct {
@@ -67,7 +74,8 @@ func (s *Server) ingest(w http.ResponseWriter, r *http.Request, c call) *apiErro
 	if source == "" {
 		source = c.grant.Name
 	}
-	receipt, err := s.o.Workspaces.Ingest(r.Context(), tenant, Push{Source: source, Table: r.URL.Query().Get("table")}, body)
+	push := Push{Source: source, Table: r.URL.Query().Get("table"), Whole: r.ContentLength >= 0 && r.ContentLength <= wholeBody}
+	receipt, err := s.o.Workspaces.Ingest(r.Context(), tenant, push, body)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge) || errors.Is(err, errTooLarge):

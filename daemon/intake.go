@@ -49,6 +49,7 @@ func (g gateway) Ingest(ctx context.Context, tenant string, p console.Push, body
 	}
 	stream := ingest.NewStream("push:"+p.Source, body, ingest.DecoderOptions{
 		Provenance: provenanceOf(p), Table: p.Table, Tenant: tenant, Now: g.d.now,
+		Fill: p.Whole,
 	})
 	err = stream.Run(ctx, nil, func(ctx context.Context, b *ingest.Batch, _ *ingest.Cursor) error {
 		r.Rejected += len(b.Rejects)
