@@ -29,6 +29,7 @@ type house struct {
 	letter  console.Letter
 	reached []string
 	body    string
+	whole   bool
 }
 
 func (h *house) note(format string, args ...any) {
@@ -49,7 +50,7 @@ func (h *house) Workspace(name string) (string, bool) {
 
 func (h *house) Ingest(_ context.Context, tenant string, p console.Push, body io.Reader) (console.Receipt, error) {
 	b, err := io.ReadAll(body)
-	h.body = string(b)
+	h.body, h.whole = string(b), p.Whole
 	h.note("ingest %s from %s", tenant, p.Source)
 	if err != nil {
 		return console.Receipt{}, err
@@ -434,6 +435,32 @@ func TestGzipIsOpenedWithinBounds(t *testing.T) {
 		s.ServeHTTP(w, r)
 		if w.Code != x.code || len(h.body) > 1000 || (x.code == 200 && h.body != x.taken) {
 			t.Errorf("%s: %d after %d bytes: %s", x.name, w.Code, len(h.body), w.Body)
+		}
+	}
+}
+
+// TestShortBodiesAreTakenWhole holds that what a sender has all of becomes one batch,
+// and that what goes on without an end, or for long, does not wait for it.
+func TestShortBodiesAreTakenWhole(t *testing.T) {
+	for _, x := range []struct {
+		name   string
+		length int64
+		whole  bool
+	}{
+		{"empty", 0, true},
+		{"short", 4, true},
+		{"of a megabyte", 1 << 20, true},
+		{"larger", 1<<20 + 1, false},
+		{"a stream", -1, false},
+	} {
+		h := &house{}
+		r := httptest.NewRequest("POST", "/v1/ingest?tenant=alpha", strings.NewReader("four"))
+		r.ContentLength = x.length
+		r.Header.Set("Authorization", "Bearer ingest@")
+		w := httptest.NewRecorder()
+		serve(h, false).ServeHTTP(w, r)
+		if w.Code != http.StatusOK || h.whole != x.whole {
+			t.Errorf("%s: %d, whole is %v", x.name, w.Code, h.whole)
 		}
 	}
 }
