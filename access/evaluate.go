@@ -142,6 +142,8 @@ func (d *Decision) Applied(may bool) []*Result {
 type Evaluator struct {
 	s        *directory.Snapshot
 	policies []*policy
+	// trusted are the named locations that AllTrusted may mean.
+	trusted []*directory.NamedLocation
 }
 
 // policy is a policy made ready.
@@ -155,9 +157,19 @@ type policy struct {
 
 // NewEvaluator makes the policies of a snapshot ready.
 func NewEvaluator(s *directory.Snapshot) *Evaluator {
-	e := &Evaluator{s: s}
+	var policies []*policy
 	for _, p := range s.Policies() {
-		e.policies = append(e.policies, prepare(p))
+		policies = append(policies, prepare(p))
+	}
+	return evaluator(s, policies)
+}
+
+func evaluator(s *directory.Snapshot, policies []*policy) *Evaluator {
+	e := &Evaluator{s: s, policies: policies}
+	for _, l := range s.Contents().Locations {
+		if l.Trusted != truth.False {
+			e.trusted = append(e.trusted, l)
+		}
 	}
 	return e
 }

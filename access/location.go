@@ -86,7 +86,7 @@ func (e *Evaluator) place(id string, in *SignIn) (truth.Value, string) {
 	case "All":
 		return truth.True, "All"
 	case "AllTrusted":
-		return e.trusted(in)
+		return e.inTrusted(in)
 	case mfaTrustedIPs:
 		return in.MFATrusted, "whether the address is among the MFA trusted IPs, which Graph does not show"
 	case compliantNetworks:
@@ -106,16 +106,13 @@ func (e *Evaluator) place(id string, in *SignIn) (truth.Value, string) {
 	return within(l, in)
 }
 
-// trusted judges the word AllTrusted.
-func (e *Evaluator) trusted(in *SignIn) (truth.Value, string) {
+// inTrusted judges the word AllTrusted.
+func (e *Evaluator) inTrusted(in *SignIn) (truth.Value, string) {
 	answer, why := in.MFATrusted, "whether the address is among the MFA trusted IPs, which Graph does not show"
 	if r := e.s.Reading(directory.Locations, ""); r.State != directory.Read && answer == truth.False {
 		answer, why = truth.Unknown, "named locations were not read: "+r.Why()
 	}
-	for _, l := range e.s.Contents().Locations {
-		if l.Trusted == truth.False {
-			continue
-		}
+	for _, l := range e.trusted {
 		v, reason := within(l, in)
 		switch v = v.And(l.Trusted); {
 		case v == truth.True:
