@@ -51,6 +51,12 @@ func TestScenarios(t *testing.T) {
 		t.Parallel()
 		playStory(t, entrasim.Scenario("S1"), "sources: {activity: {}}\n", 8*time.Hour)
 	})
+	if !racing {
+		t.Run("S10 with people", func(t *testing.T) {
+			t.Parallel()
+			playSeal(t, entrasim.Scenario("S10"))
+		})
+	}
 }
 
 // A tale is an alert as people are told of it, with the incident that it is in.
@@ -111,13 +117,11 @@ func playStory(t *testing.T, s *entrasim.Story, sources string, patience time.Du
 	})
 }
 
-// TestTokenAfterSeal plays S10 with the people who are in it: half an hour after the
+// playSeal plays S10 with the people who are in it: half an hour after the
 // use its follow-up is done and the incident is closed, and six hours after it a token
 // of the closed session is a live session after the seal. One that comes within the
 // hour that a revocation takes is none.
-func TestTokenAfterSeal(t *testing.T) {
-	t.Parallel()
-	s := entrasim.Scenario("S10")
+func playSeal(t *testing.T, s *entrasim.Story) {
 	const rule = "Emergency account used after its seal"
 	virtually(t, storyHouse("sources: {graph: {streams: [signIns, nonInteractiveSignIns, directoryAudits], since: 1h}}\n"), func(v *virtual) {
 		time.Sleep(5 * time.Minute)
