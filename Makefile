@@ -60,6 +60,9 @@ bench: build
 	$(GO) test -run '^$$' -bench 'Screen|Batch|Hit' ./rule
 	$(GO) test -run '^$$' -bench 'Late' -benchtime 20x -timeout 20m ./rule
 	$(GO) test -run '^$$' -bench 'Commit' ./state
+	$(GO) test -run '^$$' -bench 'Open' -benchtime 3x ./directory
+	$(GO) test -run '^$$' -bench 'Reach|Changes' -benchtime 5x ./access
+	$(GO) test -run '^$$' -bench 'WhatIf' ./access
 	$(GO) test -run '^$$' -bench 'Outbox' -benchtime 1x -timeout 20m ./state
 	$(GO) test -run '^$$' -bench 'Judge' -benchtime 1x -timeout 60m ./logstore
 	$(GO) run ./internal/bench -binary $(BIN) -rate 2000 -no-query

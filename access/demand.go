@@ -34,6 +34,9 @@ func (e *Evaluator) demands(p *policy, sub *Subject, in *SignIn) ([]Control, tru
 				f = sub.meets(g.Strength)
 			}
 			name := g.Strength.DisplayName
+			if full := e.s.Strength(g.Strength.ID); full != nil {
+				name = full.DisplayName
+			}
 			if name == "" {
 				name = g.Strength.ID
 			}

@@ -167,7 +167,8 @@ func NewEvaluator(s *directory.Snapshot) *Evaluator {
 func evaluator(s *directory.Snapshot, policies []*policy) *Evaluator {
 	e := &Evaluator{s: s, policies: policies}
 	for _, l := range s.Contents().Locations {
-		if l.Trusted != truth.False {
+		// Countries cannot be trusted: what Graph does not tell of them is no doubt.
+		if l.Trusted != truth.False && l.Kind != directory.LocationCountry {
 			e.trusted = append(e.trusted, l)
 		}
 	}

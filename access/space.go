@@ -230,10 +230,8 @@ func (sp *space) places(policies []*policy) {
 				mfa = true
 			case "AllTrusted":
 				mfa = true
-				for _, x := range sp.e.s.Contents().Locations {
-					if x.Trusted != truth.False {
-						seen[x.ID] = x
-					}
+				for _, x := range sp.e.trusted {
+					seen[x.ID] = x
 				}
 			default:
 				if x := sp.e.s.Location(id); x != nil {

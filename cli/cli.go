@@ -106,6 +106,8 @@ func (a *app) main(ctx context.Context) int {
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.Is(err, errWorse):
+		return exitWorse
 	case errors.Is(err, errSilent):
 		return exitError
 	}
@@ -140,7 +142,7 @@ Try "glassward demo", or ask a file at once:
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no remarks on standard error")
 	root.AddCommand(
 		a.demoCommand(), a.watchCommand(), a.initCommand(), a.doctorCommand(), a.serveCommand(),
-		a.ingestCommand(), a.queryCommand(), a.kqlCommand(),
+		a.ingestCommand(), a.queryCommand(), a.kqlCommand(), a.whatIfCommand(), a.reachCommand(),
 		a.ruleCommand(), a.incidentCommand(), a.expectedCommand(), a.notifyCommand(), a.tokenCommand(),
 		a.statusCommand(), a.configCommand(), a.tenantCommand(), a.permissionsCommand(), a.versionCommand(),
 		a.backupCommand(), a.restoreCommand(), a.compactCommand(), a.healthcheckCommand(), a.serviceCommand(),
