@@ -30,7 +30,7 @@ const (
 	// there are thirds of a megabyte.
 	quietLog = 4 << 20
 	quietFor = 2 * time.Second
-	longLog  = 64 << 20
+	longLog  = 32 << 20
 	// A calm that has not come by itself for calmDue is brought about, by holding
 	// people's queries back for at most calmWait. Without one, a checkpoint is
 	// made when the log is as long as endless: opening reads all of it.
