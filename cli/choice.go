@@ -15,13 +15,14 @@ type choice struct {
 	among []string
 }
 
-// choiceFlag adds a flag whose words are among, the first of them by default.
+// choiceFlag adds a flag whose words are among, the first of them by default; "" as the
+// first is a flag that need not be given.
 func choiceFlag(cmd *cobra.Command, into *string, name, short, usage string, among ...string) {
 	*into = among[0]
 	f := cmd.Flags()
 	f.VarP(choice{into, among}, name, short, usage+oneOf(among))
 	// The flag has just been added, which is all that could be wrong.
-	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(among, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(said(among), cobra.ShellCompDirectiveNoFileComp))
 }
 
 // outputFlag adds -o.
@@ -29,7 +30,16 @@ func outputFlag(cmd *cobra.Command, into *string, among ...string) {
 	choiceFlag(cmd, into, "output", "o", "", among...)
 }
 
+// said gives the words that somebody would write: "" is not to write the flag.
+func said(words []string) []string {
+	if words[0] == "" {
+		return words[1:]
+	}
+	return words
+}
+
 func oneOf(words []string) string {
+	words = said(words)
 	if len(words) == 2 {
 		return words[0] + " or " + words[1]
 	}
