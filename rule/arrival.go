@@ -113,7 +113,7 @@ type finding struct {
 // which name says nothing about what happened first.
 func (e *Engine) judgeArrival(ctx context.Context, a *arrival, asked []*finding) error {
 	if len(asked) == 0 {
-		return nil
+		return ctx.Err()
 	}
 	defer func() {
 		for _, f := range asked {
