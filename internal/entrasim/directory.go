@@ -19,12 +19,13 @@ type User struct {
 	// Enabled says that the account may sign in.
 	Enabled bool
 
-	place   int
-	created time.Time
-	ip      string
+	place      int
+	created    time.Time
+	ip         string
+	restricted bool // in a unit of restricted management
 }
 
-// Graph is the user as Graph shows it.
+// Graph is the user as Graph shows it, with what it shows only if it is selected.
 func (u *User) Graph() []byte {
 	given, surname, _ := strings.Cut(u.DisplayName, " ")
 	o := object{
@@ -32,6 +33,14 @@ func (u *User) Graph() []byte {
 		"mail": u.UserPrincipalName, "accountEnabled": u.Enabled, "userType": u.UserType, "department": u.Department,
 		"usageLocation": u.Country, "country": u.Country, "createdDateTime": u.created.Format(time.RFC3339), "businessPhones": []string{},
 		"onPremisesSyncEnabled": nil, "lastPasswordChangeDateTime": u.created.Add(1000 * time.Hour).Format(time.RFC3339),
+		"onPremisesImmutableId": nil, "creationType": nil, "passwordPolicies": "DisablePasswordExpiration", "assignedLicenses": []object{}, "otherMails": []string{},
+		"mobilePhone": nil, "employeeId": nil, "jobTitle": nil, "isManagementRestricted": u.restricted,
+		"passwordProfile": object{"forceChangePasswordNextSignIn": false, "forceChangePasswordNextSignInWithMfa": false},
+		"signInActivity":  object{"lastSignInDateTime": u.created.Add(1000 * time.Hour).Format(time.RFC3339), "lastSuccessfulSignInDateTime": u.created.Add(1000 * time.Hour).Format(time.RFC3339)},
+		"identities":      []object{{"signInType": "userPrincipalName", "issuer": u.UserPrincipalName[strings.IndexByte(u.UserPrincipalName, '@')+1:], "issuerAssignedId": u.UserPrincipalName}},
+	}
+	if u.UserType == "Guest" {
+		o["creationType"] = "Invitation"
 	}
 	return encode(o)
 }
@@ -158,6 +167,13 @@ var permissions = []permission{
 	{"Policy.ReadWrite.ConditionalAccess", "01c0a623-fc9b-48e9-b794-0756f8e8f067", graphApp},
 	{"User.ReadWrite.All", "741f803b-c850-494e-b5df-cde7c675a1ca", graphApp},
 	{"RoleManagement.ReadWrite.Directory", "9e3f62cf-ca93-4989-b6ce-bf83c28f9fe8", graphApp},
+	{"GroupMember.Read.All", "98830695-27a2-44f7-8c18-0c3ebc9698f6", graphApp},
+	{"Member.Read.Hidden", "658aa5d8-239f-45c4-aa12-864f4fc7e490", graphApp},
+	{"AdministrativeUnit.Read.All", "134fd756-38ce-4afd-ba33-e9623dbe66c2", graphApp},
+	{"RoleManagementPolicy.Read.Directory", "fdc4c997-9942-4479-bfcb-75a36d1138df", graphApp},
+	{"Policy.Read.ConditionalAccess", "37730810-e9ba-4e46-b07e-8ca78d182097", graphApp},
+	{"DelegatedPermissionGrant.Read.All", "81b4724a-58aa-41c1-8a55-84ef97466587", graphApp},
+	{"Domain.Read.All", "dbb9058a-0e50-45d7-ae91-66909b5d4664", graphApp},
 	{"ActivityFeed.Read", "594c1fb6-4f81-4475-ae41-0c394909246c", activityApp},
 	{"ActivityFeed.ReadDlp", "4807a72c-ad38-4250-94c9-4eabfe26cd55", activityApp},
 }
@@ -511,6 +527,9 @@ func (w *World) populate() {
 		group(d, "security", false, m)
 	}
 	w.units = []*collection{{id: guidOf(w.o.Tenant.ID, "unit", "Emergency"), name: "Emergency accounts (restricted)", flag: true, members: slices.Clone(ea)}}
+	for _, key := range []string{"EA-01", "EA-02"} {
+		w.byKey[key].restricted = true
+	}
 	w.policies = []*policy{
 		{id: w.policyID(), name: "CA001 Require phishing-resistant MFA", state: "enabled", grant: "mfa", exclude: slices.Clone(ea)},
 		{id: guidOf(w.o.Tenant.ID, "policy", "CA002"), name: "CA002 Block legacy authentication", state: "enabled", grant: "block", exclude: slices.Clone(ea)},
@@ -829,7 +848,8 @@ func (w *World) DiagnosticSettings() []json.RawMessage {
 // identity/conditionalAccess/namedLocations, directory/administrativeUnits,
 // directory/administrativeUnits/{id}/members, users/{id}/memberOf, owners of
 // applications and service principals, federatedIdentityCredentials of
-// applications. False says that there is no such path.
+// applications, users/{id}/authentication/methods, owners of groups, and what
+// protection lists. False says that there is no such path.
 func (w *World) Objects(path string) ([]json.RawMessage, bool) {
 	out := []json.RawMessage{}
 	if path == "users" {
@@ -904,6 +924,9 @@ func (w *World) Objects(path string) ([]json.RawMessage, bool) {
 			add(u.unit())
 		}
 	default:
+		if list, ok := w.protection(path); ok {
+			return list, true
+		}
 		return w.parts(part)
 	}
 	return out, true
@@ -950,6 +973,12 @@ func (w *World) parts(part []string) ([]json.RawMessage, bool) {
 		if a := w.registration(part[1]); a != nil {
 			return a.federations(), true
 		}
+	case len(part) == 4 && part[0] == "users" && part[2] == "authentication" && part[3] == "methods":
+		if u := w.find(part[1]); u != nil {
+			return w.methods(u), true
+		}
+	case len(part) == 3 && part[0] == "groups" && part[2] == "owners":
+		return out, slices.ContainsFunc(w.groups, func(g *collection) bool { return strings.EqualFold(g.id, part[1]) })
 	case len(part) == 3 && part[0] == "groups" && part[2] == "members":
 		ok := among(w.groups, part[1])
 		return out, ok
@@ -1031,6 +1060,9 @@ func (w *World) registration(id string) *Application {
 // servicePrincipals.
 func (w *World) Object(path string) (json.RawMessage, bool) {
 	path = strings.Trim(path, "/")
+	if o, ok := w.single(path); ok {
+		return o, true
+	}
 	if id, ok := strings.CutPrefix(path, "users/"); ok {
 		if u, ok := w.User(id); ok {
 			return u.Graph(), true
@@ -1064,7 +1096,8 @@ func (w *World) Object(path string) (json.RawMessage, bool) {
 
 func (c *collection) group() []byte {
 	o := object{"id": c.id, "displayName": c.name, "description": c.name, "securityEnabled": true, "mailEnabled": false, "mailNickname": strings.ToLower(strings.ReplaceAll(c.name, " ", "-")),
-		"groupTypes": []string{}, "isAssignableToRole": c.flag, "membershipRule": nil, "membershipRuleProcessingState": nil, "createdDateTime": "2024-02-01T08:00:00Z", "visibility": "Private"}
+		"groupTypes": []string{}, "isAssignableToRole": c.flag, "membershipRule": nil, "membershipRuleProcessingState": nil, "createdDateTime": "2024-02-01T08:00:00Z", "visibility": "Private",
+		"onPremisesSyncEnabled": nil, "isManagementRestricted": false}
 	if c.kind == "dynamic" {
 		o["groupTypes"], o["membershipRule"], o["membershipRuleProcessingState"] = []string{"DynamicMembership"}, `(user.userType -eq "Member")`, "On"
 	}
@@ -1072,7 +1105,7 @@ func (c *collection) group() []byte {
 }
 
 func (c *collection) unit() []byte {
-	return encode(object{"id": c.id, "displayName": c.name, "description": "Only its own administrators may change its members.", "isMemberManagementRestricted": c.flag, "visibility": "Public", "membershipType": "Assigned"})
+	return encode(object{"id": c.id, "displayName": c.name, "description": "Only its own administrators may change its members.", "isMemberManagementRestricted": c.flag, "visibility": "Public", "membershipType": "Assigned", "membershipRule": nil})
 }
 
 func (p *policy) graph() []byte {

@@ -243,7 +243,7 @@ func (c *Cloud) link(g *call, next cursor) string {
 	c.mu.Unlock()
 	u := url.URL{Scheme: "https", Host: g.r.Host, Path: g.r.URL.Path}
 	var q []string
-	for _, k := range []string{"$filter", "$orderby", "$select", "$top", "$search", "$count"} {
+	for _, k := range []string{"$filter", "$orderby", "$select", "$top", "$search", "$count", "$expand"} {
 		if v, ok := g.options[k]; ok {
 			q = append(q, k+"="+url.QueryEscape(v))
 		}

@@ -36,7 +36,7 @@ type bench struct {
 // unlimited takes the limits away, for tests that are not about them.
 var unlimited = cloud.Limits{Reports: -1, ReportsAll: -1, Protection: -1, Directory: -1, Activity: -1, Queries: -1, ResourceRequests: -1}
 
-var permissions = []string{"AuditLog.Read.All", "IdentityRiskEvent.Read.All", "IdentityRiskyUser.Read.All", "Directory.Read.All", "Policy.Read.All", "ActivityFeed.Read"}
+var permissions = []string{"AuditLog.Read.All", "IdentityRiskEvent.Read.All", "IdentityRiskyUser.Read.All", "Directory.Read.All", "Policy.Read.All", "ActivityFeed.Read", "RoleManagement.Read.Directory", "UserAuthenticationMethod.Read.All"}
 
 func newBench(t *testing.T, limits cloud.Limits) *bench {
 	t.Helper()
@@ -130,6 +130,8 @@ func TestWhatTheServicesRefuse(t *testing.T) {
 		audits := e.Graph + "/v1.0/auditLogs/directoryAudits?$filter=activityDateTime ge " + iso(-time.Hour) + " and activityDateTime le " + iso(0)
 		risks := e.Graph + "/v1.0/identityProtection/riskDetections?$filter=lastUpdatedDateTime ge " + iso(-time.Hour)
 		users := e.Graph + "/v1.0/users?$filter=startsWith(displayName,'A')&$select=id,displayName"
+		policyRules := e.Graph + "/v1.0/policies/roleManagementPolicyAssignments?$filter=scopeId eq '/' and scopeType eq 'DirectoryRole'"
+		strengths := e.Graph + "/v1.0/policies/authenticationStrengthPolicies"
 		content := feed + "subscriptions/content?contentType=Audit.AzureActiveDirectory&startTime=" + plain(-2*time.Hour) + "&endTime=" + plain(0)
 		query := e.LogAnalytics + "/v1/workspaces/" + entrasim.Workspaces(tenant) + "/query"
 		kql := "SigninLogs\n| where ingestion_time() >= datetime(" + iso(-time.Hour) + ") and ingestion_time() < datetime(" + iso(0) + ")\n| order by ingestion_time() asc"
@@ -227,6 +229,32 @@ func TestWhatTheServicesRefuse(t *testing.T) {
 					{"$skip", get(users + "&$skip=1"), 400, "BadRequest"},
 					{"nobody", get(e.Graph + "/v1.0/users/nobody@nowhere.example"), 404, "Request_ResourceNotFound"},
 					{"pages of what has none", get(e.Graph + "/v1.0/subscribedSkus?$top=1"), 400, "BadRequest"},
+				},
+			},
+			"protection": {
+				[]request{
+					get(e.Graph + "/v1.0/users?$select=id,signInActivity,passwordProfile,identities,isManagementRestricted&$top=999"), get(e.Graph + "/v1.0/users/" + entrasim.EA01 + "?$select=id,signInActivity"),
+					get(e.Graph + "/v1.0/users/" + entrasim.EA01 + "/authentication/methods"), get(e.Graph + "/beta/users/" + entrasim.EA01 + "/authentication/requirements"),
+					get(policyRules), get(policyRules + "&$expand=policy($expand=rules)"), get(strengths), get(strengths + "?$expand=combinationConfigurations"),
+					get(e.Graph + "/v1.0/roleManagement/directory/roleAssignmentScheduleInstances?$filter=principalId eq '" + entrasim.EA01 + "'"), get(e.Graph + "/v1.0/roleManagement/directory/roleEligibilityScheduleInstances"),
+					get(e.Graph + "/v1.0/identity/conditionalAccess/policies?$select=id,state"), get(e.Graph + "/beta/identity/conditionalAccess/policies"), get(e.Graph + "/v1.0/identity/conditionalAccess/deletedItems/policies"),
+					get(e.Graph + "/v1.0/identity/conditionalAccess/authenticationContextClassReferences"), get(e.Graph + "/v1.0/policies/authenticationMethodsPolicy"), get(e.Graph + "/v1.0/policies/identitySecurityDefaultsEnforcementPolicy"),
+					get(e.Graph + "/v1.0/policies/authorizationPolicy"), get(e.Graph + "/v1.0/directory/deletedItems/microsoft.graph.user"), get(e.Graph + "/v1.0/oauth2PermissionGrants"), get(e.Graph + "/v1.0/users/" + entrasim.EA01 + "/transitiveMemberOf/microsoft.graph.group?$select=id"),
+				},
+				[]mutant{
+					{"a property that users do not have", get(e.Graph + "/v1.0/users?$select=id,nickname"), 400, "BadRequest"},
+					{"a property that one user does not have", get(e.Graph + "/v1.0/users/" + entrasim.EA01 + "?$select=shoeSize"), 400, "BadRequest"},
+					{"a property that groups do not have", get(e.Graph + "/v1.0/groups?$select=id,accountEnabled"), 400, "BadRequest"},
+					{"a property that policies do not have", get(e.Graph + "/v1.0/identity/conditionalAccess/policies?$select=id,enabled"), 400, "BadRequest"},
+					{"a filter that policies do not take", get(e.Graph + "/v1.0/identity/conditionalAccess/policies?$filter=conditions eq 'x'"), 400, "BadRequest"},
+					{"rules of roles without the scope", get(e.Graph + "/v1.0/policies/roleManagementPolicyAssignments"), 400, "BadRequest"},
+					{"rules of roles without its type", get(strings.Replace(policyRules, " and scopeType eq 'DirectoryRole'", "", 1)), 400, "BadRequest"},
+					{"an unknown expansion", get(policyRules + "&$expand=policy($expand=effectiveRules)"), 400, "BadRequest"},
+					{"an expansion of another list", get(strengths + "?$expand=principal"), 400, "BadRequest"},
+					{"an expansion of users", get(e.Graph + "/v1.0/users?$expand=manager"), 400, "BadRequest"},
+					{"per-user MFA outside beta", get(e.Graph + "/v1.0/users/" + entrasim.EA01 + "/authentication/requirements"), 400, "BadRequest"},
+					{"methods of nobody", get(e.Graph + "/v1.0/users/00000000-0000-4000-8000-000000000009/authentication/methods"), 404, "Request_ResourceNotFound"},
+					{"pages of methods", get(e.Graph + "/v1.0/users/" + entrasim.EA01 + "/authentication/methods?$top=1"), 400, "BadRequest"},
 				},
 			},
 			"batch": {
