@@ -31,7 +31,33 @@ type User struct {
 	LastSignIn          time.Time   // signInActivity, successful if that is told
 	Identities          []UserIdentity
 	Extra               Extra
+	told                told
 }
+
+// told marks the properties that the source spoke of, null or not: of a text that is
+// empty the text alone does not say whether it was asked for.
+type told uint32
+
+// userProperties and groupProperties are those of which Tells can speak.
+var (
+	userProperties = bits("userPrincipalName", "displayName", "userType", "onPremisesImmutableId", "passwordPolicies",
+		"lastPasswordChangeDateTime", "assignedLicenses", "mail", "otherMails", "mobilePhone", "employeeId", "jobTitle",
+		"department", "signInActivity", "identities")
+	groupProperties = bits("displayName", "groupTypes", "membershipRule", "visibility")
+)
+
+func bits(names ...string) map[string]told {
+	m := make(map[string]told, len(names))
+	for i, name := range names {
+		m[name] = 1 << i
+	}
+	return m
+}
+
+// Tells says whether the source spoke of a property that is text, a time or a list, by
+// Graph's name of it: if it did not, that the field is empty says nothing. Of a property
+// that is true or false, truth.Unknown says as much.
+func (u *User) Tells(property string) bool { return u.told&userProperties[property] != 0 }
 
 // A UserIdentity is a name by which an account signs in.
 type UserIdentity struct{ SignInType, Issuer, Name string }
@@ -57,6 +83,7 @@ func (u *User) Guest() truth.Value {
 func decodeUser(d *decoder, n node) *User {
 	u := &User{}
 	d.object(n, &u.Extra, func(key string, v node) bool {
+		u.told |= userProperties[key]
 		switch key {
 		case "id":
 			u.ID = d.id(v)
@@ -163,11 +190,16 @@ type Group struct {
 	Visibility      string
 	Restricted      truth.Value // isManagementRestricted
 	Extra           Extra
+	told            told
 }
+
+// Tells says of a group what it says of a [User].
+func (g *Group) Tells(property string) bool { return g.told&groupProperties[property] != 0 }
 
 func decodeGroup(d *decoder, n node) *Group {
 	g := &Group{}
 	d.object(n, &g.Extra, func(key string, v node) bool {
+		g.told |= groupProperties[key]
 		switch key {
 		case "id":
 			g.ID = d.id(v)
