@@ -79,10 +79,10 @@ func NewClient(o ClientOptions) *Client {
 	}
 	c.lanes = []*lane{{pace: main}}
 	if o.Service == Graph {
-		// Graph counts these apart. Risk is one request a second for all applications
-		// of the tenant together: another's greed there must not close the gate before
-		// the sign-ins.
-		c.lanes = append(c.lanes, beside(1, time.Second), beside(100, 10*time.Second))
+		// Graph counts these apart. Risk and Conditional Access are one request a second
+		// for all applications of the tenant together: another's greed there must not
+		// close the gate before the sign-ins.
+		c.lanes = append(c.lanes, beside(1, 1100*time.Millisecond), beside(100, 10*time.Second))
 	}
 	return c
 }
@@ -108,7 +108,7 @@ func (c *Client) lane(path string) *lane {
 	switch {
 	case strings.Contains(path, "/auditLogs/"):
 		return c.lanes[0]
-	case strings.Contains(path, "/identityProtection/"):
+	case strings.Contains(path, "/identityProtection/"), strings.Contains(path, "/identity/conditionalAccess/"):
 		return c.lanes[1]
 	}
 	return c.lanes[2]

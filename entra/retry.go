@@ -48,6 +48,11 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return 0
 }
 
+// RetryAfter reads from the headers of a response how long the service wants to be
+// left alone; zero if it does not say. A response within a $batch has headers of its
+// own.
+func RetryAfter(h http.Header, now time.Time) time.Duration { return retryAfter(h, now) }
+
 // seconds reads a positive decimal number of units.
 func seconds(text string, unit float64) time.Duration {
 	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
