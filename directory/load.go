@@ -11,7 +11,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"glassward/directory/truth"
 )
@@ -296,7 +295,7 @@ func (l *loader) part(p Part, object string, docs []node, r Reading) {
 	d := &decoder{}
 	for i, doc := range docs {
 		if responses := doc.get("responses"); responses.kind() == '[' {
-			l.batch(d, p, responses, r.At)
+			l.batch(d, p, responses, r)
 			continue
 		}
 		if e := doc.get("error"); e.kind() == '{' {
@@ -373,8 +372,9 @@ func last(page, doc node) bool {
 	return &list[len(list)-1][0] == &page[0]
 }
 
-// batch takes in the responses of a $batch, whose ids are those of the objects.
-func (l *loader) batch(d *decoder, p Part, responses node, at time.Time) {
+// batch takes in the responses of a $batch, whose ids are those of the objects. What
+// the part lacks a permission for, its objects lack it for.
+func (l *loader) batch(d *decoder, p Part, responses node, part Reading) {
 	for one := range responses.elements() {
 		id := d.id(one.get("id"))
 		if id == "" {
@@ -382,9 +382,12 @@ func (l *loader) batch(d *decoder, p Part, responses node, at time.Time) {
 			continue
 		}
 		body, status := one.get("body"), d.number(one.get("status"))
-		r := Reading{State: Read, At: at}
+		r := Reading{State: Read, At: part.At}
 		if status != 200 {
 			r = Reading{State: Unread, Reason: fmt.Sprintf("Graph answered %d: %s", status, short(body))}
+			if status == 403 {
+				r.Permission = part.Permission
+			}
 			l.object(p, id, r)
 			continue
 		}

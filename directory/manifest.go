@@ -76,11 +76,29 @@ func Seal(dir string, m Manifest) error {
 		}
 		m.Parts[i].Files = files
 	}
+	return WriteManifest(dir, m)
+}
+
+// WriteManifest writes the manifest of a folder as it is, with the hashes that m
+// names. Format and Version are set. A folder whose files are still coming is given
+// one after each part, so that what is there can be read and gone on with.
+func WriteManifest(dir string, m Manifest) error {
+	m.Format, m.Version = formatName, FormatVersion
 	b, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, ManifestName), append(b, '\n'), 0o600)
+}
+
+// ReadManifest reads the manifest of a folder. One of a newer version, or with paths
+// that lead out of the folder, is refused.
+func ReadManifest(dir string) (*Manifest, error) {
+	b, err := os.ReadFile(filepath.Join(dir, ManifestName))
+	if err != nil {
+		return nil, err
+	}
+	return readManifest(b)
 }
 
 func digest(b []byte) string {

@@ -1,0 +1,203 @@
+package graph
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"glassward"
+	"glassward/directory"
+)
+
+// known is what is remembered of the parts that were read, to ask for others by: ids,
+// and of groups what decides how they are asked for.
+type known struct {
+	groups, units, principals []string
+	hidden, gates             map[string]bool // groups, by id
+	named                     map[string]bool // ids that stand in policies
+	holders                   map[string]bool // principals of role assignments
+	members                   map[string]bool // of groups that hold roles
+	byName                    map[string]string
+	readings                  map[directory.Part]directory.ManifestPart
+}
+
+var guid = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`)
+
+// A row is what is looked at of an object.
+type row struct {
+	ID         string `json:"id"`
+	Type       string `json:"@odata.type"`
+	UPN        string `json:"userPrincipalName"`
+	Principal  string `json:"principalId"`
+	Visibility string `json:"visibility"`
+	Assignable bool   `json:"isAssignableToRole"`
+}
+
+// learn looks through a part that was read for what others are asked for by.
+func (r *reader) learn(q request, entry directory.ManifestPart) error {
+	k := &r.known
+	if k.readings == nil {
+		*k = known{hidden: map[string]bool{}, gates: map[string]bool{}, named: map[string]bool{}, holders: map[string]bool{}, members: map[string]bool{}, byName: map[string]string{}, readings: map[directory.Part]directory.ManifestPart{}}
+		for _, a := range r.o.Accounts {
+			if !glassward.IsGUID(a) {
+				k.byName[strings.ToLower(a)] = ""
+			}
+		}
+	}
+	k.readings[q.part] = entry
+	each := func(visit func(x row)) error {
+		return r.documents(entry, func(d *json.Decoder) error {
+			var page struct{ Value []row }
+			if err := d.Decode(&page); err != nil {
+				return err
+			}
+			for _, x := range page.Value {
+				x.ID = strings.ToLower(x.ID)
+				visit(x)
+			}
+			return nil
+		})
+	}
+	switch q.part {
+	case directory.Organization:
+		return each(func(x row) {
+			if r.m.Tenant == "" {
+				r.m.Tenant = x.ID
+			}
+		})
+	case directory.Policies, directory.BetaPolicies, directory.Methods:
+		return r.documents(entry, func(d *json.Decoder) error {
+			var text json.RawMessage
+			if err := d.Decode(&text); err != nil {
+				return err
+			}
+			for _, id := range guid.FindAll(text, -1) {
+				k.named[strings.ToLower(string(id))] = true
+			}
+			return nil
+		})
+	case directory.RoleAssignments, directory.RoleSchedules, directory.RoleEligibilities:
+		return each(func(x row) { k.holders[strings.ToLower(x.Principal)] = true })
+	case directory.Users:
+		if len(k.byName) == 0 {
+			return nil
+		}
+		return each(func(x row) {
+			name := strings.ToLower(x.UPN)
+			if _, wanted := k.byName[name]; wanted {
+				k.byName[name] = x.ID
+			}
+		})
+	case directory.Units:
+		return each(func(x row) { k.units = append(k.units, x.ID) })
+	case directory.ServicePrincipals:
+		return each(func(x row) { k.principals = append(k.principals, x.ID) })
+	case directory.Groups:
+		return each(func(x row) {
+			k.groups = append(k.groups, x.ID)
+			if x.Visibility == "HiddenMembership" {
+				k.hidden[x.ID] = true
+			}
+			if x.Assignable || k.named[x.ID] || k.holders[x.ID] {
+				k.gates[x.ID] = true
+			}
+		})
+	case directory.GroupMembers:
+		return r.documents(entry, func(d *json.Decoder) error {
+			var batch struct {
+				Responses []struct {
+					ID   string
+					Body json.RawMessage
+				}
+			}
+			if err := d.Decode(&batch); err != nil {
+				return err
+			}
+			for _, one := range batch.Responses {
+				if !k.holders[strings.ToLower(one.ID)] {
+					continue
+				}
+				var page struct{ Value []row }
+				if json.Unmarshal(one.Body, &page) != nil {
+					continue // a refusal in another form: nobody is known by it
+				}
+				for _, x := range page.Value {
+					if x.Type == "" || strings.HasSuffix(x.Type, ".user") {
+						k.members[strings.ToLower(x.ID)] = true
+					}
+				}
+			}
+			return nil
+		})
+	}
+	return nil
+}
+
+// documents goes through the documents of a part, one in memory at a time.
+func (r *reader) documents(entry directory.ManifestPart, each func(*json.Decoder) error) error {
+	for _, f := range entry.Files {
+		in, err := os.Open(filepath.Join(r.o.Dir, f.Path))
+		if err != nil {
+			return err
+		}
+		d := json.NewDecoder(in)
+		var shape *json.UnmarshalTypeError
+		for err == nil || errors.As(err, &shape) { // of another shape: opening it tells that
+			err = each(d)
+		}
+		in.Close()
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	}
+	return nil
+}
+
+// objects gives the ids of the objects that a part is read for, and the part by which
+// they are known.
+func (k *known) objects(e each, accounts []string) (ids []string, from directory.Part) {
+	switch e {
+	case ofGroups:
+		return k.groups, directory.Groups
+	case ofGates:
+		for _, g := range k.groups {
+			if k.gates[g] {
+				ids = append(ids, g)
+			}
+		}
+		return ids, directory.Groups
+	case ofUnits:
+		return k.units, directory.Units
+	case ofPrincipals:
+		return k.principals, directory.ServicePrincipals
+	}
+	people := map[string]bool{}
+	for _, a := range accounts {
+		if a = strings.ToLower(a); !glassward.IsGUID(a) {
+			a = k.byName[a]
+		}
+		people[a] = true
+	}
+	for id := range k.holders {
+		people[id] = true
+	}
+	for id := range k.members {
+		people[id] = true
+	}
+	delete(people, "")
+	for _, list := range [][]string{k.groups, k.principals} {
+		for _, id := range list {
+			delete(people, id)
+		}
+	}
+	for id := range people {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids, ""
+}

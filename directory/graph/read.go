@@ -1,0 +1,284 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"glassward/directory"
+	"glassward/entra"
+)
+
+// Options say what is read, and where it goes.
+type Options struct {
+	// Graph asks Microsoft Graph for the tenant.
+	Graph *entra.Client
+	// Tenant is the tenant's id, as configured.
+	Tenant string
+	// Dir is the folder of the snapshot; it is made if it is not there.
+	Dir string
+	// Resume keeps the parts that the folder holds whole. Without it they are read
+	// anew.
+	Resume bool
+	// Accounts are object ids or user principal names of accounts whose methods are
+	// read, beside those of everybody who holds a role or may activate one.
+	Accounts []string
+	// Progress is told how far a part has come: objects so far, of how many, 0 if that
+	// is not known. It is called by one goroutine at a time and may be nil.
+	Progress func(part directory.Part, objects, of int)
+	Now      func() time.Time // nil: time.Now
+}
+
+// Read reads a snapshot into a folder and gives its manifest, which stands there too.
+//
+// An error says that it was ended: the context ended, the disk refuses, no token is
+// to be had, nobody answers. What is whole by then stays for Resume. Anything less
+// concerns its part, whose entry says why it is not whole and which permission would
+// have given it.
+func Read(ctx context.Context, o Options) (*directory.Manifest, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Progress == nil {
+		o.Progress = func(directory.Part, int, int) {}
+	}
+	r := &reader{o: o, whole: map[directory.Part]directory.ManifestPart{}, m: directory.Manifest{Tenant: strings.ToLower(o.Tenant)}}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	if o.Resume {
+		if err := r.resume(); err != nil {
+			return nil, err
+		}
+	}
+	for _, q := range requests() {
+		entry, kept := r.whole[q.part]
+		if !kept {
+			var err error
+			if entry, err = r.part(ctx, q); err != nil {
+				return nil, fmt.Errorf("read %s: %w", q.part, err)
+			}
+		}
+		r.m.Parts = append(r.m.Parts, entry)
+		if err := r.learn(q, entry); err != nil {
+			return nil, fmt.Errorf("%s: %w", q.part, err)
+		}
+		r.m.Taken = o.Now().UTC()
+		if err := directory.WriteManifest(o.Dir, r.m); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range azure() {
+		r.m.Parts = append(r.m.Parts, directory.ManifestPart{Part: p, Reason: "it stands in Azure Resource Manager, and this snapshot was taken from Microsoft Graph alone"})
+	}
+	r.m.Taken = o.Now().UTC()
+	return &r.m, directory.WriteManifest(o.Dir, r.m)
+}
+
+// A reader reads one snapshot.
+type reader struct {
+	o      Options
+	m      directory.Manifest
+	whole  map[directory.Part]directory.ManifestPart // what resume found
+	silent int                                       // parts in a row for which nobody answered
+	known  known
+}
+
+// resume finds what the folder holds whole.
+func (r *reader) resume() error {
+	m, err := directory.ReadManifest(r.o.Dir)
+	var syntax *json.SyntaxError
+	switch {
+	case errors.Is(err, os.ErrNotExist), errors.As(err, &syntax):
+		return nil // nothing is there, or it died while it wrote: all is read anew
+	case err != nil:
+		return err
+	case m.Tenant != "" && r.m.Tenant != "" && m.Tenant != r.m.Tenant:
+		return fmt.Errorf("%s holds a snapshot of tenant %s, not of %s: name another place", r.o.Dir, m.Tenant, r.m.Tenant)
+	}
+	for _, q := range requests() {
+		i := slices.IndexFunc(m.Parts, func(p directory.ManifestPart) bool { return p.Part == q.part })
+		if i < 0 {
+			continue
+		}
+		p := m.Parts[i]
+		if p.Read == nil || p.Incomplete || p.Permission != "" || len(p.Files) == 0 || q.each == ofPeople || p.Request != q.said() {
+			continue // whose methods are read may have changed
+		}
+		if !slices.ContainsFunc(p.Files, func(f directory.ManifestFile) bool { return !same(filepath.Join(r.o.Dir, f.Path), f.SHA256) }) {
+			r.whole[q.part] = p
+		}
+	}
+	return nil
+}
+
+// part reads one part. Its error ends the whole snapshot.
+func (r *reader) part(ctx context.Context, q request) (directory.ManifestPart, error) {
+	f, err := create(r.o.Dir, q)
+	if err != nil {
+		return directory.ManifestPart{}, err
+	}
+	defer f.close()
+	var trouble *trouble
+	if q.each != once {
+		trouble, err = r.objects(ctx, q, f)
+	} else {
+		trouble, err = r.list(ctx, q, f)
+	}
+	if err != nil {
+		return directory.ManifestPart{}, err
+	}
+	entry := directory.ManifestPart{Part: q.part, Request: f.request}
+	if trouble != nil {
+		entry.Reason, entry.Permission, entry.Incomplete = trouble.reason, trouble.permission, !trouble.whole
+	}
+	if f.documents == 0 {
+		entry.Incomplete = false // nothing is there that more could be missing of
+		if entry.Reason == "" {
+			entry.Reason = "nothing was answered"
+		}
+		return entry, f.discard()
+	}
+	at := r.o.Now().UTC()
+	entry.Read = &at
+	file, err := f.finish()
+	entry.Files = []directory.ManifestFile{file}
+	return entry, err
+}
+
+// A trouble is why a part is not whole.
+type trouble struct {
+	reason, permission string
+	whole              bool // the part is, and only a property of its objects is not there
+}
+
+// troubleOf puts a failed request in words; the error ends the snapshot.
+func (r *reader) troubleOf(ctx context.Context, q request, err error) (*trouble, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	var f *entra.Fault
+	if !errors.As(err, &f) {
+		return nil, err
+	}
+	if f.Kind == entra.FaultToken || f.Kind == entra.FaultClock {
+		return nil, err // as whom we ask is the matter: no part will fare better
+	}
+	if f.Kind == entra.FaultOutage && f.Status == 0 {
+		if r.silent++; r.silent == silence {
+			return nil, err
+		}
+	} else {
+		r.silent = 0
+	}
+	t := &trouble{reason: f.Error()}
+	if f.Status != 0 {
+		t.reason = strings.TrimRight(fmt.Sprintf("Graph answered %d %s: %s", f.Status, f.Code, f.Message), ": ")
+	}
+	if f.Kind == entra.FaultConsent {
+		t.permission = q.permission
+	}
+	return t, nil
+}
+
+// silence is for how many parts in a row nobody may answer before there is nobody.
+const silence = 3
+
+// tries is how often a request is made that fails in a way that passes.
+const tries = 5
+
+// again waits before a request is made again, and says whether it is worth it.
+func again(ctx context.Context, err error, b *entra.Backoff) bool {
+	var f *entra.Fault
+	if !errors.As(err, &f) || b.Failures() >= tries-1 {
+		return false
+	}
+	switch {
+	case f.Kind == entra.FaultThrottled, f.Kind == entra.FaultOutage && (f.Status == 0 || f.Status >= 500 || f.Status == 408):
+	case f.Kind == entra.FaultContent && (f.Code == "CutBody" || f.Code == "EmptyBody"):
+	default:
+		return false
+	}
+	return b.Wait(ctx, err) == nil
+}
+
+func backoff() *entra.Backoff { return &entra.Backoff{First: 2 * time.Second, Ceiling: time.Minute} }
+
+// list reads a list to its end, or one object.
+func (r *reader) list(ctx context.Context, q request, f *file) (*trouble, error) {
+	if q.single {
+		for b := backoff(); ; {
+			answer, err := r.o.Graph.Get(ctx, q.path, nil)
+			if err == nil {
+				r.silent = 0
+				return nil, f.write(answer.Body)
+			}
+			if !again(ctx, err, b) {
+				return r.troubleOf(ctx, q, err)
+			}
+		}
+	}
+	var lesser *trouble
+	path, restarted := q.path, false
+	seen := map[string]bool{}
+	n := 0
+	for next, b := path, backoff(); ; {
+		err := error(nil)
+		for page, fault := range r.o.Graph.Pages(ctx, next, nil) {
+			if fault != nil {
+				err = fault
+				break
+			}
+			if err := f.write(page.Body); err != nil {
+				return nil, err
+			}
+			n += len(page.Value)
+			r.o.Progress(q.part, n, 0)
+			b.Reset()
+			r.silent = 0
+			if page.Last {
+				return lesser, nil
+			}
+			next = page.Next
+			if seen[next] {
+				return &trouble{reason: fmt.Sprintf("a page points to one that was read already, after %d objects", n)}, nil
+			}
+			seen[next] = true
+		}
+		var known *entra.Fault
+		errors.As(err, &known)
+		switch {
+		case known == nil:
+			return r.troubleOf(ctx, q, err)
+		case known.Code == "TooManyPages":
+			continue // a new chain goes on at the page where this one ended
+		case known.Kind == entra.FaultPosition && !restarted:
+			// The place is lost: from the beginning, once.
+			restarted, next, n = true, path, 0
+			clear(seen)
+			if err := f.restart(); err != nil {
+				return nil, err
+			}
+			continue
+		case strings.Contains(path, activityField) && f.documents == 0 && (known.Kind == entra.FaultConsent || known.Kind == entra.FaultLicence):
+			// When people last signed in is not told us; who they are may be.
+			why, err := r.troubleOf(ctx, request{permission: activityPermission}, known)
+			if err != nil {
+				return nil, err
+			}
+			lesser = &trouble{reason: "signInActivity was not read: " + why.reason, permission: why.permission, whole: true}
+			path = strings.Replace(path, activityField, "", 1)
+			next, f.request = path, "GET "+path
+			continue
+		}
+		if !again(ctx, err, b) {
+			return r.troubleOf(ctx, q, err)
+		}
+	}
+}

@@ -1,0 +1,326 @@
+package graph_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"glassward"
+	"glassward/access"
+	"glassward/directory"
+	"glassward/directory/graph"
+	"glassward/entra"
+	"glassward/internal/entrasim"
+	"glassward/internal/entrasim/cloud"
+)
+
+// A tenant is a simulated one with a client that reads it.
+type tenant struct {
+	t     *testing.T
+	world *entrasim.World
+	cloud *cloud.Cloud
+	graph *entra.Client
+	dir   string
+}
+
+// play serves a tenant in memory, in virtual time, to an application that has all
+// the permissions of a snapshot.
+func play(t *testing.T, users int, limits cloud.Limits, f func(*tenant)) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "snapshot")
+	synctest.Test(t, func(t *testing.T) {
+		calm := entrasim.Still()
+		x := &tenant{t: t, dir: dir, world: entrasim.NewWorld(entrasim.Options{Seed: 3, Start: time.Now(), Users: users, Rates: &calm})}
+		x.world.AddSecret(entrasim.GlasswardApp, entrasim.Secret{Text: "s"})
+		x.world.Revoke(entrasim.GlasswardApp, "Directory.Read.All")
+		for p := range graph.Permissions() {
+			x.world.Grant(entrasim.GlasswardApp, p)
+		}
+		x.cloud = cloud.New(cloud.Options{Worlds: []*entrasim.World{x.world}, Limits: limits})
+		defer x.cloud.Close()
+		hc, at := x.cloud.Pipe()
+		defer hc.CloseIdleConnections()
+		x.graph = client(t, x.world, hc, at)
+		f(x)
+	})
+}
+
+func client(t *testing.T, w *entrasim.World, hc *http.Client, at cloud.Endpoints) *entra.Client {
+	t.Helper()
+	c := entra.Cloud{Name: "simulated", Authority: at.Authority, Graph: at.Graph}
+	credential, err := entra.NewCredential(entra.CredentialOptions{Cloud: c, Tenant: w.Tenant().ID, ClientID: entrasim.GlasswardApp, ClientSecret: glassward.Secret("env:GLASSWARD_TEST_SECRET"), HTTP: hc})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entra.NewClient(entra.ClientOptions{Service: entra.Graph, Cloud: c, Credential: credential, HTTP: hc})
+}
+
+func (x *tenant) read(resume bool) (*directory.Manifest, error) {
+	return graph.Read(x.t.Context(), graph.Options{Graph: x.graph, Tenant: x.world.Tenant().ID, Dir: x.dir, Resume: resume, Accounts: []string{entrasim.EA01, entrasim.EA02}})
+}
+
+func (x *tenant) snapshot() *directory.Snapshot {
+	x.t.Helper()
+	if _, err := x.read(false); err != nil {
+		x.t.Fatal(err)
+	}
+	s, err := directory.Open(x.dir, directory.Limits{})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	for _, p := range s.Problems() {
+		x.t.Error(p)
+	}
+	return s
+}
+
+// fromGraph are the parts that Graph has.
+func fromGraph() []directory.Part {
+	i := slices.Index(directory.Parts(), directory.DiagnosticSettings)
+	return directory.Parts()[:i]
+}
+
+func TestWholeTenant(t *testing.T) {
+	t.Setenv("GLASSWARD_TEST_SECRET", "s")
+	play(t, 1500, cloud.Limits{}, func(x *tenant) { // the vendor's own limits
+		s := x.snapshot()
+		for _, p := range fromGraph() {
+			if r := s.Reading(p, ""); r.State != directory.Read || r.At.IsZero() {
+				t.Errorf("%s: %+v", p, r)
+			}
+		}
+		if r := s.Reading(directory.Locks, ""); r.State != directory.Unread || !strings.Contains(r.Why(), "Azure Resource Manager") {
+			t.Errorf("%+v", r)
+		}
+		c := s.Contents()
+		if len(c.Users) != 1512 || c.Tenant != x.world.Tenant().ID || c.Name == "" || len(c.Policies) != 3 || len(c.DeletedPolicies) != 1 || len(c.Strengths) != 4 || !c.Strengths[3].Configured || len(c.RolePolicies) == 0 || len(c.RolePolicies[0].Rules) != 17 {
+			t.Errorf("%d users, %d policies, %d strengths, %d role policies", len(c.Users), len(c.Policies), len(c.Strengths), len(c.RolePolicies))
+		}
+		ids := map[string]bool{}
+		for _, u := range c.Users {
+			ids[u.ID] = true
+		}
+		if len(ids) != 1512 {
+			t.Errorf("%d different users", len(ids))
+		}
+		// More members than fit on a page.
+		all, _ := x.world.Objects("groups")
+		for _, raw := range all {
+			var g struct{ ID string }
+			if err := json.Unmarshal(raw, &g); err != nil {
+				t.Fatal(err)
+			}
+			want, _ := x.world.Objects("groups/" + g.ID + "/members")
+			if len(c.Members[g.ID]) != len(want) || s.Reading(directory.GroupMembers, g.ID).State != directory.Read {
+				t.Errorf("group %s: %d members of %d, %+v", g.ID, len(c.Members[g.ID]), len(want), s.Reading(directory.GroupMembers, g.ID))
+			}
+		}
+		// Methods of the accounts, and of everybody who holds a role.
+		for _, u := range append(x.world.Emergency(), x.world.Administrators()...) {
+			if len(c.Registered[u.ID]) < 2 || c.PerUserMFA[u.ID] != "disabled" || s.Reading(directory.MemberOf, u.ID).State != directory.Read {
+				t.Errorf("%s: %v, %q", u.DisplayName, c.Registered[u.ID], c.PerUserMFA[u.ID])
+			}
+		}
+		if len(c.AppRoleAssignments) == 0 || len(c.PermissionGrants) != 1 {
+			t.Errorf("%d application permissions, %d delegated", len(c.AppRoleAssignments), len(c.PermissionGrants))
+		}
+		j := access.NewJudge(s)
+		for _, id := range []string{entrasim.EA01, entrasim.EA02} {
+			if o := j.Emergency(id); o.Verdict != access.Open {
+				t.Errorf("%s: %+v", id, o.Outcome)
+			}
+		}
+	})
+}
+
+// With half of the permissions taken away, and with each of them, what was not read
+// is unknown with the permission named; nothing is taken for empty.
+func TestTakenPermissions(t *testing.T) {
+	t.Setenv("GLASSWARD_TEST_SECRET", "s")
+	all := graph.Permissions()
+	var names []string
+	for p := range all {
+		names = append(names, p)
+	}
+	slices.Sort(names)
+	cases := [][]string{{}, {}, names}
+	for i, p := range names {
+		cases[i%2] = append(cases[i%2], p)
+	}
+	for _, taken := range cases {
+		t.Run(strings.Join(taken, " "), func(t *testing.T) {
+			play(t, 30, cloud.Limits{}, func(x *tenant) {
+				for _, p := range taken {
+					x.world.Revoke(entrasim.GlasswardApp, p)
+				}
+				s := x.snapshot()
+				for permission, parts := range all {
+					for _, part := range parts {
+						r := s.Reading(part, "")
+						if slices.Contains(taken, permission) {
+							if r.State == directory.Read || r.Permission == "" || r.Reason == "" {
+								// PIM's rules are shown to who may read roles, too, and who has Policy.Read.All
+								// or UserAuthenticationMethod.Read.All sees per-user MFA.
+								if part == directory.RolePolicies && !slices.Contains(taken, "RoleManagement.Read.Directory") || part == directory.PerUserMFA && !slices.Contains(taken, "UserAuthenticationMethod.Read.All") {
+									continue
+								}
+								t.Errorf("%s was read without %s: %+v", part, permission, r)
+							}
+						}
+					}
+				}
+				missing := slices.ContainsFunc(taken, func(p string) bool {
+					return p == "Policy.Read.All" || p == "UserAuthenticationMethod.Read.All"
+				})
+				j := access.NewJudge(s)
+				if o := j.Emergency(entrasim.EA01); missing && o.Verdict == access.Open {
+					t.Errorf("open, and what decides it was not read: %+v", o.Outcome)
+				}
+			})
+		})
+	}
+}
+
+// What goes wrong with one part concerns it alone.
+func TestTroublesOfOnePart(t *testing.T) {
+	t.Setenv("GLASSWARD_TEST_SECRET", "s")
+	const page = "<!DOCTYPE html><html><head><title>Sign in to the proxy</title></head></html>"
+	for _, c := range []struct {
+		name    string
+		trouble cloud.Trouble
+		part    directory.Part
+		state   directory.State
+		why     string
+	}{
+		{"404", cloud.Trouble{Path: "/domains", Status: 404, Code: "Request_ResourceNotFound", Message: "Nothing here."}, directory.Domains, directory.Unread, "404 Request_ResourceNotFound: Nothing here."},
+		{"500 that stays", cloud.Trouble{Path: "/namedLocations", Status: 500, Code: "InternalServerError", Message: "Sorry."}, directory.Locations, directory.Unread, "500 InternalServerError"},
+		{"500 that passes", cloud.Trouble{Path: "/namedLocations", Status: 500, Times: 2}, directory.Locations, directory.Read, ""},
+		{"429 that passes", cloud.Trouble{Path: "/subscribedSkus", Status: 429, RetryAfter: "17", Times: 3}, directory.Licences, directory.Read, ""},
+		{"a page for people", cloud.Trouble{Path: "/v1.0/applications", Status: 200, ContentType: "text/html", Body: page}, directory.Applications, directory.Unread, "Sign in to the proxy"},
+		{"an answer that breaks off", cloud.Trouble{Path: "/oauth2PermissionGrants", Cut: true, Times: 1}, directory.PermissionGrants, directory.Read, ""},
+		{"the second page of users", cloud.Trouble{Path: "/v1.0/users?", Skip: 1, Status: 403, Code: "Authorization_RequestDenied", Message: "No more."}, directory.Users, directory.Incomplete, "403 Authorization_RequestDenied: No more."},
+		{"a page of users that turns in a circle", cloud.Trouble{Path: "/v1.0/users?", Status: 200, ContentType: "application/json", Body: `{"value":[],"@odata.nextLink":"https://graph.microsoft.com/v1.0/users?$skiptoken=x"}`}, directory.Users, directory.Incomplete, "NextLinkRepeated"},
+		{"no list", cloud.Trouble{Path: "/v1.0/groups?", Status: 200, ContentType: "application/json", Body: `{}`}, directory.Groups, directory.Unread, "NoValue"},
+		{"a batch that is none", cloud.Trouble{Path: "/beta/$batch", Status: 200, ContentType: "application/json", Body: `[]`}, directory.PerUserMFA, directory.Unread, "NotJSON"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			play(t, 200, cloud.Limits{}, func(x *tenant) {
+				c.trouble.Service = cloud.Graph
+				x.cloud.Faults().Add(c.trouble)
+				s := x.snapshot()
+				for _, p := range fromGraph() {
+					r := s.Reading(p, "")
+					if p == c.part {
+						if r.State != c.state || !strings.Contains(r.Why(), c.why) {
+							t.Errorf("%s: %+v", p, r)
+						}
+						continue
+					}
+					depends := c.part == directory.Groups && (p == directory.GroupMembers || p == directory.GroupOwners)
+					if depends != (r.State != directory.Read) {
+						t.Errorf("%s too: %+v", p, r)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Who was not asked for when people signed in is told the rest of them.
+func TestUsersWithoutActivity(t *testing.T) {
+	t.Setenv("GLASSWARD_TEST_SECRET", "s")
+	play(t, 30, cloud.Limits{}, func(x *tenant) {
+		x.world.Revoke(entrasim.GlasswardApp, "AuditLog.Read.All")
+		s := x.snapshot()
+		r := s.Reading(directory.Users, "")
+		if r.State != directory.Read || r.Permission != "AuditLog.Read.All" || !strings.Contains(r.Reason, "signInActivity") || len(s.Contents().Users) != 42 {
+			t.Errorf("%d users, %+v", len(s.Contents().Users), r)
+		}
+	})
+}
+
+// A run that was ended is gone on with: what is whole is not asked for again.
+func TestResume(t *testing.T) {
+	t.Setenv("GLASSWARD_TEST_SECRET", "s")
+	play(t, 300, cloud.Limits{}, func(x *tenant) {
+		ctx, cancel := context.WithCancel(x.t.Context())
+		_, err := graph.Read(ctx, graph.Options{Graph: x.graph, Tenant: x.world.Tenant().ID, Dir: x.dir, Progress: func(p directory.Part, _, _ int) {
+			if p == directory.Groups {
+				cancel()
+			}
+		}})
+		if err == nil || ctx.Err() == nil {
+			t.Fatalf("it was not ended: %v", err)
+		}
+		x.cloud.Faults().Add(cloud.Trouble{Service: cloud.Graph, Path: "/v1.0/users?", Status: 500, Code: "AskedAgain"})
+		if _, err := x.read(true); err != nil {
+			t.Fatal(err)
+		}
+		s, err := directory.Open(x.dir, directory.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range fromGraph() {
+			if r := s.Reading(p, ""); r.State != directory.Read {
+				t.Errorf("%s: %+v", p, r)
+			}
+		}
+		// A file that was changed since is read again.
+		if err := os.WriteFile(filepath.Join(x.dir, "users.json"), []byte("{}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := x.read(true); err != nil {
+			t.Fatal(err)
+		}
+		if s, err = directory.Open(x.dir, directory.Limits{}); err != nil {
+			t.Fatal(err)
+		}
+		if r := s.Reading(directory.Users, ""); r.State != directory.Unread || !strings.Contains(r.Reason, "AskedAgain") {
+			t.Errorf("%+v", r)
+		}
+		// Another tenant's folder is none of ours.
+		_, err = graph.Read(x.t.Context(), graph.Options{Graph: x.graph, Tenant: "5b0c6d1e-8f2a-4c3b-9d4e-0a1b2c3d4e5f", Dir: x.dir, Resume: true})
+		if err == nil || !strings.Contains(err.Error(), "holds a snapshot of tenant") {
+			t.Error(err)
+		}
+	})
+}
+
+// Without a token there is no snapshot.
+func TestNoToken(t *testing.T) {
+	t.Setenv("GLASSWARD_TEST_SECRET", "wrong")
+	play(t, 30, cloud.Limits{}, func(x *tenant) {
+		if _, err := x.read(false); err == nil || !strings.Contains(err.Error(), "AADSTS7000215") {
+			t.Error(err)
+		}
+	})
+}
+
+// What is packed opens as what was read, and nothing is written over.
+func TestPack(t *testing.T) {
+	t.Setenv("GLASSWARD_TEST_SECRET", "s")
+	play(t, 30, cloud.Limits{}, func(x *tenant) {
+		x.snapshot()
+		name := x.dir + ".zip"
+		if err := graph.Pack(x.dir, name); err != nil {
+			t.Fatal(err)
+		}
+		s, err := directory.Open(name, directory.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(s.Contents().Users) != 42 || s.Reading(directory.GroupMembers, "").State != directory.Read {
+			t.Errorf("%d users", len(s.Contents().Users))
+		}
+		if err := graph.Pack(x.dir, name); err == nil {
+			t.Error("it was written over")
+		}
+	})
+}

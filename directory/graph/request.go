@@ -1,0 +1,116 @@
+package graph
+
+import (
+	"slices"
+
+	"glassward/directory"
+)
+
+// each says for which objects a part is read.
+type each uint8
+
+const (
+	once         each = iota
+	ofGroups          // every group
+	ofGates           // groups that can hold roles or that a policy names
+	ofUnits           // every administrative unit
+	ofPrincipals      // every service principal
+	ofPeople          // the accounts that were named, and who holds a role
+)
+
+// A request is how a part is asked for.
+type request struct {
+	part directory.Part
+	path string // of an object's part with {id} and without the version, as $batch has it
+	// permission is the least that Graph asks for.
+	permission string
+	single     bool // one object, no list
+	each       each
+	beta       bool
+}
+
+const (
+	userFields = "id,userPrincipalName,displayName,accountEnabled,userType,creationType,createdDateTime,onPremisesSyncEnabled,onPremisesImmutableId,passwordPolicies,passwordProfile," +
+		"lastPasswordChangeDateTime,assignedLicenses,mail,otherMails,mobilePhone,employeeId,jobTitle,department,isManagementRestricted,identities"
+	// signInActivity needs a permission and a licence of its own, and makes pages an
+	// eighth as long.
+	activityField      = ",signInActivity"
+	activityPermission = "AuditLog.Read.All"
+	groupFields        = "id,displayName,isAssignableToRole,securityEnabled,mailEnabled,groupTypes,membershipRule,membershipRuleProcessingState,onPremisesSyncEnabled,visibility,isManagementRestricted"
+	principalFields    = "id,appId,displayName,servicePrincipalType,accountEnabled,appOwnerOrganizationId,appRoles,keyCredentials,passwordCredentials"
+	applicationFields  = "id,appId,displayName,signInAudience,keyCredentials,passwordCredentials"
+	unitFields         = "id,displayName,isMemberManagementRestricted,membershipType,membershipRule,visibility"
+	rolePolicyQuery    = "$filter=scopeId%20eq%20'/'%20and%20scopeType%20eq%20'DirectoryRole'&$expand=policy($expand=rules)"
+)
+
+// requests are what is asked of Graph, in an order in which whatever a part needs of
+// another comes before it.
+func requests() []request {
+	return []request{
+		{part: directory.Organization, path: "/v1.0/organization?$select=id,displayName,verifiedDomains", permission: "Organization.Read.All"},
+		{part: directory.Policies, path: "/v1.0/identity/conditionalAccess/policies", permission: "Policy.Read.All"},
+		{part: directory.BetaPolicies, path: "/beta/identity/conditionalAccess/policies", permission: "Policy.Read.All", beta: true},
+		{part: directory.DeletedPolicies, path: "/v1.0/identity/conditionalAccess/deletedItems/policies", permission: "Policy.Read.All"},
+		{part: directory.Locations, path: "/v1.0/identity/conditionalAccess/namedLocations", permission: "Policy.Read.All"},
+		{part: directory.AuthenticationContexts, path: "/v1.0/identity/conditionalAccess/authenticationContextClassReferences", permission: "Policy.Read.All"},
+		{part: directory.Strengths, path: "/v1.0/policies/authenticationStrengthPolicies?$expand=combinationConfigurations", permission: "Policy.Read.All"},
+		{part: directory.Methods, path: "/v1.0/policies/authenticationMethodsPolicy", permission: "Policy.Read.All", single: true},
+		{part: directory.SecurityDefaults, path: "/v1.0/policies/identitySecurityDefaultsEnforcementPolicy", permission: "Policy.Read.All", single: true},
+		{part: directory.AuthorizationPolicy, path: "/v1.0/policies/authorizationPolicy", permission: "Policy.Read.All", single: true},
+		{part: directory.Domains, path: "/v1.0/domains", permission: "Domain.Read.All"},
+		{part: directory.Licences, path: "/v1.0/subscribedSkus", permission: "Organization.Read.All"},
+		{part: directory.Roles, path: "/v1.0/roleManagement/directory/roleDefinitions", permission: "RoleManagement.Read.Directory"},
+		{part: directory.RoleAssignments, path: "/v1.0/roleManagement/directory/roleAssignments", permission: "RoleManagement.Read.Directory"},
+		{part: directory.RoleSchedules, path: "/v1.0/roleManagement/directory/roleAssignmentScheduleInstances", permission: "RoleManagement.Read.Directory"},
+		{part: directory.RoleEligibilities, path: "/v1.0/roleManagement/directory/roleEligibilityScheduleInstances", permission: "RoleManagement.Read.Directory"},
+		{part: directory.RolePolicies, path: "/v1.0/policies/roleManagementPolicyAssignments?" + rolePolicyQuery, permission: "RoleManagementPolicy.Read.Directory"},
+		{part: directory.Users, path: "/v1.0/users?$select=" + userFields + activityField + "&$top=999", permission: "User.Read.All"},
+		{part: directory.DeletedUsers, path: "/v1.0/directory/deletedItems/microsoft.graph.user?$select=id,userPrincipalName,displayName,accountEnabled", permission: "User.Read.All"},
+		{part: directory.Units, path: "/v1.0/directory/administrativeUnits?$select=" + unitFields, permission: "AdministrativeUnit.Read.All"},
+		{part: directory.UnitMembers, path: "/directory/administrativeUnits/{id}/members?$select=id&$top=999", permission: "AdministrativeUnit.Read.All", each: ofUnits},
+		{part: directory.Groups, path: "/v1.0/groups?$select=" + groupFields + "&$top=999", permission: "GroupMember.Read.All"},
+		{part: directory.GroupMembers, path: "/groups/{id}/members?$select=id&$top=999", permission: "GroupMember.Read.All", each: ofGroups},
+		{part: directory.GroupOwners, path: "/groups/{id}/owners?$select=id", permission: "GroupMember.Read.All", each: ofGates},
+		{part: directory.ServicePrincipals, path: "/v1.0/servicePrincipals?$select=" + principalFields + "&$top=999", permission: "Application.Read.All"},
+		{part: directory.Applications, path: "/v1.0/applications?$select=" + applicationFields + "&$top=999", permission: "Application.Read.All"},
+		{part: directory.AppRoleAssignments, path: "/servicePrincipals/{id}/appRoleAssignments", permission: "Application.Read.All", each: ofPrincipals},
+		{part: directory.PermissionGrants, path: "/v1.0/oauth2PermissionGrants", permission: "DelegatedPermissionGrant.Read.All"},
+		{part: directory.MemberOf, path: "/users/{id}/transitiveMemberOf/microsoft.graph.group?$select=id&$top=999", permission: "GroupMember.Read.All", each: ofPeople},
+		{part: directory.Registered, path: "/users/{id}/authentication/methods", permission: "UserAuthenticationMethod.Read.All", each: ofPeople},
+		{part: directory.PerUserMFA, path: "/users/{id}/authentication/requirements", permission: "Policy.Read.All", each: ofPeople, beta: true},
+	}
+}
+
+// said is the request as the manifest has it.
+func (q request) said() string {
+	if q.each == once {
+		return "GET " + q.path
+	}
+	if q.beta {
+		return "GET /beta" + q.path
+	}
+	return "GET /v1.0" + q.path
+}
+
+// Permissions gives the application permissions that a whole snapshot needs, none of
+// which can change anything, and the parts that are not read without each. Those
+// without a part give more of one: Member.Read.Hidden the members of hidden groups,
+// AuditLog.Read.All when accounts last signed in.
+func Permissions() map[string][]directory.Part {
+	m := map[string][]directory.Part{"Member.Read.Hidden": nil, activityPermission: nil}
+	for _, q := range requests() {
+		m[q.permission] = append(m[q.permission], q.part)
+	}
+	return m
+}
+
+// azure are the parts that stand in Azure Resource Manager.
+func azure() []directory.Part {
+	var list []directory.Part
+	for _, p := range directory.Parts() {
+		if !slices.ContainsFunc(requests(), func(q request) bool { return q.part == p }) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
