@@ -11,11 +11,13 @@ import (
 
 	"glassward/config"
 	"glassward/daemon"
+	"glassward/directory/graph"
 	"glassward/entra"
 )
 
 func (a *app) permissionsCommand() *cobra.Command {
 	var file, tenant, format string
+	var snapshot bool
 	cmd := &cobra.Command{
 		Use:   "permissions",
 		Short: "Print the application permissions that Glassward asks for, and what each missing one costs",
@@ -25,6 +27,12 @@ them as az ad app create --required-resource-accesses takes them.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			list := entra.Permissions()
+			if snapshot {
+				if tenant != "" {
+					return usagef("--snapshot and --tenant exclude each other")
+				}
+				list = snapshotPermissions()
+			}
 			if tenant != "" {
 				c, _, err := a.loadConfig(file)
 				if err != nil {
@@ -48,8 +56,35 @@ them as az ad app create --required-resource-accesses takes them.`,
 	}
 	configFlag(cmd, &file)
 	cmd.Flags().StringVar(&tenant, "tenant", "", "only what this tenant's roads need")
+	cmd.Flags().BoolVar(&snapshot, "snapshot", false, "only what glassward snapshot needs, with the parts that each reads")
 	outputFlag(cmd, &format, "table", "json", "manifest")
 	return cmd
+}
+
+// snapshotPermissions gives the permissions of a whole snapshot. What each reads and
+// what is lost without it are told as of the snapshot.
+func snapshotPermissions() []entra.Permission {
+	parts := graph.Permissions()
+	var list []entra.Permission
+	for _, p := range entra.Permissions() {
+		read, ok := parts[p.Value]
+		if !ok {
+			continue
+		}
+		if p.Use != entra.UseSnapshot {
+			p.Use, p.For, p.Without = entra.UseSnapshot, "", "what depends on it is unknown"
+			var names []string
+			for _, x := range read {
+				names = append(names, string(x))
+			}
+			p.For = strings.Join(names, ", ")
+			if len(read) == 0 {
+				p.For, p.Without = "when accounts last signed in", "that is unknown; it needs P1 too"
+			}
+		}
+		list = append(list, p)
+	}
+	return list
 }
 
 // permissionsFor gives the permissions that a tenant's file makes use of, those

@@ -70,6 +70,19 @@ func reachOf(t config.Tenant, n Network, now func() time.Time) (*reach, error) {
 	return r, nil
 }
 
+// Graph gives a client of Microsoft Graph for a tenant, as its file says: for a
+// command that asks by itself.
+func Graph(t config.Tenant) (*entra.Client, error) {
+	r, err := reachOf(t, Network{}, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	if r.credential == nil {
+		return nil, fmt.Errorf("tenant %s: no application is configured: give application with clientId and certificate", t.Name)
+	}
+	return r.client(entra.Graph), nil
+}
+
 // authority reads the PEM file of a certificate authority; what the system
 // trusts is trusted as well.
 func authority(file string) (*x509.CertPool, error) {

@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"glassward/config"
+	"glassward/daemon"
+	"glassward/directory"
+	"glassward/directory/graph"
+)
+
+type snapshot struct {
+	config, tenant, out, format string
+	accounts                    []string
+	resume                      bool
+}
+
+func (a *app) snapshotCommand() *cobra.Command {
+	var s snapshot
+	cmd := &cobra.Command{
+		Use:   "snapshot --out FILE.zip",
+		Short: "Read a tenant's directory through Microsoft Graph, for reach and whatif",
+		Long: `Reads what decides whether an account gets in: accounts, groups and their members, roles,
+units, Conditional Access, authentication methods and strengths, applications. Signs in as
+the application of the tenant's file and changes nothing; glassward permissions --snapshot
+prints what it needs.
+
+A part that cannot be read is told with the permission that it needs; what depends on it is
+unknown later, never passed. Registered methods are read of the emergency accounts, of those
+of --account, and of everybody who holds a role or may activate one.
+
+A run that was ended leaves FILE.zip.partial; --resume goes on there. An --out that does not
+end in .zip is a folder.`,
+		Example: `  glassward snapshot --out contoso.zip
+  glassward reach contoso.zip`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.snapshot(cmd.Context(), &s) },
+	}
+	configFlag(cmd, &s.config)
+	f := cmd.Flags()
+	f.StringVar(&s.tenant, "tenant", "", "which tenant of the configuration; needed where there are several")
+	f.StringVar(&s.out, "out", "", "file or folder that is written")
+	f.StringArrayVar(&s.accounts, "account", nil, "object id or user principal name of an account whose methods are read too (repeatable)")
+	f.BoolVar(&s.resume, "resume", false, "go on where a run was ended: what is there whole is not read again")
+	outputFlag(cmd, &s.format, "table", "json")
+	return cmd
+}
+
+func (a *app) snapshot(ctx context.Context, s *snapshot) error {
+	if s.out == "" {
+		return hint(usagef("it is not said where the snapshot goes"), "--out contoso.zip")
+	}
+	c, _, err := a.loadConfig(s.config)
+	if err != nil {
+		return err
+	}
+	t, err := oneTenant(c, s.tenant)
+	if err != nil {
+		return err
+	}
+	dir, packed := s.out, strings.HasSuffix(strings.ToLower(s.out), ".zip")
+	if packed {
+		dir += ".partial"
+		if _, err := os.Stat(s.out); err == nil {
+			return usagef("%s is there already: name another file", s.out)
+		}
+	}
+	if _, err := os.Stat(dir); err == nil && !s.resume {
+		return hint(usagef("%s is there already", dir), "--resume goes on there; or remove it")
+	}
+	client, err := daemon.Graph(t)
+	if err != nil {
+		return err
+	}
+	accounts := s.accounts
+	for _, e := range t.EmergencyAccounts {
+		if e.Kind == "" || e.Kind == "user" {
+			accounts = append(accounts, e.ObjectID)
+		}
+	}
+	bar := &partMeter{a: a, visible: !a.quiet && terminal(a.Stderr)}
+	m, err := graph.Read(ctx, graph.Options{Graph: client, Tenant: t.ID, Dir: dir, Resume: s.resume, Accounts: accounts, Progress: bar.show})
+	bar.done()
+	if err != nil {
+		return hint(fmt.Errorf("snapshot of %s: %w", t.Name, err), "what was read stays in %s; --resume goes on there", dir)
+	}
+	if packed {
+		if err := graph.Pack(dir, s.out); err != nil {
+			return err
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+	}
+	return a.printSnapshot(s, m)
+}
+
+// oneTenant gives the tenant that is meant.
+func oneTenant(c *config.Config, name string) (config.Tenant, error) {
+	if name != "" {
+		if t, ok := c.Tenant(name); ok {
+			return t, nil
+		}
+		return config.Tenant{}, unknownTenant(name, c)
+	}
+	switch len(c.Each) {
+	case 0:
+		return config.Tenant{}, hint(errors.New("the configuration has no tenant"), "glassward tenant add describes one")
+	case 1:
+		return c.Each[0], nil
+	}
+	return config.Tenant{}, usagef("there are %d tenants: say --tenant NAME", len(c.Each))
+}
+
+// printSnapshot tells what became of each part. What stands in Azure was not asked
+// for, and is not told part by part.
+func (a *app) printSnapshot(s *snapshot, m *directory.Manifest) error {
+	if s.format == "json" {
+		e := json.NewEncoder(a.Stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(m)
+	}
+	var rows [][]string
+	missing := 0
+	for _, p := range m.Parts {
+		state := directory.Read
+		switch {
+		case p.Request == "":
+			continue
+		case p.Read == nil:
+			state = directory.Unread
+		case p.Incomplete:
+			state = directory.Incomplete
+		}
+		if state != directory.Read {
+			missing++
+		}
+		rows = append(rows, []string{string(p.Part), string(state), line(p.Permission), line(p.Reason)})
+	}
+	if err := a.grid([]string{"part", "state", "needs", "why"}, rows); err != nil {
+		return err
+	}
+	if missing > 0 {
+		a.say("%s not whole: what depends on them is unknown", counted(missing, "part is", "parts are"))
+	}
+	a.say("written: %s; now: glassward reach %s", s.out, s.out)
+	return nil
+}
+
+// A partMeter shows which part is read and how far, on a terminal.
+type partMeter struct {
+	a       *app
+	visible bool
+	shown   time.Time
+}
+
+func (m *partMeter) show(p directory.Part, n, of int) {
+	now := time.Now()
+	if !m.visible || now.Sub(m.shown) < 200*time.Millisecond {
+		return
+	}
+	m.shown = now
+	if of > 0 {
+		fmt.Fprintf(m.a.Stderr, "\r\x1b[K%s  %d of %d", p, n, of)
+	} else {
+		fmt.Fprintf(m.a.Stderr, "\r\x1b[K%s  %d", p, n)
+	}
+}
+
+func (m *partMeter) done() {
+	if !m.shown.IsZero() {
+		fmt.Fprint(m.a.Stderr, "\r\x1b[K")
+	}
+}

@@ -1,0 +1,84 @@
+package acceptance_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	reading "glassward/directory/graph"
+	"glassward/internal/entrasim"
+)
+
+// A tenant's directory is read by the command line and judged from the file; with
+// permissions taken away what they would have read is told, and unknown.
+func TestSnapshotOfATenant(t *testing.T) {
+	t.Parallel()
+	s := simulate(t, entrasim.Options{Seed: 4})
+	s.world.AddSecret(entrasim.GlasswardApp, entrasim.Secret{Text: "s"})
+	s.world.Revoke(entrasim.GlasswardApp, "Directory.Read.All")
+	for p := range reading.Permissions() {
+		s.world.Grant(entrasim.GlasswardApp, p)
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"glassward.yaml": mainFile(25, "oncall@example.org"),
+		"ca.pem":         string(s.at.CA),
+		"tenants/t.yaml": fmt.Sprintf("tenant: %s\nname: contoso\nemergencyAccounts:\n  - {objectId: %s}\n  - {objectId: %s}\nactionGroups: [emergency]\napplication:\n  clientId: %s\n  clientSecret: env:SNAPSHOT_SECRET\nendpoints:\n  authority: %s\n  graph: %s\n  ca: ca.pem\n",
+			s.world.Tenant().ID, entrasim.EA01, entrasim.EA02, entrasim.GlasswardApp, s.at.Authority, s.at.Graph),
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(want int, args ...string) string {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), "glassward", args...)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "SNAPSHOT_SECRET=s")
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != want {
+			t.Fatalf("glassward %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+		return string(out)
+	}
+	said := run(0, "snapshot", "--out", "whole.zip")
+	if strings.Contains(said, "unread") || strings.Contains(said, "incomplete") || !strings.Contains(said, "authenticationMethods") || !strings.Contains(said, "written: whole.zip") {
+		t.Error(said)
+	}
+	if said := run(0, "reach", "whole.zip", "--no-changes"); !strings.Contains(said, "2 of 2 accounts are open") {
+		t.Error(said)
+	}
+	if said := run(2, "snapshot", "--out", "whole.zip"); !strings.Contains(said, "is there already") {
+		t.Error(said)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "whole.zip.partial")); !os.IsNotExist(err) {
+		t.Error("the folder of what was read is still there")
+	}
+	for _, p := range []string{"Policy.Read.All", "GroupMember.Read.All"} {
+		s.world.Revoke(entrasim.GlasswardApp, p)
+	}
+	s.cloud.Faults().RevokeTokens(s.world.Tenant().ID)
+	said = run(0, "snapshot", "--out", "less", "--resume")
+	for _, line := range []string{"conditionalAccessPolicies +unread +Policy.Read.All", "groupMembers +unread +GroupMember.Read.All"} {
+		if name, rest, _ := strings.Cut(line, " +"); !strings.Contains(strings.Join(strings.Fields(said), " "), name+" "+strings.ReplaceAll(rest, " +", " ")) {
+			t.Errorf("%s:\n%s", line, said)
+		}
+	}
+	if said := run(0, "reach", "less", "--no-changes"); !strings.Contains(said, "unknown") || strings.Contains(said, "2 of 2 accounts are open") {
+		t.Error(said)
+	}
+	said = run(0, "permissions", "--snapshot")
+	for p := range reading.Permissions() {
+		if !strings.Contains(said, p) {
+			t.Errorf("%s is not among what is printed", p)
+		}
+	}
+	if strings.Contains(said, "Write") || strings.Contains(said, "ActivityFeed") {
+		t.Error(said)
+	}
+}
