@@ -142,7 +142,7 @@ Try "glassward demo", or ask a file at once:
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no remarks on standard error")
 	root.AddCommand(
 		a.demoCommand(), a.watchCommand(), a.initCommand(), a.doctorCommand(), a.serveCommand(),
-		a.ingestCommand(), a.queryCommand(), a.kqlCommand(), a.snapshotCommand(), a.whatIfCommand(), a.reachCommand(),
+		a.ingestCommand(), a.queryCommand(), a.kqlCommand(), a.snapshotCommand(), a.whatIfCommand(), a.reachCommand(), a.assessCommand(),
 		a.ruleCommand(), a.incidentCommand(), a.expectedCommand(), a.notifyCommand(), a.tokenCommand(),
 		a.statusCommand(), a.configCommand(), a.tenantCommand(), a.permissionsCommand(), a.versionCommand(),
 		a.backupCommand(), a.restoreCommand(), a.compactCommand(), a.healthcheckCommand(), a.serviceCommand(),

@@ -30,7 +30,7 @@ func (a *assessor) maturity(r *Report) (Maturity, string) {
 		}
 		for _, s := range f.Seen {
 			if s.Result == f.Result {
-				return strings.TrimSpace(f.Check.ID + ": " + s.Name + " " + s.Property + ": " + s.Value)
+				return f.Check.ID + ": " + s.String()
 			}
 		}
 		return f.Check.ID

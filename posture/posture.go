@@ -54,6 +54,11 @@ type Seen struct {
 	Result Result `json:"result"`
 }
 
+// String gives the object's name, the property and the value on one line.
+func (s Seen) String() string {
+	return strings.TrimSpace(s.Name + " " + s.Property + ": " + s.Value)
+}
+
 // A Finding is what one check came to.
 type Finding struct {
 	Check  *Check `json:"check"`
@@ -217,7 +222,7 @@ func (a *assessor) run(c *Check) (Finding, map[directory.Part]bool) {
 		f.Result = Unknown
 		for _, x := range v.seen {
 			if x.Result == Unknown {
-				f.Reason = strings.TrimPrefix(x.Name+": "+x.Property+": "+x.Value, ": ")
+				f.Reason = x.String()
 				break
 			}
 		}
