@@ -1,0 +1,45 @@
+package graph
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"glassward/directory"
+)
+
+// Who may not see the members of a group is shown an empty list, which is not taken
+// for one: it is not kept, and the part says why.
+func TestHiddenMembersAreNotTakenForNone(t *testing.T) {
+	dir := t.TempDir()
+	q := request{part: directory.GroupMembers, permission: "GroupMember.Read.All", each: ofGroups}
+	f, err := create(dir, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	c := &collector{q: q, f: f, of: 3, hidden: map[string]bool{"a": true, "b": true}, progress: func(int) {}}
+	if err := c.take([]response{
+		{ID: "a", Status: 200, Body: []byte(`{"value":[]}`)},
+		{ID: "b", Status: 200, Body: []byte(`{"value":[{"id":"u"}]}`)},
+		{ID: "c", Status: 200, Body: []byte(`{"value":[]}`)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	why, err := c.trouble()
+	if err != nil || why == nil || why.permission != "Member.Read.Hidden" || why.whole {
+		t.Errorf("%+v %v", why, err)
+	}
+	if _, err := f.finish(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, f.name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"responses":[{"id":"b","status":200,"body":{"value":[{"id":"u"}]}},{"id":"c","status":200,"body":{"value":[]}}]}`
+	if strings.TrimSpace(string(text)) != want {
+		t.Errorf("%s", text)
+	}
+}
