@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/goccy/go-yaml"
-
 	"glassward/directory"
 )
 
@@ -41,11 +39,14 @@ var Checks = sync.OnceValues(func() ([]*Check, error) { return parse(catalogue) 
 
 func parse(text []byte) ([]*Check, error) {
 	var list []*Check
-	if err := yaml.UnmarshalWithOptions(text, &list, yaml.Strict()); err != nil {
+	if err := unmarshal(text, &list); err != nil {
 		return nil, fmt.Errorf("checks.yaml: %w", err)
 	}
 	seen := map[string]bool{}
 	for _, c := range list {
+		if c == nil {
+			return nil, fmt.Errorf("checks.yaml: an entry is empty")
+		}
 		for i, r := range c.ID {
 			if r == '-' {
 				c.Area = c.ID[:i]

@@ -33,13 +33,24 @@ type declaration struct {
 	} `yaml:"exceptions"`
 }
 
+// unmarshal reads strict YAML. The decoder panics on some texts that are none, as a list
+// with a tag that nobody knows: that too is an error.
+func unmarshal(text []byte, into any) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the YAML cannot be read: %v", r)
+		}
+	}()
+	return yaml.UnmarshalWithOptions(text, into, yaml.Strict())
+}
+
 // ParseDeclaration reads what a tenant declares about its emergency accounts from YAML:
 // the fields of [Options] in lower camel case, norms by name, and the ends of exceptions
 // as days, 2026-12-31. A key that it does not know, a norm that there is none of and a
 // check that does not exist are errors, with line and column where YAML tells them.
 func ParseDeclaration(text []byte) (Options, error) {
 	var d declaration
-	if err := yaml.UnmarshalWithOptions(text, &d, yaml.Strict()); err != nil {
+	if err := unmarshal(text, &d); err != nil {
 		return Options{}, err
 	}
 	o := Options{
