@@ -416,20 +416,11 @@ func (w *workspace) take(head int64, since time.Time) (b durable, ok bool, wait 
 		}
 	}
 	b = w.commits[0]
-	n := 1
-	for ; n < len(w.commits) && w.commits[n].From == b.To && len(b.Records)+len(w.commits[n].Records) <= judgedTogether; n++ {
-		b.Records = append(b.Records, w.commits[n].Records...)
-		b.To, b.Updated = w.commits[n].To, b.Updated+w.commits[n].Updated
-	}
-	w.commits = slices.Delete(w.commits, 0, n)
+	w.commits = slices.Delete(w.commits, 0, 1)
 	w.waiting -= len(b.Records)
 	w.judging = true
 	return b, true, 0
 }
-
-// judgedTogether is how many records of several commits are judged together where rules
-// have fallen behind: what a rule costs is asking it.
-const judgedTogether = 2000
 
 // judge is the goroutine that gives batches to the engine, in their order. What
 // fails is logged, told and judged again: no error ends it.
