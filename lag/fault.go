@@ -19,10 +19,42 @@ type trouble struct {
 	Since, Last        time.Time
 	Times              int
 	Tables             []string
+	// Disproved is when another part of the road was answered, which shows that this is
+	// over: every part signs in the same way. This part has yet to say so itself.
+	Disproved time.Time
+}
+
+// owing is how long a part may take to be answered after its fault was disproved; one
+// that is not heard of by then has gone.
+const owing = 10 * time.Minute
+
+// disprove notes that a part of the road was answered.
+func (r *road) disprove(stream string, now time.Time) {
+	delete(r.faults, stream)
+	delete(r.faults, "") // a part that can be read disproves a fault of the whole
+	for name, f := range r.faults {
+		switch {
+		case f.Kind == token && f.Disproved.IsZero():
+			f.Disproved = now
+		case !f.Disproved.IsZero() && now.Sub(f.Disproved) > owing:
+			delete(r.faults, name)
+		}
+	}
+}
+
+// owed gives the part of the road that carries a stream's table and has not been
+// answered yet since its fault was disproved; none is "".
+func (r *road) owed(s *stream, now time.Time) (part string) {
+	for _, f := range r.faults {
+		if !f.Disproved.IsZero() && now.Sub(f.Disproved) <= owing && slices.Contains(f.Tables, s.Table) && (part == "" || f.Stream < part) {
+			part = f.Stream
+		}
+	}
+	return part
 }
 
 func (f *trouble) hits(s *stream) bool {
-	return len(f.Tables) == 0 || f.Kind == token || slices.Contains(f.Tables, s.Table)
+	return f.Disproved.IsZero() && (len(f.Tables) == 0 || f.Kind == token || slices.Contains(f.Tables, s.Table))
 }
 
 // words tells what the source said.
@@ -54,6 +86,9 @@ func (r *road) fault(s *stream, now time.Time) *trouble {
 	// people are told once, of all of it.
 	lasting := map[string]bool{}
 	for _, f := range r.faults {
+		if !f.Disproved.IsZero() {
+			continue
+		}
 		lasting[f.Kind] = lasting[f.Kind] || f.Lasting && f.sure(now, s.p99())
 	}
 	var worst *trouble

@@ -161,6 +161,15 @@ func (s *story) line(line string) error {
 		if c.fault = nil; f[2] != "ends" {
 			c.fault = &lag.Fault{Kind: f[2], Text: f[3], Lasting: len(f) > 4}
 		}
+	case "tardy": // tardy ROAD, tardy ROAD answered
+		c, err := carrier()
+		if err != nil {
+			return err
+		}
+		if c.tardy = true; len(f) > 2 {
+			c.tardy = false
+			s.tracker.Report(f[1], lag.Report{Stream: "tardy", At: s.now, Polled: &lag.Polled{Through: s.now, Backlog: -1}})
+		}
 	case "clock": // clock DIFFERENCE: the services' time minus the host's
 		for _, c := range s.way {
 			c.offset = span(1)

@@ -351,7 +351,9 @@ func (s *stream) judge(now, graceUntil time.Time) verdict {
 	}
 	if s.Open {
 		lack, _ := s.lack(now)
-		switch {
+		switch part := s.road.owed(s, now); {
+		case part != "":
+			return verdict{Late, "recovering", fmt.Sprintf("it answers again since %s, but %s has not been answered yet", clock(s.Back), part)}
 		case s.Clean >= cleanNeeds:
 		case s.EmptyPolls >= cleanNeeds && lack < cleanNeeds:
 			// Cut, and open again in a quiet hour: there is nothing to wait for.

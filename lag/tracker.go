@@ -228,9 +228,7 @@ func (t *Tracker) Report(name string, rep Report) {
 	}
 	switch {
 	case rep.Polled != nil:
-		delete(r.faults, rep.Stream)
-		delete(r.faults, "") // a part that can be read disproves a fault of the whole
-		maps.DeleteFunc(r.faults, func(_ string, f *trouble) bool { return f.Kind == token })
+		r.disprove(rep.Stream, now)
 		for _, s := range hit {
 			s.LastPoll, s.Backlog = now, rep.Polled.Backlog
 			// Records count when they are seen; a poll says of which table they are
@@ -241,8 +239,8 @@ func (t *Tracker) Report(name string, rep Report) {
 		}
 	case rep.Fault != nil:
 		f := r.faults[rep.Stream]
-		if f == nil {
-			if len(r.faults) >= maxFaults {
+		if f == nil || !f.Disproved.IsZero() {
+			if f == nil && len(r.faults) >= maxFaults {
 				return
 			}
 			f = &trouble{Stream: strings.Clone(rep.Stream), Since: now}

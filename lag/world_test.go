@@ -42,6 +42,7 @@ type carrier struct {
 	polls       bool
 	noPulses    bool
 	fault       *lag.Fault
+	tardy       bool // a part of it, of the first table, meets the same faults and asks seldom
 	offset      time.Duration
 	held        []delivery
 	backlog     int64
@@ -161,6 +162,9 @@ func (w *world) deliver() {
 		switch {
 		case c.fault != nil:
 			w.tracker.Report(r.Name, lag.Report{Stream: "all", Tables: r.Tables, At: w.now, Fault: c.fault})
+			if c.tardy {
+				w.tracker.Report(r.Name, lag.Report{Stream: "tardy", Tables: r.Tables[:1], At: w.now, Fault: c.fault})
+			}
 		case c.polls:
 			w.tracker.Report(r.Name, lag.Report{Stream: "all", Tables: r.Tables, At: w.now, Polled: &lag.Polled{Through: w.now, Records: len(batch[r.Name]), Backlog: c.backlog, Offset: c.offset}})
 		}

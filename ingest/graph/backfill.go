@@ -48,7 +48,7 @@ func (f *follower) backfill(ctx context.Context) error {
 		if stop := ends(ctx, err); stop != nil {
 			return stop
 		}
-		if err := sleep(ctx, pause, nil); err != nil {
+		if err := sleep(ctx, pause, nil, nil); err != nil {
 			return err
 		}
 	}

@@ -203,14 +203,20 @@ func (f *follower) live(ctx context.Context) error {
 		f.mu.Lock()
 		f.healthy = err == nil
 		f.mu.Unlock()
+		var opened <-chan struct{}
 		if err != nil {
 			f.tell(ingest.Report{Fault: err})
+			if everybodys(err) {
+				opened = f.s.turnedAway()
+			}
+		} else {
+			f.s.answered()
 		}
 		f.nudge()
 		if f.d.terms == nil {
 			changed = nil
 		}
-		if err := sleep(ctx, pause, changed); err != nil {
+		if err := sleep(ctx, pause, changed, opened); err != nil {
 			return err
 		}
 	}
@@ -292,6 +298,13 @@ func refused(fault *entra.Fault) bool {
 		return true
 	}
 	return fault.Kind == entra.FaultRequest
+}
+
+// everybodys reports whether what one stream met is what every stream meets: no token,
+// or no way to the service.
+func everybodys(err error) bool {
+	var fault *entra.Fault
+	return errors.As(err, &fault) && (fault.Kind == entra.FaultToken || fault.Kind == entra.FaultOutage && fault.Status == 0)
 }
 
 // lostChain reports whether a chain of pages has to begin again: Graph now and

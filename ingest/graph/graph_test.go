@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -363,6 +365,43 @@ func TestAWhim(t *testing.T) {
 			})
 		})
 	}
+}
+
+// After half a day without a token each stream waits for minutes before it asks again.
+// The first that is answered wakes the others, so that none is behind for longer.
+func TestTheFirstThatIsAnsweredWakesTheOthers(t *testing.T) {
+	run(t, func(t *testing.T) {
+		h := newHouse(t, InteractiveSignIns, NonInteractiveSignIns, DirectoryAudits)
+		var shut atomic.Bool
+		h.service.trouble = func(*question) *http.Response {
+			if shut.Load() {
+				return graphError(401, "InvalidAuthenticationToken", "Access token has expired or is not yet valid.")
+			}
+			return nil
+		}
+		h.start()
+		wait(10 * time.Minute)
+		shut.Store(true)
+		wait(6 * time.Hour)
+		shut.Store(false)
+		opened := time.Now()
+		wait(10 * time.Minute)
+		first := map[string]time.Time{}
+		for _, q := range h.service.questions() {
+			// The two streams of sign-ins are told apart by what they ask for.
+			if key := q.list + q.version + strconv.FormatBool(strings.Contains(q.filter, "nonInteractiveUser")); q.at.After(opened) && first[key].IsZero() {
+				first[key] = q.at
+			}
+		}
+		if len(first) < 3 {
+			t.Fatalf("%d streams asked again: %v", len(first), first)
+		}
+		times := slices.SortedFunc(maps.Values(first), time.Time.Compare)
+		if apart := times[len(times)-1].Sub(times[0]); apart > 20*time.Second {
+			t.Errorf("the last asked %v after the first was answered", apart)
+		}
+		h.stop()
+	})
 }
 
 // Each of these is answered for half an hour, and afterwards nothing is missing.

@@ -62,6 +62,8 @@ type Source struct {
 	mu        sync.Mutex
 	accounts  Accounts
 	changed   chan struct{} // closed when accounts change
+	shut      bool          // some stream was not let in, or did not get there
+	opened    chan struct{} // closed when some stream is answered again after that
 	followers []*follower   // of the Run that runs
 }
 
@@ -103,7 +105,7 @@ func newSource(o Options, client pager) (*Source, error) {
 	if len(o.Streams) == 0 {
 		o.Streams = Streams()
 	}
-	s := &Source{o: o, client: client, root: root, changed: make(chan struct{}),
+	s := &Source{o: o, client: client, root: root, changed: make(chan struct{}), opened: make(chan struct{}),
 		header: http.Header{"Prefer": {"include-unknown-enum-members"}}}
 	for _, d := range definitions() {
 		if slices.Contains(o.Streams, d.name) {
@@ -160,6 +162,28 @@ func (s *Source) declared() (Accounts, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.accounts, s.changed
+}
+
+// turnedAway notes that a stream was not let in, or did not get as far as the service,
+// and gives a channel that is closed once any stream is answered again: all sign in
+// the same way and go the same way, so the others need not wait for their own turn,
+// which after a long trouble is minutes away.
+func (s *Source) turnedAway() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shut = true
+	return s.opened
+}
+
+// answered notes that a stream was answered.
+func (s *Source) answered() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shut {
+		s.shut = false
+		close(s.opened)
+		s.opened = make(chan struct{})
+	}
 }
 
 // Run reads until ctx ends, or emit or the cursors fail. What Graph does wrong
@@ -247,8 +271,9 @@ func TimeFor(rows int64) time.Duration {
 	return time.Duration((rows+999)/1000) * 2 * time.Second
 }
 
-// sleep waits for a time, or until wake is closed or given something.
-func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) error {
+// sleep waits for a time, or until one of two channels is closed or given something;
+// either may be nil.
+func sleep(ctx context.Context, d time.Duration, wake, other <-chan struct{}) error {
 	if d <= 0 {
 		return ctx.Err()
 	}
@@ -257,6 +282,7 @@ func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) error {
 	select {
 	case <-t.C:
 	case <-wake:
+	case <-other:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
