@@ -29,7 +29,7 @@ test: deps
 # 50 of them. SEEDS says how many; the seed of one that fails repeats it, as its message says.
 SEEDS ?= 1000
 chaos: deps
-	GLASSWARD_CHAOS_SEEDS=$(SEEDS) $(GO) test -v -run '^TestChaos$$' -timeout 12h ./internal/acceptance
+	GOGC=300 GLASSWARD_CHAOS_SEEDS=$(SEEDS) $(GO) test -v -parallel 4 -run '^TestChaos$$' -timeout 12h ./internal/acceptance
 
 # A tenant's day, two million records of it, as fast as a running server takes them: forty things happen
 # in it that people must be told of, and a table shows that they were, as internal/day/day.txt foretells, and
