@@ -188,6 +188,9 @@ func (e *Evaluator) gates(sub *Subject, in *SignIn) []Gate {
 	gate := func(name string, f fact) Gate { return Gate{name, f.v, f.why} }
 	list := make([]Gate, 0, 7)
 	list = append(list, gate("account", e.account(sub)))
+	if f := e.policiesRead(); f.v != truth.True {
+		list = append(list, gate("policies that were not read", f))
+	}
 	if sub.Principal != nil {
 		return list
 	}
@@ -217,6 +220,16 @@ func (e *Evaluator) gates(sub *Subject, in *SignIn) []Gate {
 		list = append(list, gate("per-user MFA", f))
 	}
 	return list
+}
+
+// policiesRead is unknown where there may be policies that the snapshot does not hold:
+// any of them may refuse. The list of one version, v1.0 or beta, names them all.
+func (e *Evaluator) policiesRead() fact {
+	r := e.s.Reading(directory.Policies, "")
+	if r.State == directory.Read || e.s.Read(directory.BetaPolicies) {
+		return fact{truth.True, ""}
+	}
+	return fact{truth.Unknown, "not every Conditional Access policy was read: " + r.Why()}
 }
 
 func (e *Evaluator) account(sub *Subject) fact {

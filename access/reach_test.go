@@ -89,6 +89,32 @@ func failures(a *access.Assessment) string {
 	return b.String()
 }
 
+// Policies that were not read may refuse whatever they like: nothing is open, and what
+// those that were read refuse is refused all the same.
+func TestPoliciesNotRead(t *testing.T) {
+	for _, state := range []directory.State{directory.Unread, directory.Incomplete} {
+		s := tenant(t).With(func(c *directory.Contents) {
+			readings := map[directory.Part]directory.Reading{}
+			for p, r := range c.Readings {
+				readings[p] = r
+			}
+			delete(readings, directory.BetaPolicies)
+			readings[directory.Policies] = directory.Reading{State: state, Reason: "Graph answered 403", Permission: "Policy.Read.All"}
+			c.Readings, c.BetaPolicies = readings, nil
+			if state == directory.Unread {
+				c.Policies = nil
+			}
+		})
+		x := access.NewJudge(s).Emergency(ea1)
+		if x.Verdict != access.Unresolved || x.Worst != access.Locked || x.Best != access.Open {
+			t.Errorf("%s: the verdict is %+v", state, x.Outcome)
+		}
+		if len(x.Failures) != 1 || !strings.Contains(x.Failures[0].Why, "needs Policy.Read.All") {
+			t.Errorf("%s: the reason is not told: %+v", state, x.Failures)
+		}
+	}
+}
+
 // One fault each. What is expected was written down first: the verdict on EA-01 and on
 // EA-02, what refuses, and words of the witness.
 func TestFaults(t *testing.T) {

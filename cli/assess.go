@@ -3,7 +3,9 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -11,6 +13,7 @@ import (
 
 	"glassward/directory"
 	"glassward/posture"
+	"glassward/posture/report"
 )
 
 type assess struct {
@@ -53,9 +56,14 @@ the snapshot's tenant. --declaration is a YAML file of what else the tenant mean
     - {check: ACC-13, object: OBJECT-ID, owner: Nora, reason: mail is forwarded, until: 2026-12-31}
 
 With --fail-on, the exit code is 2 if a check of that severity or a worse one fails and no
-exception accepts it, 1 if none fails and one of them is unknown, and 0 otherwise.`,
+exception accepts it, 1 if none fails and one of them is unknown, and 0 otherwise.
+
+-o json, markdown, junit and sarif also say of each account whether it gets in, or are
+what a build pipeline or code scanning takes: JUnit shows what is unknown as an error and a
+warning as skipped, SARIF shows what is unknown as open.`,
 		Example: `  glassward assess contoso.zip --declaration contoso.yaml
-  glassward assess contoso.zip --account 7c1f8a2e-… --account 9e2b6c40-… --fail-on critical`,
+  glassward assess contoso.zip --account 7c1f8a2e-… --account 9e2b6c40-… --fail-on critical
+  glassward assess contoso.zip --declaration contoso.yaml -o sarif > glassward.sarif`,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, list []string) error {
 			return a.assess(list[0], &x, cmd.Flags().Changed("config"))
@@ -66,8 +74,21 @@ exception accepts it, 1 if none fails and one of them is unknown, and 0 otherwis
 	f.StringVar(&x.declaration, "declaration", "", "YAML file of what the tenant declares")
 	f.StringVar(&x.config, "config", "glassward.yaml", "configuration that declares the accounts")
 	choiceFlag(cmd, &x.failOn, "fail-on", "", "worst severity that may fail: ", "none", "critical", "high", "medium", "low", "informational")
-	outputFlag(cmd, &x.format, "text", "json")
+	outputFlag(cmd, &x.format, "text", "json", "markdown", "junit", "sarif")
 	return cmd
+}
+
+// forms are the written reports by the word of -o.
+var forms = map[string]func(io.Writer, *report.Document) error{
+	"json": func(w io.Writer, d *report.Document) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		return e.Encode(d)
+	},
+	"markdown": report.Markdown,
+	"junit":    report.JUnit,
+	"sarif":    report.SARIF,
 }
 
 func (a *app) assess(name string, x *assess, chosen bool) error {
@@ -102,21 +123,21 @@ func (a *app) assess(name string, x *assess, chosen bool) error {
 		}
 	}
 	a.snapshotProblems(s)
-	report, err := posture.Assess(s, o)
+	r, err := posture.Assess(s, o)
 	if err != nil {
 		return usagef("%w", err)
 	}
-	if x.format == "json" {
-		e := json.NewEncoder(a.Stdout)
-		e.SetIndent("", "  ")
-		e.SetEscapeHTML(false)
-		if err := e.Encode(report); err != nil {
-			return err
-		}
-	} else if err := a.printReport(report); err != nil {
+	if write := forms[x.format]; write != nil {
+		d := report.New(s, o, r)
+		d.Program, d.Source = version, filepath.Base(name)
+		err = write(a.Stdout, d)
+	} else {
+		err = a.printReport(r)
+	}
+	if err != nil {
 		return err
 	}
-	return a.failing(report, posture.Severity(x.failOn))
+	return a.failing(r, posture.Severity(x.failOn))
 }
 
 // failing ends as --fail-on asks.
