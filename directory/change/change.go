@@ -29,6 +29,9 @@ type Difference struct {
 	// properties by their paths.
 	Before json.RawMessage `json:"before,omitempty"`
 	After  json.RawMessage `json:"after,omitempty"`
+	// Part is the part of the snapshots in which it stands: its readings say when each
+	// was seen.
+	Part directory.Part `json:"part"`
 }
 
 // Kinds of objects, by Graph's names. An object that holds a role and stands in none
@@ -121,9 +124,9 @@ func (c *comparison) objects() {
 			x, y := had[id], has[id]
 			switch {
 			case x == nil && c.before.Reading(k.part, id).State == directory.Read:
-				c.differ(Difference{Kind: k.kind, ID: id, Name: y.name, After: y.whole()})
+				c.differ(Difference{Kind: k.kind, ID: id, Name: y.name, After: y.whole(), Part: k.part})
 			case y == nil && c.after.Reading(k.part, id).State == directory.Read:
-				c.differ(Difference{Kind: k.kind, ID: id, Name: x.name, Before: x.whole()})
+				c.differ(Difference{Kind: k.kind, ID: id, Name: x.name, Before: x.whole(), Part: k.part})
 			case x != nil && y != nil:
 				c.properties(k, x, y)
 			}
@@ -146,7 +149,7 @@ func (c *comparison) properties(k kind, x, y *object) {
 		if !has {
 			q.whole = true
 		}
-		at.Property = path
+		at.Property, at.Part = path, cmp.Or(q.part, p.part, k.part)
 		c.property(at, p, q)
 	}
 }

@@ -128,7 +128,7 @@ func user(s *directory.Snapshot, u *directory.User) *object {
 	o.extra("", u.Extra)
 	c := s.Contents()
 	if r := s.Reading(directory.Registered, u.ID); r.State != directory.Unread {
-		p := property{elements: map[string]value{}, whole: r.State == directory.Read}
+		p := property{elements: map[string]value{}, whole: r.State == directory.Read, part: directory.Registered}
 		for _, m := range c.Registered[u.ID] {
 			p.elements[m.ID] = method(m)
 		}
@@ -136,6 +136,9 @@ func user(s *directory.Snapshot, u *directory.User) *object {
 	}
 	if state, ok := c.PerUserMFA[u.ID]; ok {
 		o.text("authentication.requirements.perUserMfaState", state, true)
+		p := o.properties["authentication.requirements.perUserMfaState"]
+		p.part = directory.PerUserMFA
+		o.properties["authentication.requirements.perUserMfaState"] = p
 	}
 	return o
 }
@@ -178,8 +181,8 @@ func group(s *directory.Snapshot, g *directory.Group) *object {
 	}
 	o.extra("", g.Extra)
 	c := s.Contents()
-	o.refs("members", c.Members[g.ID], s.Reading(directory.GroupMembers, g.ID))
-	o.refs("owners", c.Owners[g.ID], s.Reading(directory.GroupOwners, g.ID))
+	o.refs("members", c.Members[g.ID], directory.GroupMembers, s.Reading(directory.GroupMembers, g.ID))
+	o.refs("owners", c.Owners[g.ID], directory.GroupOwners, s.Reading(directory.GroupOwners, g.ID))
 	return o
 }
 
@@ -191,7 +194,7 @@ func unit(s *directory.Snapshot, u *directory.AdministrativeUnit) *object {
 	o.text("visibility", u.Visibility, u.Visibility != "")
 	o.truth("isMemberManagementRestricted", u.Restricted)
 	o.extra("", u.Extra)
-	o.refs("members", s.Contents().UnitMembers[u.ID], s.Reading(directory.UnitMembers, u.ID))
+	o.refs("members", s.Contents().UnitMembers[u.ID], directory.UnitMembers, s.Reading(directory.UnitMembers, u.ID))
 	return o
 }
 

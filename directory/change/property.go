@@ -31,6 +31,7 @@ type property struct {
 	value
 	elements map[string]value // not nil: a set, by the names of its elements
 	whole    bool             // what is not in elements is not in the set
+	part     directory.Part   // if it is not the object's
 }
 
 func (v value) shown() json.RawMessage {
@@ -146,11 +147,11 @@ func (o *object) texts(path string, list []string) {
 }
 
 // refs notes a set of objects that is a part of its own, unless nothing of it was read.
-func (o *object) refs(path string, list []directory.Ref, r directory.Reading) {
+func (o *object) refs(path string, list []directory.Ref, part directory.Part, r directory.Reading) {
 	if r.State == directory.Unread {
 		return
 	}
-	p := property{elements: make(map[string]value, len(list)), whole: r.State == directory.Read}
+	p := property{elements: make(map[string]value, len(list)), whole: r.State == directory.Read, part: part}
 	for _, x := range list {
 		p.elements[x.ID] = value{is: text(x.ID)}
 	}

@@ -58,7 +58,7 @@ func (c *comparison) elements(name string, part directory.Part, had, has map[str
 		return
 	}
 	for _, id := range slices.Sorted(maps.Keys(union(had, has))) {
-		at := Difference{ID: id, Property: name}
+		at := Difference{ID: id, Property: name, Part: part}
 		at.Kind, at.Name = who(id)
 		p := property{elements: had[id], whole: x.State == directory.Read}
 		q := property{elements: has[id], whole: y.State == directory.Read}
@@ -138,7 +138,7 @@ func (c *comparison) permissions() {
 		if p.elements == nil {
 			p.elements = map[string]value{}
 		}
-		at := Difference{ID: id, Property: "appRoleAssignments"}
+		at := Difference{ID: id, Property: "appRoleAssignments", Part: directory.AppRoleAssignments}
 		at.Kind, at.Name = c.holder(id)
 		c.property(at, p, q)
 	}

@@ -32,7 +32,7 @@ type response struct {
 
 // objects reads a part that is asked for object by object, many in one request.
 func (r *reader) objects(ctx context.Context, q request, f *file) (*trouble, error) {
-	ids, from := r.known.objects(q.each, r.o.Accounts)
+	ids, from := r.known.objects(q.each, r.o)
 	var source *trouble
 	if from != "" {
 		if p := r.known.readings[from]; p.Read == nil {
@@ -241,6 +241,9 @@ func (c *collector) take(list []response) error {
 			c.secret++
 			continue
 		case x.Status == http.StatusOK:
+			c.answered++
+		case x.Status == http.StatusNotFound && c.q.each > ofPeople:
+			// It was named or a policy names it, and it is gone: its own part says so.
 			c.answered++
 		case x.Status == http.StatusForbidden:
 			c.refused++

@@ -24,6 +24,7 @@ type known struct {
 	members                   map[string]bool // of groups that hold roles
 	byName                    map[string]string
 	readings                  map[directory.Part]directory.ManifestPart
+	excluded, shields         map[string]bool // groups that a policy excludes, restricted units
 }
 
 var guid = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`)
@@ -36,13 +37,19 @@ type row struct {
 	Principal  string `json:"principalId"`
 	Visibility string `json:"visibility"`
 	Assignable bool   `json:"isAssignableToRole"`
+	Restricted bool   `json:"isMemberManagementRestricted"`
+	Conditions struct {
+		Users struct {
+			ExcludeGroups []string `json:"excludeGroups"`
+		} `json:"users"`
+	} `json:"conditions"`
 }
 
 // learn looks through a part that was read for what others are asked for by.
 func (r *reader) learn(q request, entry directory.ManifestPart) error {
 	k := &r.known
 	if k.readings == nil {
-		*k = known{hidden: map[string]bool{}, gates: map[string]bool{}, named: map[string]bool{}, holders: map[string]bool{}, members: map[string]bool{}, byName: map[string]string{}, readings: map[directory.Part]directory.ManifestPart{}}
+		*k = known{hidden: map[string]bool{}, gates: map[string]bool{}, named: map[string]bool{}, holders: map[string]bool{}, members: map[string]bool{}, byName: map[string]string{}, readings: map[directory.Part]directory.ManifestPart{}, excluded: map[string]bool{}, shields: map[string]bool{}}
 		for _, a := range r.o.Accounts {
 			if !glassward.IsGUID(a) {
 				k.byName[strings.ToLower(a)] = ""
@@ -79,6 +86,17 @@ func (r *reader) learn(q request, entry directory.ManifestPart) error {
 			for _, id := range guid.FindAll(text, -1) {
 				k.named[strings.ToLower(string(id))] = true
 			}
+			var page struct{ Value []row }
+			if json.Unmarshal(text, &page) != nil {
+				return nil // of another shape: opening it tells that
+			}
+			for _, x := range page.Value {
+				for _, id := range x.Conditions.Users.ExcludeGroups {
+					if glassward.IsGUID(id) {
+						k.excluded[strings.ToLower(id)] = true
+					}
+				}
+			}
 			return nil
 		})
 	case directory.RoleAssignments, directory.RoleSchedules, directory.RoleEligibilities:
@@ -94,10 +112,20 @@ func (r *reader) learn(q request, entry directory.ManifestPart) error {
 			}
 		})
 	case directory.Units:
-		return each(func(x row) { k.units = append(k.units, x.ID) })
+		return each(func(x row) {
+			k.units = append(k.units, x.ID)
+			k.shields[x.ID] = x.Restricted
+		})
 	case directory.ServicePrincipals:
 		return each(func(x row) { k.principals = append(k.principals, x.ID) })
 	case directory.Groups:
+		if q.each != once {
+			return r.bodies(entry, func(_ string, list []row) {
+				for _, x := range list {
+					k.hidden[strings.ToLower(x.ID)] = x.Visibility == "HiddenMembership"
+				}
+			})
+		}
 		return each(func(x row) {
 			k.groups = append(k.groups, x.ID)
 			if x.Visibility == "HiddenMembership" {
@@ -108,34 +136,41 @@ func (r *reader) learn(q request, entry directory.ManifestPart) error {
 			}
 		})
 	case directory.GroupMembers:
-		return r.documents(entry, func(d *json.Decoder) error {
-			var batch struct {
-				Responses []struct {
-					ID   string
-					Body json.RawMessage
+		return r.bodies(entry, func(id string, list []row) {
+			if !k.holders[id] {
+				return
+			}
+			for _, x := range list {
+				if x.Type == "" || strings.HasSuffix(x.Type, ".user") {
+					k.members[strings.ToLower(x.ID)] = true
 				}
 			}
-			if err := d.Decode(&batch); err != nil {
-				return err
-			}
-			for _, one := range batch.Responses {
-				if !k.holders[strings.ToLower(one.ID)] {
-					continue
-				}
-				var page struct{ Value []row }
-				if json.Unmarshal(one.Body, &page) != nil {
-					continue // a refusal in another form: nobody is known by it
-				}
-				for _, x := range page.Value {
-					if x.Type == "" || strings.HasSuffix(x.Type, ".user") {
-						k.members[strings.ToLower(x.ID)] = true
-					}
-				}
-			}
-			return nil
 		})
 	}
 	return nil
+}
+
+// bodies goes through what was answered of single objects, by their ids. Refusals and
+// what has another shape are passed over: opening the snapshot tells of them.
+func (r *reader) bodies(entry directory.ManifestPart, each func(id string, list []row)) error {
+	return r.documents(entry, func(d *json.Decoder) error {
+		var batch struct {
+			Responses []struct {
+				ID   string
+				Body json.RawMessage
+			}
+		}
+		if err := d.Decode(&batch); err != nil {
+			return err
+		}
+		for _, one := range batch.Responses {
+			var page struct{ Value []row }
+			if json.Unmarshal(one.Body, &page) == nil {
+				each(strings.ToLower(one.ID), page.Value)
+			}
+		}
+		return nil
+	})
 }
 
 // documents goes through the documents of a part, one in memory at a time.
@@ -160,8 +195,15 @@ func (r *reader) documents(entry directory.ManifestPart, each func(*json.Decoder
 
 // objects gives the ids of the objects that a part is read for, and the part by which
 // they are known.
-func (k *known) objects(e each, accounts []string) (ids []string, from directory.Part) {
+func (k *known) objects(e each, o Options) (ids []string, from directory.Part) {
+	accounts := o.Accounts
 	switch e {
+	case ofAccounts:
+		return sorted(accounts, nil), ""
+	case ofExclusions:
+		return sorted(o.Only.Groups, k.excluded), ""
+	case ofShields:
+		return sorted(o.Only.Units, k.shields), ""
 	case ofGroups:
 		return k.groups, directory.Groups
 	case ofGates:
@@ -200,4 +242,19 @@ func (k *known) objects(e each, accounts []string) (ids []string, from directory
 	}
 	slices.Sort(ids)
 	return ids, ""
+}
+
+// sorted gives ids in lower case, those that were named and those that a set holds.
+func sorted(named []string, set map[string]bool) []string {
+	var list []string
+	for _, id := range named {
+		list = append(list, strings.ToLower(id))
+	}
+	for id, in := range set {
+		if in {
+			list = append(list, id)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }

@@ -29,11 +29,20 @@ type Options struct {
 	// Accounts are object ids or user principal names of accounts whose methods are
 	// read, beside those of everybody who holds a role or may activate one.
 	Accounts []string
+	// Only restricts the snapshot to what protects the accounts, by what stands here
+	// beside them: what a tenant of any size answers within a minute. Accounts must be
+	// object ids then. Parts that hold more than was asked for are marked (Restricted).
+	Only *Protection
 	// Progress is told how far a part has come: objects so far, of how many, 0 if that
 	// is not known. It is called by one goroutine at a time and may be nil.
 	Progress func(part directory.Part, objects, of int)
 	Now      func() time.Time // nil: time.Now
 }
+
+// A Protection names, by object id, the groups and administrative units that protect
+// the accounts. Groups that a policy excludes and units that are restricted belong to it
+// unnamed.
+type Protection struct{ Groups, Units []string }
 
 // Read reads a snapshot into a folder and gives its manifest, which stands there too.
 //
@@ -57,7 +66,11 @@ func Read(ctx context.Context, o Options) (*directory.Manifest, error) {
 			return nil, err
 		}
 	}
-	for _, q := range requests() {
+	list := requests()
+	if o.Only != nil {
+		list = protecting()
+	}
+	for _, q := range list {
 		entry, kept := r.whole[q.part]
 		if !kept {
 			var err error
@@ -72,6 +85,11 @@ func Read(ctx context.Context, o Options) (*directory.Manifest, error) {
 		r.m.Taken = o.Now().UTC()
 		if err := directory.WriteManifest(o.Dir, r.m); err != nil {
 			return nil, err
+		}
+	}
+	for _, p := range directory.Parts() {
+		if o.Only != nil && !slices.Contains(azure(), p) && !slices.ContainsFunc(list, func(q request) bool { return q.part == p }) {
+			r.m.Parts = append(r.m.Parts, directory.ManifestPart{Part: p, Reason: only})
 		}
 	}
 	for _, p := range azure() {
@@ -147,6 +165,9 @@ func (r *reader) part(ctx context.Context, q request) (directory.ManifestPart, e
 	}
 	at := r.o.Now().UTC()
 	entry.Read = &at
+	if trouble == nil && r.o.Only != nil && (q.part == directory.Users || q.part == directory.Groups) {
+		entry.Incomplete, entry.Reason = true, only
+	}
 	file, err := f.finish()
 	entry.Files = []directory.ManifestFile{file}
 	return entry, err

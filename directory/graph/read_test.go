@@ -15,6 +15,7 @@ import (
 	"glassward"
 	"glassward/access"
 	"glassward/directory"
+	"glassward/directory/change"
 	"glassward/directory/graph"
 	"glassward/entra"
 	"glassward/internal/entrasim"
@@ -321,6 +322,155 @@ func TestPack(t *testing.T) {
 		}
 		if err := graph.Pack(x.dir, name); err == nil {
 			t.Error("it was written over")
+		}
+	})
+}
+
+// What protects the accounts and nothing else: of people, groups and units those that
+// were named and those that policies and restriction point to, in a few requests whatever
+// the size of the tenant. What was not asked for is unknown, and a named object that is
+// not there is known to be gone.
+func TestOnlyWhatProtects(t *testing.T) {
+	t.Setenv("GLASSWARD_TEST_SECRET", "s")
+	play(t, 1500, cloud.Limits{}, func(x *tenant) {
+		t := x.t
+		const gone = "00000000-1111-4222-8333-444444444444"
+		for p := range graph.Permissions() {
+			if !slices.Contains(graph.ProtectionPermissions(), p) {
+				x.world.Revoke(entrasim.GlasswardApp, p)
+			}
+		}
+		var only graph.Protection
+		for _, o := range x.world.Protected() {
+			switch o.Kind {
+			case "group":
+				only.Groups = append(only.Groups, o.ID) // stories name it, and it is not there
+			case "restrictedUnit":
+				only.Units = append(only.Units, o.ID)
+			}
+		}
+		groups, _ := x.world.Objects("groups")
+		var group struct{ ID string }
+		if err := json.Unmarshal(groups[0], &group); err != nil {
+			t.Fatal(err)
+		}
+		missing := only.Groups[0]
+		only.Groups = append(only.Groups, group.ID)
+		began := time.Now()
+		m, err := graph.Read(t.Context(), graph.Options{Graph: x.graph, Tenant: x.world.Tenant().ID, Dir: x.dir, Accounts: []string{entrasim.EA01, strings.ToUpper(entrasim.EA02), gone}, Only: &only})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > 2*time.Minute {
+			t.Errorf("it took %s", took)
+		}
+		for _, p := range m.Parts {
+			if p.Permission != "" || p.Incomplete && !graph.Restricted(p) {
+				t.Errorf("%s: %s %s", p.Part, p.Reason, p.Permission)
+			}
+		}
+		s, err := directory.Open(x.dir, directory.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := s.Contents()
+		if len(c.Users) != 2 || len(c.Groups) == 0 || len(c.Groups) > 10 || len(c.Units) == 0 || len(c.Policies) != 3 || len(c.Schedules) == 0 {
+			t.Errorf("%d users, %d groups, %d units, %d policies, %d assignments", len(c.Users), len(c.Groups), len(c.Units), len(c.Policies), len(c.Schedules))
+		}
+		for _, id := range append(only.Groups, only.Units...) {
+			part := directory.GroupMembers
+			if slices.Contains(only.Units, id) {
+				part = directory.UnitMembers
+			}
+			if r := s.Reading(part, id); r.State != directory.Read && id != missing {
+				t.Errorf("%s of %s: %+v", part, id, r)
+			}
+		}
+		for _, id := range []string{entrasim.EA01, entrasim.EA02} {
+			if s.User(id) == nil || len(c.Registered[id]) < 2 {
+				t.Errorf("%s: %v", id, c.Registered[id])
+			}
+		}
+		if s.Read(directory.Users) || s.Read(directory.Groups) {
+			t.Error("a part of which a few objects were asked for is taken for whole")
+		}
+		if r := s.Reading(directory.Users, gone); r.State != directory.Read || s.User(gone) != nil {
+			t.Errorf("an account that is gone: %+v", r)
+		}
+		if r := s.Reading(directory.Groups, missing); r.State != directory.Read || s.Group(missing) != nil || s.Reading(directory.GroupMembers, missing).State == directory.Read {
+			t.Errorf("a group that is gone: %+v", r)
+		}
+		if r := s.Reading(directory.ServicePrincipals, ""); r.State != directory.Unread {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// A part that could not be read is taken over from the snapshot before, and so is the
+// answer of one object; what was read stays, and what differs is told once.
+func TestCarry(t *testing.T) {
+	t.Setenv("GLASSWARD_TEST_SECRET", "s")
+	play(t, 30, cloud.Limits{}, func(x *tenant) {
+		t := x.t
+		groups, _ := x.world.Objects("groups")
+		var group struct{ ID string }
+		if err := json.Unmarshal(groups[0], &group); err != nil {
+			t.Fatal(err)
+		}
+		look := func(dir string) *directory.Snapshot {
+			t.Helper()
+			if _, err := graph.Read(t.Context(), graph.Options{Graph: x.graph, Tenant: x.world.Tenant().ID, Dir: dir, Accounts: []string{entrasim.EA01, entrasim.EA02}, Only: &graph.Protection{Groups: []string{group.ID}}}); err != nil {
+				t.Fatal(err)
+			}
+			s, err := directory.Open(dir, directory.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		carry := func(dir, old string) *directory.Snapshot {
+			t.Helper()
+			if err := graph.Carry(dir, old); err != nil {
+				t.Fatal(err)
+			}
+			s, err := directory.Open(dir, directory.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range s.Problems() {
+				t.Error(p)
+			}
+			return s
+		}
+		first, second, third := x.dir+"1", x.dir+"2", x.dir+"3"
+		before := look(first)
+		x.world.Revoke(entrasim.GlasswardApp, "Policy.Read.All")
+		x.world.Revoke(entrasim.GlasswardApp, "UserAuthenticationMethod.Read.All")
+		time.Sleep(2 * time.Hour) // until the token that shows them has ended
+		if s := look(second); s.Read(directory.Policies) || s.Reading(directory.Registered, entrasim.EA01).State == directory.Read {
+			t.Fatal("it was read without a permission")
+		}
+		between := carry(second, first)
+		if d := change.Compare(before, between).Differences; len(d) > 0 {
+			t.Errorf("%+v", d)
+		}
+		if !between.Read(directory.Policies) || between.Reading(directory.Policies, "").At != before.Reading(directory.Policies, "").At || between.Reading(directory.Domains, "").At == before.Reading(directory.Domains, "").At {
+			t.Errorf("%+v", between.Reading(directory.Policies, ""))
+		}
+		if err := x.world.Do("policy set \"CA002 Block legacy authentication\" disabled by petra"); err != nil {
+			t.Fatal(err)
+		}
+		x.world.Grant(entrasim.GlasswardApp, "Policy.Read.All")
+		time.Sleep(2 * time.Hour)
+		look(third)
+		after := carry(third, second)
+		d := change.Compare(between, after).Differences
+		if len(d) != 1 || d[0].Kind != change.Policy || d[0].Property != "state" || string(d[0].After) != `"disabled"` {
+			t.Errorf("%+v", d)
+		}
+		// The methods are those of the first look still, by objects.
+		if r := after.Reading(directory.Registered, entrasim.EA01); r.State != directory.Read || len(after.Contents().Registered[entrasim.EA01]) != len(before.Contents().Registered[entrasim.EA01]) {
+			t.Errorf("%+v", r)
 		}
 	})
 }

@@ -16,6 +16,9 @@ const (
 	ofUnits           // every administrative unit
 	ofPrincipals      // every service principal
 	ofPeople          // the accounts that were named, and who holds a role
+	ofAccounts        // the accounts that were named
+	ofShields         // units that were named or are restricted
+	ofExclusions      // groups that were named or that a policy excludes
 )
 
 // A request is how a part is asked for.
@@ -79,6 +82,59 @@ func requests() []request {
 		{part: directory.Registered, path: "/users/{id}/authentication/methods", permission: "UserAuthenticationMethod.Read.All", each: ofPeople},
 		{part: directory.PerUserMFA, path: "/users/{id}/authentication/requirements", permission: "Policy.Read.All", each: ofPeople, beta: true},
 	}
+}
+
+// only is why a part that was asked for some objects does not hold them all.
+const only = "only what protects the declared accounts was asked for"
+
+// Restricted says whether a part of a snapshot is not whole for no other reason than
+// that Options.Only asked for a few of its objects.
+func Restricted(p directory.ManifestPart) bool { return p.Incomplete && p.Reason == only }
+
+// protecting are the requests of Options.Only: lists that are short in every tenant, and
+// of people, groups and units those that were named or that policies and restriction show
+// to matter. An object is asked for by a filter, so that one that is gone is an empty list
+// and no error.
+func protecting() []request {
+	parts := []directory.Part{
+		directory.Organization, directory.Policies, directory.BetaPolicies, directory.Locations, directory.AuthenticationContexts,
+		directory.Strengths, directory.Methods, directory.SecurityDefaults, directory.AuthorizationPolicy, directory.Domains, directory.Roles,
+		directory.RoleAssignments, directory.RoleSchedules, directory.RoleEligibilities, directory.RolePolicies,
+		directory.Users, directory.Units, directory.UnitMembers, directory.Groups, directory.GroupMembers, directory.GroupOwners,
+		directory.Registered, directory.PerUserMFA,
+	}
+	var list []request
+	for _, q := range requests() {
+		if !slices.Contains(parts, q.part) {
+			continue
+		}
+		switch q.part {
+		case directory.Users:
+			q.path, q.each = "/users?$filter=id%20eq%20'{id}'&$select="+userFields, ofAccounts
+		case directory.Groups:
+			q.path, q.each = "/groups?$filter=id%20eq%20'{id}'&$select="+groupFields, ofExclusions
+		case directory.GroupMembers, directory.GroupOwners:
+			q.each = ofExclusions
+		case directory.UnitMembers:
+			q.each = ofShields
+		case directory.Registered, directory.PerUserMFA:
+			q.each = ofAccounts
+		}
+		list = append(list, q)
+	}
+	return list
+}
+
+// ProtectionPermissions gives the permissions that Options.Only needs.
+func ProtectionPermissions() []string {
+	list := []string{"Member.Read.Hidden"}
+	for _, q := range protecting() {
+		if !slices.Contains(list, q.permission) {
+			list = append(list, q.permission)
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // said is the request as the manifest has it.
