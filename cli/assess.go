@@ -58,7 +58,8 @@ the snapshot's tenant. --declaration is a YAML file of what else the tenant mean
 With --fail-on, the exit code is 2 if a check of that severity or a worse one fails and no
 exception accepts it, 1 if none fails and one of them is unknown, and 0 otherwise.
 
--o json, markdown, junit and sarif also say of each account whether it gets in, or are
+-o json, markdown and html also say of each account whether it gets in; html is one page to
+keep and to hand on, which loads nothing and can be filtered. junit and sarif are
 what a build pipeline or code scanning takes: JUnit shows what is unknown as an error and a
 warning as skipped, SARIF shows what is unknown as open.`,
 		Example: `  glassward assess contoso.zip --declaration contoso.yaml
@@ -74,7 +75,7 @@ warning as skipped, SARIF shows what is unknown as open.`,
 	f.StringVar(&x.declaration, "declaration", "", "YAML file of what the tenant declares")
 	f.StringVar(&x.config, "config", "glassward.yaml", "configuration that declares the accounts")
 	choiceFlag(cmd, &x.failOn, "fail-on", "", "worst severity that may fail: ", "none", "critical", "high", "medium", "low", "informational")
-	outputFlag(cmd, &x.format, "text", "json", "markdown", "junit", "sarif")
+	outputFlag(cmd, &x.format, "text", "json", "markdown", "html", "junit", "sarif")
 	return cmd
 }
 
@@ -87,6 +88,7 @@ var forms = map[string]func(io.Writer, *report.Document) error{
 		return e.Encode(d)
 	},
 	"markdown": report.Markdown,
+	"html":     report.HTML,
 	"junit":    report.JUnit,
 	"sarif":    report.SARIF,
 }

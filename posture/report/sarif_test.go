@@ -172,7 +172,9 @@ type validator struct {
 }
 
 func (v *validator) check(at string, rule map[string]any, value any) {
-	bad := func(format string, args ...any) { v.problems = append(v.problems, at+": "+fmt.Sprintf(format, args...)) }
+	bad := func(format string, args ...any) {
+		v.problems = append(v.problems, at+": "+fmt.Sprintf(format, args...))
+	}
 	if ref, ok := rule["$ref"].(string); ok {
 		def, ok := v.schema["definitions"].(map[string]any)[strings.TrimPrefix(ref, "#/definitions/")].(map[string]any)
 		if !ok {
