@@ -303,7 +303,8 @@ func (l *loader) part(p Part, object string, docs []node, r Reading) {
 			continue
 		}
 		for _, page := range pages(doc) {
-			if next := page.get("@odata.nextLink"); next.kind() == '"' && i == len(docs)-1 && last(page, doc) {
+			more := page.get("@odata.nextLink").kind() == '"' || page.get("nextLink").kind() == '"' // Graph's, and Resource Manager's
+			if more && i == len(docs)-1 && last(page, doc) {
 				r.fail("the last page says that there are more, and they are not here")
 			}
 			l.take(d, p, object, page, &r)
@@ -563,23 +564,31 @@ func (l *loader) take(d *decoder, p Part, object string, page node, r *Reading) 
 	case PermissionGrants:
 		gather(d, &c.PermissionGrants, page, r, decodePermissionGrant, func(o *PermissionGrant) string { return o.Client })
 	case DiagnosticSettings:
-		gather(d, &c.DiagnosticSettings, page, r, decodeResource, named)
+		gather(d, &c.DiagnosticSettings, page, r, decodeDiagnosticSetting, func(o *DiagnosticSetting) string { return o.ID + o.Name })
+	case Subscriptions:
+		gather(d, &c.Subscriptions, page, r, decodeSubscription, func(o *Subscription) string { return o.ID })
 	case Workspaces:
-		gather(d, &c.Workspaces, page, r, decodeResource, named)
+		gather(d, &c.Workspaces, page, r, decodeWorkspace, func(o *Workspace) string { return o.ID })
+	case WorkspaceTables:
+		gather(d, &c.WorkspaceTables, page, r, decodeWorkspaceTable, func(o *WorkspaceTable) string { return o.ID })
+	case CollectionRules:
+		gather(d, &c.CollectionRules, page, r, decodeCollectionRule, func(o *CollectionRule) string { return o.ID })
 	case AlertRules:
-		gather(d, &c.AlertRules, page, r, decodeResource, named)
+		gather(d, &c.AlertRules, page, r, decodeAlertRule, func(o *AlertRule) string { return o.ID })
+	case ActivityAlerts:
+		gather(d, &c.ActivityAlerts, page, r, decodeActivityAlert, func(o *ActivityAlert) string { return o.ID })
 	case ActionGroups:
-		gather(d, &c.ActionGroups, page, r, decodeResource, named)
+		gather(d, &c.ActionGroups, page, r, decodeActionGroup, func(o *ActionGroup) string { return o.ID })
 	case ProcessingRules:
-		gather(d, &c.ProcessingRules, page, r, decodeResource, named)
+		gather(d, &c.ProcessingRules, page, r, decodeProcessingRule, func(o *ProcessingRule) string { return o.ID })
 	case Locks:
-		gather(d, &c.Locks, page, r, decodeResource, named)
+		gather(d, &c.Locks, page, r, decodeLock, func(o *Lock) string { return o.ID })
+	case AzureAssignments:
+		gather(d, &c.AzureAssignments, page, r, decodeAzureAssignment, func(o *AzureAssignment) string { return o.ID })
 	}
 }
 
 func assigned(a *RoleAssignment) string { return a.Principal + a.Role }
-
-func named(r *Resource) string { return r.ID + r.Name }
 
 // refs takes in a list of members or owners.
 func (l *loader) refs(d *decoder, into *map[string][]Ref, object string, page node, r *Reading) {

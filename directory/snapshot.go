@@ -48,11 +48,16 @@ const (
 	AppRoleAssignments     Part = "appRoleAssignments"
 	PermissionGrants       Part = "oauth2PermissionGrants"
 	DiagnosticSettings     Part = "diagnosticSettings"
+	Subscriptions          Part = "subscriptions"
 	Workspaces             Part = "workspaces"
+	WorkspaceTables        Part = "tables" // SigninLogs and AuditLogs of each workspace
+	CollectionRules        Part = "dataCollectionRules"
 	AlertRules             Part = "scheduledQueryRules"
+	ActivityAlerts         Part = "activityLogAlerts"
 	ActionGroups           Part = "actionGroups"
 	ProcessingRules        Part = "actionRules"
 	Locks                  Part = "locks"
+	AzureAssignments       Part = "azureRoleAssignments"
 )
 
 // Parts gives every part, in the order in which they are read.
@@ -64,7 +69,8 @@ func Parts() []Part {
 		Policies, BetaPolicies, DeletedPolicies, Locations, AuthenticationContexts, Strengths,
 		Methods, Registered, PerUserMFA,
 		ServicePrincipals, Applications, AppRoleAssignments, PermissionGrants,
-		DiagnosticSettings, Workspaces, AlertRules, ActionGroups, ProcessingRules, Locks,
+		DiagnosticSettings, Subscriptions, Workspaces, WorkspaceTables, CollectionRules,
+		AlertRules, ActivityAlerts, ActionGroups, ProcessingRules, Locks, AzureAssignments,
 	}
 }
 
@@ -113,35 +119,43 @@ type Contents struct {
 	Readings       map[Part]Reading
 	ObjectReadings map[Part]map[string]Reading
 
-	Domains                        []*Domain
-	Licences                       []*Licence
-	SecurityDefaults               truth.Value // whether they are on
-	AdminSSPR                      truth.Value // allowedToUseSSPR
-	Users, DeletedUsers            []*User
-	Groups                         []*Group
-	Members, Owners                map[string][]Ref    // of groups, by id; direct
-	MemberOf                       map[string][]string // ids of groups and units that Graph says an object is in, through others too
-	Units                          []*AdministrativeUnit
-	UnitMembers                    map[string][]Ref
-	Roles                          []*RoleDefinition
-	Assignments                    []*RoleAssignment // plain: whether they are permanent is not told
-	Schedules, Eligibilities       []*RoleAssignment
-	RolePolicies                   []*RolePolicy
-	Policies, BetaPolicies         []*Policy
-	DeletedPolicies                []*Policy
-	Locations                      []*NamedLocation
-	Contexts                       []*AuthenticationContext
-	Strengths                      []*Strength
-	Methods                        *MethodsPolicy
-	Registered                     map[string][]Method
-	PerUserMFA                     map[string]string // disabled, enabled, enforced
-	ServicePrincipals              []*ServicePrincipal
-	Applications                   []*Application
-	AppRoleAssignments             []*AppRoleAssignment
-	PermissionGrants               []*PermissionGrant
-	DiagnosticSettings, Workspaces []*Resource
-	AlertRules, ActionGroups       []*Resource
-	ProcessingRules, Locks         []*Resource
+	Domains                  []*Domain
+	Licences                 []*Licence
+	SecurityDefaults         truth.Value // whether they are on
+	AdminSSPR                truth.Value // allowedToUseSSPR
+	Users, DeletedUsers      []*User
+	Groups                   []*Group
+	Members, Owners          map[string][]Ref    // of groups, by id; direct
+	MemberOf                 map[string][]string // ids of groups and units that Graph says an object is in, through others too
+	Units                    []*AdministrativeUnit
+	UnitMembers              map[string][]Ref
+	Roles                    []*RoleDefinition
+	Assignments              []*RoleAssignment // plain: whether they are permanent is not told
+	Schedules, Eligibilities []*RoleAssignment
+	RolePolicies             []*RolePolicy
+	Policies, BetaPolicies   []*Policy
+	DeletedPolicies          []*Policy
+	Locations                []*NamedLocation
+	Contexts                 []*AuthenticationContext
+	Strengths                []*Strength
+	Methods                  *MethodsPolicy
+	Registered               map[string][]Method
+	PerUserMFA               map[string]string // disabled, enabled, enforced
+	ServicePrincipals        []*ServicePrincipal
+	Applications             []*Application
+	AppRoleAssignments       []*AppRoleAssignment
+	PermissionGrants         []*PermissionGrant
+	DiagnosticSettings       []*DiagnosticSetting
+	Subscriptions            []*Subscription
+	Workspaces               []*Workspace
+	WorkspaceTables          []*WorkspaceTable
+	CollectionRules          []*CollectionRule
+	AlertRules               []*AlertRule
+	ActivityAlerts           []*ActivityAlert
+	ActionGroups             []*ActionGroup
+	ProcessingRules          []*ProcessingRule
+	Locks                    []*Lock
+	AzureAssignments         []*AzureAssignment
 }
 
 // A Snapshot is a tenant's directory at a time. It never changes.

@@ -1,7 +1,6 @@
 package directory
 
 import (
-	"encoding/json"
 	"strings"
 
 	"glassward/directory/truth"
@@ -69,40 +68,4 @@ func decodeLicence(d *decoder, n node) *Licence {
 		return true
 	})
 	return l
-}
-
-// A Resource is one of Azure's: its properties stand as Azure Resource Manager gave
-// them.
-type Resource struct {
-	ID, Name, Type, Location string
-	// Identity is the kind of managed identity, as SystemAssigned, or "".
-	Identity   string
-	Properties json.RawMessage
-	Extra      Extra
-}
-
-func decodeResource(d *decoder, n node) *Resource {
-	r := &Resource{}
-	d.object(n, &r.Extra, func(key string, v node) bool {
-		switch key {
-		case "id":
-			r.ID = d.text(v)
-		case "name":
-			r.Name = d.text(v)
-		case "type":
-			r.Type = d.text(v)
-		case "location":
-			r.Location = d.text(v)
-		case "identity":
-			if t := v.get("type"); t != nil {
-				r.Identity = d.text(t)
-			}
-		case "properties":
-			r.Properties = append(json.RawMessage(nil), v...)
-		default:
-			return false
-		}
-		return true
-	})
-	return r
 }

@@ -1,7 +1,6 @@
 package posture
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -65,46 +64,20 @@ func (a *assessor) watched() (truth.Value, string) {
 			return truth.Unknown, absent(p, "", r)
 		}
 	}
-	type setting struct {
-		Logs []struct {
-			Category string
-			Enabled  bool
-		}
-	}
-	exported := slices.ContainsFunc(a.s.Contents().DiagnosticSettings, func(r *directory.Resource) bool {
-		var s setting
-		if json.Unmarshal(r.Properties, &s) != nil {
-			return false
-		}
-		for _, l := range s.Logs {
-			if l.Category == "SignInLogs" && l.Enabled {
-				return true
-			}
-		}
-		return false
+	exported := slices.ContainsFunc(a.s.Contents().DiagnosticSettings, func(d *directory.DiagnosticSetting) bool {
+		return d.Sends("SignInLogs") == truth.True
 	})
 	if !exported {
 		return truth.False, "no diagnostic setting sends SignInLogs anywhere"
 	}
-	type rule struct {
-		Enabled  bool
-		Criteria struct {
-			AllOf []struct{ Query string }
-		}
-		Actions struct{ ActionGroups []string }
-	}
 	for _, e := range a.o.Accounts {
-		named := slices.ContainsFunc(a.s.Contents().AlertRules, func(r *directory.Resource) bool {
-			var x rule
-			if json.Unmarshal(r.Properties, &x) != nil || !x.Enabled || len(x.Actions.ActionGroups) == 0 {
+		named := slices.ContainsFunc(a.s.Contents().AlertRules, func(r *directory.AlertRule) bool {
+			if r.Enabled != truth.True || len(r.ActionGroups) == 0 {
 				return false
 			}
-			for _, c := range x.Criteria.AllOf {
-				if strings.Contains(strings.ToLower(c.Query), e.ID) {
-					return true
-				}
-			}
-			return false
+			return slices.ContainsFunc(r.Criteria, func(c directory.Criterion) bool {
+				return strings.Contains(strings.ToLower(c.Query), e.ID)
+			})
 		})
 		if !named {
 			return truth.False, "no enabled alert rule with an action group names " + e.ID
