@@ -543,6 +543,7 @@ func (w *World) populate() {
 	}
 	w.plans = map[Plan]bool{PremiumP1: true, PremiumP2: true, Office: true}
 	w.diagnostics = true
+	w.settleAzure(ea)
 }
 
 // policyID is the id of the first policy.
@@ -834,7 +835,7 @@ func (w *World) DiagnosticSettings() []json.RawMessage {
 	for k := InteractiveSignIn; k < CloudAppEvent; k++ {
 		logs = append(logs, object{"category": k.Category(), "enabled": true, "retentionPolicy": object{"enabled": false, "days": 0}})
 	}
-	const group = "/subscriptions/5b7c2f10-0000-4000-8000-000000000001/resourceGroups/rg-security/providers/"
+	const group = azureGroup + "/providers/"
 	return []json.RawMessage{encode(object{"id": "providers/Microsoft.Aadiam/diagnosticSettings/to-security", "type": "", "name": "to-security", "location": "",
 		"properties": object{"storageAccountId": group + "Microsoft.Storage/storageAccounts/" + w.o.Tenant.Name + "logs", "workspaceId": group + "Microsoft.OperationalInsights/workspaces/law-security",
 			"eventHubAuthorizationRuleId": group + "Microsoft.EventHub/namespaces/ehn-security/authorizationRules/RootManageSharedAccessKey", "eventHubName": "entra", "logs": logs}})}

@@ -106,6 +106,8 @@ type World struct {
 	assignments  []roleAssignment
 	plans        map[Plan]bool
 	diagnostics  bool
+	azure        []resource
+	azureRoles   []azureRole
 	classes      map[string]class // of operations.txt, by name
 }
 

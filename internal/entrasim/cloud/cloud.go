@@ -1,7 +1,7 @@
 // Package cloud serves made-up tenants as Microsoft serves real ones: the token
 // endpoint, Microsoft Graph, the Office 365 Management Activity API, Event Hubs
 // by their Kafka endpoint, the storage export, the query API of Log Analytics
-// and the diagnostic settings of Azure Resource Manager.
+// and what Azure Resource Manager shows of logs and alerts.
 //
 // It is strict: what the real service would refuse is refused, with the code
 // and the body that the real service would give. What a tenant knows, and when

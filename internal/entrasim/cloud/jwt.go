@@ -33,6 +33,7 @@ type claims struct {
 	Subject  string   `json:"sub"`
 	Tenant   string   `json:"tid"`
 	Roles    []string `json:"roles,omitempty"`
+	Scope    string   `json:"scp,omitempty"` // of a person's
 	UTI      string   `json:"uti"`
 	Version  string   `json:"ver"`
 	// Serial counts the tokens of the cloud; who asks need not understand it.

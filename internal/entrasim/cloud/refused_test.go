@@ -136,6 +136,10 @@ func TestWhatTheServicesRefuse(t *testing.T) {
 		query := e.LogAnalytics + "/v1/workspaces/" + entrasim.Workspaces(tenant) + "/query"
 		kql := "SigninLogs\n| where ingestion_time() >= datetime(" + iso(-time.Hour) + ") and ingestion_time() < datetime(" + iso(0) + ")\n| order by ingestion_time() asc"
 		ask := func(q string) string { s, _ := json.Marshal(map[string]string{"query": q}); return string(s) }
+		rules := e.ResourceManager + "/subscriptions/" + entrasim.AzureSubscription + "/providers/Microsoft.Insights/scheduledQueryRules?api-version=2023-12-01"
+		table := e.ResourceManager + entrasim.AzureWorkspace + "/tables/SigninLogs?api-version=2023-09-01"
+		sp, _ := b.w.ServicePrincipal(entrasim.GlasswardApp)
+		b.w.AssignAzure(sp.ID, "Reader", "/subscriptions/"+entrasim.AzureSubscription)
 		settings := e.ResourceManager + "/providers/microsoft.aadiam/diagnosticSettings?api-version=2017-04-01"
 		form := func(change ...string) string {
 			v := url.Values{"grant_type": {"client_credentials"}, "client_id": {entrasim.GlasswardApp}, "client_secret": {"s"}, "scope": {e.Graph + "/.default"}}
@@ -312,6 +316,26 @@ func TestWhatTheServicesRefuse(t *testing.T) {
 					{"no token", request{url: settings, token: "none"}, 401, "AuthenticationFailed"},
 					{"a token for another service", request{url: settings, token: b.tokens[e.Graph]}, 401, "InvalidAuthenticationTokenAudience"},
 				},
+			},
+			"resources": {
+				[]request{get(rules), get(e.ResourceManager + "/subscriptions?api-version=2022-12-01"), get(table)},
+				[]mutant{
+					{"no version", get(strings.TrimSuffix(rules, "?api-version=2023-12-01")), 400, "MissingApiVersionParameter"},
+					{"another version", get(strings.Replace(rules, "2023-12-01", "2019-04-01", 1)), 400, "NoRegisteredProviderFound"},
+					{"no type", get(strings.Replace(rules, "scheduledQueryRules", "alertRules2", 1)), 404, "InvalidResourceType"},
+					{"no subscription", get(strings.Replace(rules, entrasim.AzureSubscription, "security", 1)), 400, "InvalidSubscriptionId"},
+					{"a subscription that there is none of", get(strings.Replace(rules, entrasim.AzureSubscription, tenant, 1)), 404, "SubscriptionNotFound"},
+					{"a type of which nothing may be read", get(e.ResourceManager + "/subscriptions/" + entrasim.AzureSubscription + "/resourceGroups?api-version=2021-04-01"), 404, "InvalidResourceType"},
+					{"no such table", get(strings.Replace(table, "SigninLogs", "NoLogs", 1)), 404, "ResourceNotFound"},
+					{"a broken place", get(rules + "&$skiptoken=x"), 400, "InvalidSkipToken"},
+					{"a write", request{method: "PUT", url: rules, body: "{}"}, 405, "MethodNotAllowed"},
+					{"no token", request{url: rules, token: "none"}, 401, "AuthenticationFailed"},
+					{"somebody who holds no role", request{url: rules, token: b.c.UserToken(tenant, entrasim.EA01, cloud.ResourceManager)}, 403, "AuthorizationFailed"},
+				},
+			},
+			"settings, for people": {
+				[]request{{url: settings, token: b.c.UserToken(tenant, entrasim.EA01, cloud.ResourceManager)}},
+				[]mutant{{"somebody without a role", request{url: settings, token: b.c.UserToken(tenant, entrasim.CanaryID, cloud.ResourceManager)}, 403, "AuthorizationFailed"}},
 			},
 			"token": {
 				[]request{token(tenant, form()), token(b.w.Tenant().Domain, form()), token(tenant, form("scope", e.Graph+"/.default openid offline_access profile")),
