@@ -11,6 +11,7 @@ import (
 
 	"glassward/config"
 	"glassward/daemon"
+	"glassward/directory/azure"
 	"glassward/directory/graph"
 	"glassward/entra"
 )
@@ -51,7 +52,10 @@ them as az ad app create --required-resource-accesses takes them.`,
 			case "json":
 				return json.NewEncoder(a.Stdout).Encode(list)
 			}
-			return a.printPermissions(a.Stdout, list)
+			if err := a.printPermissions(a.Stdout, list); err != nil || !snapshot {
+				return err
+			}
+			return a.printAzure()
 		},
 	}
 	configFlag(cmd, &file)
@@ -111,6 +115,20 @@ func values(list []entra.Permission) []string {
 func (a *app) printPermissions(w io.Writer, list []entra.Permission) error {
 	for _, p := range list {
 		if _, err := fmt.Fprintf(w, "%s  (%s, application)\n  reads    %s\n  without  %s\n", a.paint(bold, p.Value), p.Service, p.For, p.Without); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printAzure tells what a snapshot of Azure needs, which no consent gives.
+func (a *app) printAzure() error {
+	for _, p := range azure.Permissions() {
+		var names []string
+		for _, x := range p.Parts {
+			names = append(names, string(x))
+		}
+		if _, err := fmt.Fprintf(a.Stdout, "%s\n  reads    %s\n  without  what depends on them is unknown: whether anybody would be told of an emergency account's sign-in\n  how      %s\n", a.paint(bold, p.Name), strings.Join(names, ", "), p.Give); err != nil {
 			return err
 		}
 	}

@@ -11,27 +11,36 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"glassward"
 	"glassward/config"
 	"glassward/daemon"
 	"glassward/directory"
+	"glassward/directory/azure"
 	"glassward/directory/graph"
 )
 
 type snapshot struct {
 	config, tenant, out, format string
-	accounts                    []string
-	resume                      bool
+	accounts, subscriptions     []string
+	azureToken                  string
+	resume, noAzure             bool
 }
 
 func (a *app) snapshotCommand() *cobra.Command {
 	var s snapshot
 	cmd := &cobra.Command{
 		Use:   "snapshot --out FILE.zip",
-		Short: "Read a tenant's directory through Microsoft Graph, for reach and whatif",
+		Short: "Read a tenant's directory and what watches it, for assess, reach and whatif",
 		Long: `Reads what decides whether an account gets in: accounts, groups and their members, roles,
-units, Conditional Access, authentication methods and strengths, applications. Signs in as
-the application of the tenant's file and changes nothing; glassward permissions --snapshot
-prints what it needs.
+units, Conditional Access, authentication methods and strengths, applications. From Azure
+Resource Manager come the alert rules, action groups and workspaces of the subscriptions
+that are shown. Signs in as the application of the tenant's file and changes nothing;
+glassward permissions --snapshot prints what it needs.
+
+Azure shows the diagnostic settings of Entra to people only: --azure-token refers to the
+token of one, as env:NAME or file:PATH. This command prints such a token:
+
+  az account get-access-token --resource https://management.azure.com --query accessToken -o tsv
 
 A part that cannot be read is told with the permission that it needs; what depends on it is
 unknown later, never passed. Registered methods are read of the emergency accounts, of those
@@ -40,6 +49,7 @@ of --account, and of everybody who holds a role or may activate one.
 A run that was ended leaves FILE.zip.partial; --resume goes on there. An --out that does not
 end in .zip is a folder.`,
 		Example: `  glassward snapshot --out contoso.zip
+  glassward snapshot --out contoso.zip --azure-token file:token.txt
   glassward reach contoso.zip`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.snapshot(cmd.Context(), &s) },
@@ -49,6 +59,9 @@ end in .zip is a folder.`,
 	f.StringVar(&s.tenant, "tenant", "", "which tenant of the configuration; needed where there are several")
 	f.StringVar(&s.out, "out", "", "file or folder that is written")
 	f.StringArrayVar(&s.accounts, "account", nil, "object id or user principal name of an account whose methods are read too (repeatable)")
+	f.StringArrayVar(&s.subscriptions, "subscription", nil, "id of the only subscription of Azure that is read (repeatable)")
+	f.StringVar(&s.azureToken, "azure-token", "", "reference to the token of a person who reads Azure, env:NAME or file:PATH")
+	f.BoolVar(&s.noAzure, "no-azure", false, "read nothing from Azure")
 	f.BoolVar(&s.resume, "resume", false, "go on where a run was ended: what is there whole is not read again")
 	outputFlag(cmd, &s.format, "table", "json")
 	return cmd
@@ -80,6 +93,20 @@ func (a *app) snapshot(ctx context.Context, s *snapshot) error {
 	if err != nil {
 		return err
 	}
+	application, person, err := daemon.ResourceManager(t, glassward.Secret(s.azureToken))
+	if err != nil {
+		return err
+	}
+	if s.azureToken != "" {
+		if _, err := glassward.Secret(s.azureToken).Reveal(); err != nil {
+			return usagef("--azure-token: %w", err)
+		}
+	}
+	for _, id := range s.subscriptions {
+		if !glassward.IsGUID(id) {
+			return usagef("--subscription %q: a subscription is named by its id, a GUID", id)
+		}
+	}
 	accounts := s.accounts
 	for _, e := range t.EmergencyAccounts {
 		if e.Kind == "" || e.Kind == "user" {
@@ -88,6 +115,9 @@ func (a *app) snapshot(ctx context.Context, s *snapshot) error {
 	}
 	bar := &partMeter{a: a, visible: !a.quiet && terminal(a.Stderr)}
 	m, err := graph.Read(ctx, graph.Options{Graph: client, Tenant: t.ID, Dir: dir, Resume: s.resume, Accounts: accounts, Progress: bar.show})
+	if err == nil && !s.noAzure {
+		m, err = azure.Read(ctx, azure.Options{Application: application, Person: person, Dir: dir, Resume: s.resume, Subscriptions: s.subscriptions, Progress: bar.show})
+	}
 	bar.done()
 	if err != nil {
 		return hint(fmt.Errorf("snapshot of %s: %w", t.Name, err), "what was read stays in %s; --resume goes on there", dir)
@@ -120,8 +150,7 @@ func oneTenant(c *config.Config, name string) (config.Tenant, error) {
 	return config.Tenant{}, usagef("there are %d tenants: say --tenant NAME", len(c.Each))
 }
 
-// printSnapshot tells what became of each part. What stands in Azure was not asked
-// for, and is not told part by part.
+// printSnapshot tells what became of each part that was asked for.
 func (a *app) printSnapshot(s *snapshot, m *directory.Manifest) error {
 	if s.format == "json" {
 		e := json.NewEncoder(a.Stdout)
@@ -151,7 +180,7 @@ func (a *app) printSnapshot(s *snapshot, m *directory.Manifest) error {
 	if missing > 0 {
 		a.say("%s not whole: what depends on them is unknown", counted(missing, "part is", "parts are"))
 	}
-	a.say("written: %s; now: glassward reach %s", s.out, s.out)
+	a.say("written: %s; now: glassward assess %s, glassward reach %s", s.out, s.out, s.out)
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"glassward"
 	"glassward/config"
 	"glassward/entra"
 )
@@ -81,6 +82,23 @@ func Graph(t config.Tenant) (*entra.Client, error) {
 		return nil, fmt.Errorf("tenant %s: no application is configured: give application with clientId and certificate", t.Name)
 	}
 	return r.client(entra.Graph), nil
+}
+
+// ResourceManager gives clients of Azure Resource Manager for a tenant: one that asks as
+// the tenant's application, and, if a token of a person is referred to, one that asks as
+// that person.
+func ResourceManager(t config.Tenant, token glassward.Secret) (application, person *entra.Client, err error) {
+	r, err := reachOf(t, Network{}, time.Now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.credential != nil {
+		application = r.client(entra.ResourceManager)
+	}
+	if token != "" {
+		person = entra.NewClient(entra.ClientOptions{Service: entra.ResourceManager, Cloud: r.cloud, Credential: entra.PersonToken{Token: token}, HTTP: r.http})
+	}
+	return application, person, nil
 }
 
 // authority reads the PEM file of a certificate authority; what the system

@@ -1,6 +1,8 @@
 package directory
 
 import (
+	"bytes"
+	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -10,6 +12,19 @@ import (
 // What stands in Azure is decoded from Azure Resource Manager's own JSON. Ids of
 // resources are paths, kept as they were written: Azure compares them without regard to
 // case. Durations are ISO 8601 texts, as PT5M.
+
+// A Resource is what all of Azure's have: properties stand as Azure Resource Manager gave
+// them, so that nothing of them is lost that is not decoded beside them.
+type Resource struct {
+	ID, Name, Type, Location string
+	// Identity is the kind of managed identity, as SystemAssigned, "" for none; Principals
+	// are the object ids behind it.
+	Identity   string
+	Principals []string
+	Properties json.RawMessage
+	// Extra is what stood beside the properties.
+	Extra Extra
+}
 
 // A Subscription is one of Azure that was shown to who asked.
 type Subscription struct {
@@ -21,12 +36,11 @@ type Subscription struct {
 
 // A DiagnosticSetting sends logs of Entra to up to three places.
 type DiagnosticSetting struct {
-	ID, Name string
+	Resource
 	// Workspace, StorageAccount and EventHub are the ids of the places, "" where there
 	// is none; EventHub is that of the authorization rule.
 	Workspace, StorageAccount, EventHub string
 	Logs                                []LogCategory
-	Extra                               Extra
 }
 
 // A LogCategory is one kind of logs, as SignInLogs, and whether it is sent.
@@ -50,8 +64,8 @@ func (s *DiagnosticSetting) Sends(category string) truth.Value {
 
 // A Workspace is one of Log Analytics.
 type Workspace struct {
-	ID, Name, Location string
-	RetentionDays      int // 0 if it is not told
+	Resource
+	RetentionDays int // 0 if it is not told
 	// DailyQuotaGB is the daily cap in gigabytes; below zero is none. HasQuota says
 	// whether Azure told it.
 	DailyQuotaGB float64
@@ -63,15 +77,13 @@ type Workspace struct {
 	// CollectionRule is the id of the default data collection rule, whose
 	// transformations change what comes in.
 	CollectionRule string
-	Extra          Extra
 }
 
 // A WorkspaceTable is a table of a workspace.
 type WorkspaceTable struct {
-	ID, Name      string
+	Resource
 	Plan          string // Analytics, Basic, Auxiliary
 	RetentionDays int    // how long it can be queried; 0 if it is not told
-	Extra         Extra
 }
 
 // Workspace gives the id of the workspace that the table stands in.
@@ -84,9 +96,8 @@ func (t *WorkspaceTable) Workspace() string {
 
 // A CollectionRule says what becomes of what comes into a workspace.
 type CollectionRule struct {
-	ID, Name string
-	Flows    []DataFlow
-	Extra    Extra
+	Resource
+	Flows []DataFlow
 }
 
 // A DataFlow is one way of a collection rule: the streams that go it, as
@@ -98,7 +109,7 @@ type DataFlow struct {
 
 // An AlertRule is a log alert of Azure Monitor: a scheduled query rule.
 type AlertRule struct {
-	ID, Name    string
+	Resource
 	Kind        string // LogAlert, LogToMetric, SimpleLogAlert
 	Enabled     truth.Value
 	Severity    int // 0 is the worst, -1 if it is not told
@@ -111,11 +122,6 @@ type AlertRule struct {
 	Mute        string      // muteActionsDuration
 	// ActionGroups are the ids of those that it calls.
 	ActionGroups []string
-	// Identity is the kind of managed identity, as SystemAssigned, "" or None for none;
-	// Principals are the object ids behind it.
-	Identity   string
-	Principals []string
-	Extra      Extra
 }
 
 // A Criterion is one condition of an alert rule.
@@ -131,12 +137,11 @@ type Criterion struct {
 
 // An ActivityAlert is an alert on the activity log of a subscription.
 type ActivityAlert struct {
-	ID, Name     string
+	Resource
 	Enabled      truth.Value
 	Scopes       []string
 	Conditions   []ActivityCondition // all of them must hold
 	ActionGroups []string
-	Extra        Extra
 }
 
 // An ActivityCondition holds if Field, as operationName, equals Equals or contains one
@@ -149,10 +154,9 @@ type ActivityCondition struct {
 
 // An ActionGroup says who is told of alerts.
 type ActionGroup struct {
-	ID, Name  string
+	Resource
 	Enabled   truth.Value
 	Receivers []Receiver
-	Extra     Extra
 }
 
 // A Receiver is one of an action group.
@@ -168,7 +172,7 @@ type Receiver struct {
 
 // A ProcessingRule changes what becomes of alerts that fire.
 type ProcessingRule struct {
-	ID, Name   string
+	Resource
 	Enabled    truth.Value
 	Scopes     []string
 	Conditions []AlertCondition // all of them must hold
@@ -179,7 +183,6 @@ type ProcessingRule struct {
 	// holds at some hours only.
 	From, Until string
 	Recurs      bool
-	Extra       Extra
 }
 
 // An AlertCondition compares Field, as Severity, with Values by Operator: Equals,
@@ -191,9 +194,8 @@ type AlertCondition struct {
 
 // A Lock keeps a resource, and all that stands in it, from being deleted or changed.
 type Lock struct {
-	ID, Name string
-	Level    string // CanNotDelete, ReadOnly
-	Extra    Extra
+	Resource
+	Level string // CanNotDelete, ReadOnly
 }
 
 // Scope gives the id of what is locked.
@@ -207,11 +209,11 @@ func (l *Lock) Scope() string {
 // An AzureAssignment says that a principal holds a role of Azure at a scope and in all
 // that stands in it.
 type AzureAssignment struct {
-	ID, Principal string
+	Resource
+	Principal     string
 	PrincipalType string // User, Group, ServicePrincipal
 	Role          string // the id of the role definition: its last part, a GUID
 	Scope         string
-	Extra         Extra
 }
 
 // Within says whether a resource stands in a scope, or is it.
@@ -235,31 +237,42 @@ func SubscriptionOf(resource string) string {
 	return ""
 }
 
-// A resource is what all of Azure's have.
-type resource struct {
-	id, name, location, kind string
-	extra                    Extra
-}
-
-// resource reads an object of Resource Manager; each is given its properties, and own,
-// if it is not nil, whatever stands beside them.
-func (d *decoder) resource(n node, own func(key string, v node) bool, each func(key string, v node) bool) resource {
-	var r resource
-	d.object(n, &r.extra, func(key string, v node) bool {
+// resource reads an object of Resource Manager; each is given its properties, and beside
+// whatever else stands there that not all resources have, if it is not nil.
+func (d *decoder) resource(n node, beside, each func(key string, v node) bool) Resource {
+	var r Resource
+	d.object(n, &r.Extra, func(key string, v node) bool {
 		switch key {
 		case "id":
-			r.id = d.text(v)
+			r.ID = d.text(v)
 		case "name":
-			r.name = d.text(v)
+			r.Name = d.text(v)
+		case "type":
+			r.Type = d.text(v)
 		case "location":
-			r.location = d.text(v)
-		case "kind":
-			r.kind = d.text(v)
-		case "type", "tags", "systemData", "etag":
+			r.Location = d.text(v)
+		case "identity":
+			d.object(v, nil, func(key string, v node) bool {
+				switch key {
+				case "type":
+					r.Identity = d.text(v)
+				case "principalId":
+					r.Principals = append(r.Principals, d.id(v))
+				case "userAssignedIdentities":
+					d.object(v, nil, func(_ string, v node) bool {
+						if p := v.get("principalId"); p != nil {
+							r.Principals = append(r.Principals, d.id(p))
+						}
+						return true
+					})
+				}
+				return true
+			})
 		case "properties":
-			d.object(v, &r.extra, each)
+			r.Properties = bytes.Clone(v)
+			d.object(v, nil, each)
 		default:
-			return own != nil && own(key, v)
+			return beside != nil && beside(key, v)
 		}
 		return true
 	})
@@ -303,7 +316,7 @@ func decodeSubscription(d *decoder, n node) *Subscription {
 
 func decodeDiagnosticSetting(d *decoder, n node) *DiagnosticSetting {
 	s := &DiagnosticSetting{}
-	r := d.resource(n, nil, func(key string, v node) bool {
+	s.Resource = d.resource(n, nil, func(key string, v node) bool {
 		switch key {
 		case "workspaceId":
 			s.Workspace = d.text(v)
@@ -331,13 +344,12 @@ func decodeDiagnosticSetting(d *decoder, n node) *DiagnosticSetting {
 		}
 		return true
 	})
-	s.ID, s.Name, s.Extra = r.id, r.name, r.extra
 	return s
 }
 
 func decodeWorkspace(d *decoder, n node) *Workspace {
 	w := &Workspace{}
-	r := d.resource(n, func(key string, _ node) bool { return key == "identity" }, func(key string, v node) bool {
+	w.Resource = d.resource(n, nil, func(key string, v node) bool {
 		switch key {
 		case "retentionInDays":
 			w.RetentionDays = d.number(v)
@@ -360,13 +372,12 @@ func decodeWorkspace(d *decoder, n node) *Workspace {
 		}
 		return true
 	})
-	w.ID, w.Name, w.Location, w.Extra = r.id, r.name, r.location, r.extra
 	return w
 }
 
 func decodeWorkspaceTable(d *decoder, n node) *WorkspaceTable {
 	t := &WorkspaceTable{}
-	r := d.resource(n, nil, func(key string, v node) bool {
+	t.Resource = d.resource(n, nil, func(key string, v node) bool {
 		switch key {
 		case "plan":
 			t.Plan = d.enum(v, "Analytics", "Basic", "Auxiliary")
@@ -377,13 +388,12 @@ func decodeWorkspaceTable(d *decoder, n node) *WorkspaceTable {
 		}
 		return true
 	})
-	t.ID, t.Name, t.Extra = r.id, r.name, r.extra
 	return t
 }
 
 func decodeCollectionRule(d *decoder, n node) *CollectionRule {
 	c := &CollectionRule{}
-	r := d.resource(n, func(key string, _ node) bool { return key == "identity" }, func(key string, v node) bool {
+	c.Resource = d.resource(n, nil, func(key string, v node) bool {
 		if key == "dataFlows" {
 			c.Flows = list(d, v, func(d *decoder, v node) DataFlow {
 				var f DataFlow
@@ -401,20 +411,19 @@ func decodeCollectionRule(d *decoder, n node) *CollectionRule {
 		}
 		return true
 	})
-	c.ID, c.Name, c.Extra = r.id, r.name, r.extra
 	return c
 }
 
 func decodeAlertRule(d *decoder, n node) *AlertRule {
 	a := &AlertRule{Severity: -1}
 	own := func(key string, v node) bool {
-		if key == "identity" {
-			d.identity(v, a)
+		if key == "kind" {
+			a.Kind = d.text(v)
 			return true
 		}
 		return false
 	}
-	r := d.resource(n, own, func(key string, v node) bool {
+	a.Resource = d.resource(n, own, func(key string, v node) bool {
 		switch key {
 		case "enabled":
 			a.Enabled = d.truth(v)
@@ -452,27 +461,7 @@ func decodeAlertRule(d *decoder, n node) *AlertRule {
 		}
 		return true
 	})
-	a.ID, a.Name, a.Kind, a.Extra = r.id, r.name, r.kind, r.extra
 	return a
-}
-
-func (d *decoder) identity(n node, a *AlertRule) {
-	d.object(n, nil, func(key string, v node) bool {
-		switch key {
-		case "type":
-			a.Identity = d.text(v)
-		case "principalId":
-			a.Principals = append(a.Principals, d.id(v))
-		case "userAssignedIdentities":
-			d.object(v, nil, func(_ string, v node) bool {
-				if p := v.get("principalId"); p != nil {
-					a.Principals = append(a.Principals, d.id(p))
-				}
-				return true
-			})
-		}
-		return true
-	})
 }
 
 func decodeCriterion(d *decoder, n node) Criterion {
@@ -507,7 +496,7 @@ func decodeCriterion(d *decoder, n node) Criterion {
 
 func decodeActivityAlert(d *decoder, n node) *ActivityAlert {
 	a := &ActivityAlert{}
-	r := d.resource(n, nil, func(key string, v node) bool {
+	a.Resource = d.resource(n, nil, func(key string, v node) bool {
 		switch key {
 		case "enabled":
 			a.Enabled = d.truth(v)
@@ -536,7 +525,6 @@ func decodeActivityAlert(d *decoder, n node) *ActivityAlert {
 		}
 		return true
 	})
-	a.ID, a.Name, a.Extra = r.id, r.name, r.extra
 	return a
 }
 
@@ -560,7 +548,7 @@ func decodeActivityCondition(d *decoder, n node) ActivityCondition {
 
 func decodeActionGroup(d *decoder, n node) *ActionGroup {
 	g := &ActionGroup{}
-	r := d.resource(n, func(key string, _ node) bool { return key == "identity" }, func(key string, v node) bool {
+	g.Resource = d.resource(n, nil, func(key string, v node) bool {
 		channel, receivers := strings.CutSuffix(key, "Receivers")
 		switch {
 		case receivers:
@@ -572,7 +560,6 @@ func decodeActionGroup(d *decoder, n node) *ActionGroup {
 		}
 		return true
 	})
-	g.ID, g.Name, g.Extra = r.id, r.name, r.extra
 	return g
 }
 
@@ -602,7 +589,7 @@ func decodeReceiver(d *decoder, n node, channel string) Receiver {
 
 func decodeProcessingRule(d *decoder, n node) *ProcessingRule {
 	p := &ProcessingRule{}
-	r := d.resource(n, nil, func(key string, v node) bool {
+	p.Resource = d.resource(n, nil, func(key string, v node) bool {
 		switch key {
 		case "enabled":
 			p.Enabled = d.truth(v)
@@ -650,26 +637,24 @@ func decodeProcessingRule(d *decoder, n node) *ProcessingRule {
 		}
 		return true
 	})
-	p.ID, p.Name, p.Extra = r.id, r.name, r.extra
 	return p
 }
 
 func decodeLock(d *decoder, n node) *Lock {
 	l := &Lock{}
-	r := d.resource(n, nil, func(key string, v node) bool {
+	l.Resource = d.resource(n, nil, func(key string, v node) bool {
 		if key == "level" {
 			l.Level = d.enum(v, "CanNotDelete", "ReadOnly")
 			return true
 		}
 		return key == "notes" || key == "owners"
 	})
-	l.ID, l.Name, l.Extra = r.id, r.name, r.extra
 	return l
 }
 
 func decodeAzureAssignment(d *decoder, n node) *AzureAssignment {
 	a := &AzureAssignment{}
-	r := d.resource(n, nil, func(key string, v node) bool {
+	a.Resource = d.resource(n, nil, func(key string, v node) bool {
 		switch key {
 		case "principalId":
 			a.Principal = d.id(v)
@@ -685,6 +670,5 @@ func decodeAzureAssignment(d *decoder, n node) *AzureAssignment {
 		}
 		return true
 	})
-	a.ID, a.Extra = r.id, r.extra
 	return a
 }

@@ -39,9 +39,15 @@ func TestAzure(t *testing.T) {
 		"AlertRules", "ActivityAlerts", "ActionGroups", "ProcessingRules", "Locks", "AzureAssignments"} {
 		list := c.FieldByName(name)
 		for i := range list.Len() {
-			text := fmt.Sprintf("%s %+v\n", name, list.Index(i).Elem().Interface())
-			// What was not known is kept as JSON: bytes that are text.
-			text = strings.ReplaceAll(text, fmt.Sprint([]byte(`{"a":1}`)), `{"a":1}`)
+			x := reflect.New(list.Index(i).Elem().Type()).Elem()
+			x.Set(list.Index(i).Elem())
+			if f := x.FieldByName("Properties"); f.IsValid() {
+				if f.Len() == 0 {
+					t.Errorf("%s: the properties are lost", name)
+				}
+				f.SetZero()
+			}
+			text := fmt.Sprintf("%s %+v\n", name, x.Interface())
 			have.WriteString(text)
 		}
 	}

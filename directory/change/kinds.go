@@ -60,12 +60,12 @@ func kinds(beta bool) []kind {
 		listed(Licence, directory.Licences, false, func(c directory.Contents) []*directory.Licence { return c.Licences }, licence),
 		listed(ServicePrincipal, directory.ServicePrincipals, true, func(c directory.Contents) []*directory.ServicePrincipal { return c.ServicePrincipals }, servicePrincipal),
 		listed(Application, directory.Applications, true, func(c directory.Contents) []*directory.Application { return c.Applications }, application),
-		azure(DiagnosticSetting, directory.DiagnosticSettings, func(c directory.Contents) []*directory.Resource { return c.DiagnosticSettings }),
-		azure(Workspace, directory.Workspaces, func(c directory.Contents) []*directory.Resource { return c.Workspaces }),
-		azure(AlertRule, directory.AlertRules, func(c directory.Contents) []*directory.Resource { return c.AlertRules }),
-		azure(ActionGroup, directory.ActionGroups, func(c directory.Contents) []*directory.Resource { return c.ActionGroups }),
-		azure(ProcessingRule, directory.ProcessingRules, func(c directory.Contents) []*directory.Resource { return c.ProcessingRules }),
-		azure(Lock, directory.Locks, func(c directory.Contents) []*directory.Resource { return c.Locks }),
+		azure(DiagnosticSetting, directory.DiagnosticSettings, func(c directory.Contents) []*directory.DiagnosticSetting { return c.DiagnosticSettings }, func(x *directory.DiagnosticSetting) *directory.Resource { return &x.Resource }),
+		azure(Workspace, directory.Workspaces, func(c directory.Contents) []*directory.Workspace { return c.Workspaces }, func(x *directory.Workspace) *directory.Resource { return &x.Resource }),
+		azure(AlertRule, directory.AlertRules, func(c directory.Contents) []*directory.AlertRule { return c.AlertRules }, func(x *directory.AlertRule) *directory.Resource { return &x.Resource }),
+		azure(ActionGroup, directory.ActionGroups, func(c directory.Contents) []*directory.ActionGroup { return c.ActionGroups }, func(x *directory.ActionGroup) *directory.Resource { return &x.Resource }),
+		azure(ProcessingRule, directory.ProcessingRules, func(c directory.Contents) []*directory.ProcessingRule { return c.ProcessingRules }, func(x *directory.ProcessingRule) *directory.Resource { return &x.Resource }),
+		azure(Lock, directory.Locks, func(c directory.Contents) []*directory.Lock { return c.Locks }, func(x *directory.Lock) *directory.Resource { return &x.Resource }),
 	}
 }
 
@@ -83,8 +83,8 @@ func listed[T any](name string, part directory.Part, selected bool, list func(di
 	}}
 }
 
-func azure(name string, part directory.Part, list func(directory.Contents) []*directory.Resource) kind {
-	return listed(name, part, false, list, resource)
+func azure[T any](name string, part directory.Part, list func(directory.Contents) []T, of func(T) *directory.Resource) kind {
+	return listed(name, part, false, list, func(s *directory.Snapshot, x T) *object { return resource(s, of(x)) })
 }
 
 // one is the only object of a part, where it was read.

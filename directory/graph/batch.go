@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"glassward/directory/part"
 	"glassward/entra"
 )
 
@@ -31,7 +32,7 @@ type response struct {
 }
 
 // objects reads a part that is asked for object by object, many in one request.
-func (r *reader) objects(ctx context.Context, q request, f *file) (*trouble, error) {
+func (r *reader) objects(ctx context.Context, q request, f *part.File) (*trouble, error) {
 	ids, from := r.known.objects(q.each, r.o)
 	var source *trouble
 	if from != "" {
@@ -42,7 +43,7 @@ func (r *reader) objects(ctx context.Context, q request, f *file) (*trouble, err
 		}
 	}
 	if len(ids) == 0 {
-		return source, f.write([]byte(`{"responses":[]}`))
+		return source, f.Write([]byte(`{"responses":[]}`))
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -94,7 +95,7 @@ func (r *reader) batch(ctx context.Context, q request, ids []string, c *collecto
 	if q.beta {
 		address = "/beta/$batch"
 	}
-	b := backoff()
+	b := part.Backoff()
 	for len(ids) > 0 {
 		type one struct {
 			ID     string `json:"id"`
@@ -113,7 +114,7 @@ func (r *reader) batch(ctx context.Context, q request, ids []string, c *collecto
 		}
 		answer, err := r.o.Graph.Do(ctx, http.MethodPost, address, nil, text)
 		if err != nil {
-			if again(ctx, err, b) {
+			if part.Again(ctx, err, b) {
 				continue
 			}
 			return err
@@ -130,7 +131,7 @@ func (r *reader) batch(ctx context.Context, q request, ids []string, c *collecto
 		// A fault stands for what is to be asked again, so that it is waited for as for
 		// any other.
 		later := &entra.Fault{Kind: entra.FaultOutage, Status: http.StatusServiceUnavailable, Code: "Unanswered", Message: "the batch left requests unanswered"}
-		last := b.Failures() >= tries-1
+		last := b.Failures() >= part.Tries-1
 		for _, x := range said.Responses {
 			x.ID = strings.ToLower(x.ID)
 			if !waiting[x.ID] {
@@ -156,7 +157,7 @@ func (r *reader) batch(ctx context.Context, q request, ids []string, c *collecto
 			}
 		}
 		ids = slices.Sorted(maps.Keys(waiting))
-		if len(ids) > 0 && !again(ctx, later, b) {
+		if len(ids) > 0 && !part.Again(ctx, later, b) {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -177,7 +178,7 @@ func (r *reader) more(ctx context.Context, x response, c *collector) error {
 		return nil
 	}
 	seen := map[string]bool{page.Next: true}
-	for next, b := page.Next, backoff(); ; {
+	for next, b := page.Next, part.Backoff(); ; {
 		err := error(nil)
 		for p, fault := range r.o.Graph.Pages(ctx, next, nil) {
 			if fault != nil {
@@ -200,7 +201,7 @@ func (r *reader) more(ctx context.Context, x response, c *collector) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if !again(ctx, err, b) {
+		if !part.Again(ctx, err, b) {
 			var f *entra.Fault
 			if !errors.As(err, &f) || f.Kind == entra.FaultToken || f.Kind == entra.FaultClock {
 				return err
@@ -219,7 +220,7 @@ type collector struct {
 	progress func(int)
 
 	mu       sync.Mutex
-	f        *file
+	f        *part.File
 	answered int // 200
 	refused  int // 403
 	absent   int // anything else
@@ -296,7 +297,7 @@ func (c *collector) write(list []response) error {
 		fmt.Fprintf(&b, `{"id":%q,"status":%d,"body":%s}`, x.ID, x.Status, body)
 	}
 	b.WriteString("]}")
-	if err := c.f.write(b.Bytes()); err != nil {
+	if err := c.f.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("%w: %w", errWrite, err)
 	}
 	return nil

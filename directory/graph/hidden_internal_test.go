@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"glassward/directory"
+	"glassward/directory/part"
 )
 
 // Who may not see the members of a group is shown an empty list, which is not taken
@@ -14,11 +15,11 @@ import (
 func TestHiddenMembersAreNotTakenForNone(t *testing.T) {
 	dir := t.TempDir()
 	q := request{part: directory.GroupMembers, permission: "GroupMember.Read.All", each: ofGroups}
-	f, err := create(dir, q)
+	f, err := part.Create(dir, q.part, q.said())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.close()
+	defer f.Close()
 	c := &collector{q: q, f: f, of: 3, hidden: map[string]bool{"a": true, "b": true}, progress: func(int) {}}
 	if err := c.take([]response{
 		{ID: "a", Status: 200, Body: []byte(`{"value":[]}`)},
@@ -31,10 +32,10 @@ func TestHiddenMembersAreNotTakenForNone(t *testing.T) {
 	if err != nil || why == nil || why.permission != "Member.Read.Hidden" || why.whole {
 		t.Errorf("%+v %v", why, err)
 	}
-	if _, err := f.finish(); err != nil {
+	if _, err := f.Finish(); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, f.name))
+	text, err := os.ReadFile(filepath.Join(dir, f.Name()))
 	if err != nil {
 		t.Fatal(err)
 	}

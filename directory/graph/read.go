@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"glassward/directory"
+	"glassward/directory/part"
 	"glassward/entra"
 )
 
@@ -82,8 +82,7 @@ func Read(ctx context.Context, o Options) (*directory.Manifest, error) {
 		if err := r.learn(q, entry); err != nil {
 			return nil, fmt.Errorf("%s: %w", q.part, err)
 		}
-		r.m.Taken = o.Now().UTC()
-		if err := directory.WriteManifest(o.Dir, r.m); err != nil {
+		if err := r.write(r.others); err != nil {
 			return nil, err
 		}
 	}
@@ -93,10 +92,20 @@ func Read(ctx context.Context, o Options) (*directory.Manifest, error) {
 		}
 	}
 	for _, p := range azure() {
-		r.m.Parts = append(r.m.Parts, directory.ManifestPart{Part: p, Reason: "it stands in Azure Resource Manager, and this snapshot was taken from Microsoft Graph alone"})
+		if !slices.ContainsFunc(r.others, func(x directory.ManifestPart) bool { return x.Part == p }) {
+			r.others = append(r.others, directory.ManifestPart{Part: p, Reason: "it stands in Azure Resource Manager, and this snapshot was taken from Microsoft Graph alone"})
+		}
 	}
-	r.m.Taken = o.Now().UTC()
-	return &r.m, directory.WriteManifest(o.Dir, r.m)
+	r.m.Parts = append(r.m.Parts, r.others...)
+	return &r.m, r.write(nil)
+}
+
+// write writes the manifest, with entries of parts that others read.
+func (r *reader) write(others []directory.ManifestPart) error {
+	r.m.Taken = r.o.Now().UTC()
+	m := r.m
+	m.Parts = slices.Concat(r.m.Parts, others)
+	return directory.WriteManifest(r.o.Dir, m)
 }
 
 // A reader reads one snapshot.
@@ -104,6 +113,7 @@ type reader struct {
 	o      Options
 	m      directory.Manifest
 	whole  map[directory.Part]directory.ManifestPart // what resume found
+	others []directory.ManifestPart                  // what resume found of parts that are not Graph's
 	silent int                                       // parts in a row for which nobody answered
 	known  known
 }
@@ -120,16 +130,19 @@ func (r *reader) resume() error {
 	case m.Tenant != "" && r.m.Tenant != "" && m.Tenant != r.m.Tenant:
 		return fmt.Errorf("%s holds a snapshot of tenant %s, not of %s: name another place", r.o.Dir, m.Tenant, r.m.Tenant)
 	}
+	for _, p := range m.Parts {
+		if slices.Contains(azure(), p.Part) && p.Request != "" {
+			r.others = append(r.others, p)
+		}
+	}
 	for _, q := range requests() {
 		i := slices.IndexFunc(m.Parts, func(p directory.ManifestPart) bool { return p.Part == q.part })
 		if i < 0 {
 			continue
 		}
 		p := m.Parts[i]
-		if p.Read == nil || p.Incomplete || p.Permission != "" || len(p.Files) == 0 || q.each == ofPeople || p.Request != q.said() {
-			continue // whose methods are read may have changed
-		}
-		if !slices.ContainsFunc(p.Files, func(f directory.ManifestFile) bool { return !same(filepath.Join(r.o.Dir, f.Path), f.SHA256) }) {
+		// Whose methods are read may have changed.
+		if q.each != ofPeople && p.Request == q.said() && part.Whole(r.o.Dir, p) {
 			r.whole[q.part] = p
 		}
 	}
@@ -138,11 +151,11 @@ func (r *reader) resume() error {
 
 // part reads one part. Its error ends the whole snapshot.
 func (r *reader) part(ctx context.Context, q request) (directory.ManifestPart, error) {
-	f, err := create(r.o.Dir, q)
+	f, err := part.Create(r.o.Dir, q.part, q.said())
 	if err != nil {
 		return directory.ManifestPart{}, err
 	}
-	defer f.close()
+	defer f.Close()
 	var trouble *trouble
 	if q.each != once {
 		trouble, err = r.objects(ctx, q, f)
@@ -152,23 +165,23 @@ func (r *reader) part(ctx context.Context, q request) (directory.ManifestPart, e
 	if err != nil {
 		return directory.ManifestPart{}, err
 	}
-	entry := directory.ManifestPart{Part: q.part, Request: f.request}
+	entry := directory.ManifestPart{Part: q.part, Request: f.Request}
 	if trouble != nil {
 		entry.Reason, entry.Permission, entry.Incomplete = trouble.reason, trouble.permission, !trouble.whole
 	}
-	if f.documents == 0 {
+	if f.Documents == 0 {
 		entry.Incomplete = false // nothing is there that more could be missing of
 		if entry.Reason == "" {
 			entry.Reason = "nothing was answered"
 		}
-		return entry, f.discard()
+		return entry, f.Discard()
 	}
 	at := r.o.Now().UTC()
 	entry.Read = &at
 	if trouble == nil && r.o.Only != nil && (q.part == directory.Users || q.part == directory.Groups) {
 		entry.Incomplete, entry.Reason = true, only
 	}
-	file, err := f.finish()
+	file, err := f.Finish()
 	entry.Files = []directory.ManifestFile{file}
 	return entry, err
 }
@@ -211,36 +224,16 @@ func (r *reader) troubleOf(ctx context.Context, q request, err error) (*trouble,
 // silence is for how many parts in a row nobody may answer before there is nobody.
 const silence = 3
 
-// tries is how often a request is made that fails in a way that passes.
-const tries = 5
-
-// again waits before a request is made again, and says whether it is worth it.
-func again(ctx context.Context, err error, b *entra.Backoff) bool {
-	var f *entra.Fault
-	if !errors.As(err, &f) || b.Failures() >= tries-1 {
-		return false
-	}
-	switch {
-	case f.Kind == entra.FaultThrottled, f.Kind == entra.FaultOutage && (f.Status == 0 || f.Status >= 500 || f.Status == 408):
-	case f.Kind == entra.FaultContent && (f.Code == "CutBody" || f.Code == "EmptyBody"):
-	default:
-		return false
-	}
-	return b.Wait(ctx, err) == nil
-}
-
-func backoff() *entra.Backoff { return &entra.Backoff{First: 2 * time.Second, Ceiling: time.Minute} }
-
 // list reads a list to its end, or one object.
-func (r *reader) list(ctx context.Context, q request, f *file) (*trouble, error) {
+func (r *reader) list(ctx context.Context, q request, f *part.File) (*trouble, error) {
 	if q.single {
-		for b := backoff(); ; {
+		for b := part.Backoff(); ; {
 			answer, err := r.o.Graph.Get(ctx, q.path, nil)
 			if err == nil {
 				r.silent = 0
-				return nil, f.write(answer.Body)
+				return nil, f.Write(answer.Body)
 			}
-			if !again(ctx, err, b) {
+			if !part.Again(ctx, err, b) {
 				return r.troubleOf(ctx, q, err)
 			}
 		}
@@ -249,14 +242,14 @@ func (r *reader) list(ctx context.Context, q request, f *file) (*trouble, error)
 	path, restarted := q.path, false
 	seen := map[string]bool{}
 	n := 0
-	for next, b := path, backoff(); ; {
+	for next, b := path, part.Backoff(); ; {
 		err := error(nil)
 		for page, fault := range r.o.Graph.Pages(ctx, next, nil) {
 			if fault != nil {
 				err = fault
 				break
 			}
-			if err := f.write(page.Body); err != nil {
+			if err := f.Write(page.Body); err != nil {
 				return nil, err
 			}
 			n += len(page.Value)
@@ -283,11 +276,11 @@ func (r *reader) list(ctx context.Context, q request, f *file) (*trouble, error)
 			// The place is lost: from the beginning, once.
 			restarted, next, n = true, path, 0
 			clear(seen)
-			if err := f.restart(); err != nil {
+			if err := f.Restart(); err != nil {
 				return nil, err
 			}
 			continue
-		case strings.Contains(path, activityField) && f.documents == 0 && (known.Kind == entra.FaultConsent || known.Kind == entra.FaultLicence):
+		case strings.Contains(path, activityField) && f.Documents == 0 && (known.Kind == entra.FaultConsent || known.Kind == entra.FaultLicence):
 			// When people last signed in is not told us; who they are may be.
 			why, err := r.troubleOf(ctx, request{permission: activityPermission}, known)
 			if err != nil {
@@ -295,10 +288,10 @@ func (r *reader) list(ctx context.Context, q request, f *file) (*trouble, error)
 			}
 			lesser = &trouble{reason: "signInActivity was not read: " + why.reason, permission: why.permission, whole: true}
 			path = strings.Replace(path, activityField, "", 1)
-			next, f.request = path, "GET "+path
+			next, f.Request = path, "GET "+path
 			continue
 		}
-		if !again(ctx, err, b) {
+		if !part.Again(ctx, err, b) {
 			return r.troubleOf(ctx, q, err)
 		}
 	}

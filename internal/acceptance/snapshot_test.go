@@ -10,6 +10,7 @@ import (
 
 	reading "glassward/directory/graph"
 	"glassward/internal/entrasim"
+	"glassward/internal/entrasim/cloud"
 )
 
 // A tenant's directory is read by the command line and judged from the file; with
@@ -26,8 +27,8 @@ func TestSnapshotOfATenant(t *testing.T) {
 	for name, text := range map[string]string{
 		"glassward.yaml": mainFile(25, "oncall@example.org"),
 		"ca.pem":         string(s.at.CA),
-		"tenants/t.yaml": fmt.Sprintf("tenant: %s\nname: contoso\nemergencyAccounts:\n  - {objectId: %s}\n  - {objectId: %s}\nactionGroups: [emergency]\napplication:\n  clientId: %s\n  clientSecret: env:SNAPSHOT_SECRET\nendpoints:\n  authority: %s\n  graph: %s\n  ca: ca.pem\n",
-			s.world.Tenant().ID, entrasim.EA01, entrasim.EA02, entrasim.GlasswardApp, s.at.Authority, s.at.Graph),
+		"tenants/t.yaml": fmt.Sprintf("tenant: %s\nname: contoso\nemergencyAccounts:\n  - {objectId: %s}\n  - {objectId: %s}\nactionGroups: [emergency]\napplication:\n  clientId: %s\n  clientSecret: env:SNAPSHOT_SECRET\nendpoints:\n  authority: %s\n  graph: %s\n  resourceManager: %s\n  ca: ca.pem\n",
+			s.world.Tenant().ID, entrasim.EA01, entrasim.EA02, entrasim.GlasswardApp, s.at.Authority, s.at.Graph, s.at.ResourceManager),
 	} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
 			t.Fatal(err)
@@ -39,14 +40,16 @@ func TestSnapshotOfATenant(t *testing.T) {
 	run := func(want int, args ...string) string {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), "glassward", args...)
-		cmd.Dir, cmd.Env = dir, append(os.Environ(), "SNAPSHOT_SECRET=s")
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "SNAPSHOT_SECRET=s", "AZURE_TOKEN="+s.cloud.UserToken(s.world.Tenant().ID, entrasim.EA01, cloud.ResourceManager))
 		out, err := cmd.CombinedOutput()
 		if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != want {
 			t.Fatalf("glassward %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
 		return string(out)
 	}
-	said := run(0, "snapshot", "--out", "whole.zip")
+	sp, _ := s.world.ServicePrincipal(entrasim.GlasswardApp)
+	s.world.AssignAzure(sp.ID, "Reader", "/subscriptions/"+entrasim.AzureSubscription)
+	said := run(0, "snapshot", "--out", "whole.zip", "--azure-token", "env:AZURE_TOKEN")
 	if strings.Contains(said, "unread") || strings.Contains(said, "incomplete") || !strings.Contains(said, "authenticationMethods") || !strings.Contains(said, "written: whole.zip") {
 		t.Error(said)
 	}
@@ -64,7 +67,7 @@ func TestSnapshotOfATenant(t *testing.T) {
 	}
 	s.cloud.Faults().RevokeTokens(s.world.Tenant().ID)
 	said = run(0, "snapshot", "--out", "less", "--resume")
-	for _, line := range []string{"conditionalAccessPolicies +unread +Policy.Read.All", "groupMembers +unread +GroupMember.Read.All"} {
+	for _, line := range []string{"diagnosticSettings +unread +sign-in of a Security Administrator", "scheduledQueryRules +read", "conditionalAccessPolicies +unread +Policy.Read.All", "groupMembers +unread +GroupMember.Read.All"} {
 		if name, rest, _ := strings.Cut(line, " +"); !strings.Contains(strings.Join(strings.Fields(said), " "), name+" "+strings.ReplaceAll(rest, " +", " ")) {
 			t.Errorf("%s:\n%s", line, said)
 		}
@@ -78,7 +81,7 @@ func TestSnapshotOfATenant(t *testing.T) {
 			t.Errorf("%s is not among what is printed", p)
 		}
 	}
-	if strings.Contains(said, "Write") || strings.Contains(said, "ActivityFeed") {
+	if !strings.Contains(said, "Monitoring Reader (Azure role)") || strings.Contains(said, "Write") || strings.Contains(said, "ActivityFeed") {
 		t.Error(said)
 	}
 }

@@ -1,0 +1,268 @@
+package azure_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"glassward"
+	"glassward/directory"
+	"glassward/directory/azure"
+	"glassward/directory/truth"
+	"glassward/entra"
+	"glassward/internal/entrasim"
+	"glassward/internal/entrasim/cloud"
+)
+
+// A tenant is a simulated one with an application that may read its subscription.
+type tenant struct {
+	t           *testing.T
+	world       *entrasim.World
+	cloud       *cloud.Cloud
+	application *entra.Client
+	client      func(*testing.T, entra.ClientOptions) *entra.Client
+	dir         string
+	principal   string
+}
+
+const subscription = "/subscriptions/" + entrasim.AzureSubscription
+
+// play serves a tenant in memory, in virtual time.
+func play(t *testing.T, f func(*tenant)) {
+	t.Helper()
+	t.Setenv("GLASSWARD_TEST_SECRET", "s")
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		calm := entrasim.Still()
+		x := &tenant{t: t, dir: dir, world: entrasim.NewWorld(entrasim.Options{Seed: 3, Start: time.Now(), Users: 20, Rates: &calm})}
+		x.world.AddSecret(entrasim.GlasswardApp, entrasim.Secret{Text: "s"})
+		x.cloud = cloud.New(cloud.Options{Worlds: []*entrasim.World{x.world}})
+		defer x.cloud.Close()
+		hc, at := x.cloud.Pipe()
+		defer hc.CloseIdleConnections()
+		c := entra.Cloud{Name: "simulated", Authority: at.Authority, ResourceManager: at.ResourceManager}
+		x.client = func(t *testing.T, o entra.ClientOptions) *entra.Client {
+			o.Service, o.Cloud, o.HTTP = entra.ResourceManager, c, hc
+			return entra.NewClient(o)
+		}
+		credential, err := entra.NewCredential(entra.CredentialOptions{Cloud: c, Tenant: x.world.Tenant().ID, ClientID: entrasim.GlasswardApp, ClientSecret: glassward.Secret("env:GLASSWARD_TEST_SECRET"), HTTP: hc})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.application = x.client(t, entra.ClientOptions{Credential: credential})
+		sp, _ := x.world.ServicePrincipal(entrasim.GlasswardApp)
+		x.principal = sp.ID
+		x.world.AssignAzure(sp.ID, "Monitoring Reader", subscription)
+		if err := directory.WriteManifest(dir, directory.Manifest{Tenant: x.world.Tenant().ID, Taken: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		f(x)
+	})
+}
+
+// person gives a client of somebody who has signed in.
+func (x *tenant) person(user string) *entra.Client {
+	x.t.Helper()
+	name := filepath.Join(x.t.TempDir(), "token")
+	if err := os.WriteFile(name, []byte(x.cloud.UserToken(x.world.Tenant().ID, user, cloud.ResourceManager)+"\n"), 0o600); err != nil {
+		x.t.Fatal(err)
+	}
+	return x.client(x.t, entra.ClientOptions{Credential: entra.PersonToken{Token: glassward.Secret("file:" + name)}})
+}
+
+func (x *tenant) snapshot(o azure.Options) *directory.Snapshot {
+	x.t.Helper()
+	o.Dir = x.dir
+	if o.Application == nil {
+		o.Application = x.application
+	}
+	if _, err := azure.Read(x.t.Context(), o); err != nil {
+		x.t.Fatal(err)
+	}
+	s, err := directory.Open(x.dir, directory.Limits{})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	for _, p := range s.Problems() {
+		x.t.Error(p)
+	}
+	return s
+}
+
+// parts are those that stand in Azure.
+func parts() []directory.Part {
+	var list []directory.Part
+	for _, p := range azure.Permissions() {
+		list = append(list, p.Parts...)
+	}
+	return list
+}
+
+// An application reads what stands in its subscriptions; Entra's diagnostic settings are
+// shown to a person only.
+func TestWhole(t *testing.T) {
+	play(t, func(x *tenant) {
+		for i := range 60 {
+			x.world.PutAzure(fmt.Sprintf("%s/providers/Microsoft.Authorization/locks/lock-%02d", subscription, i), "", `{"level":"ReadOnly"}`)
+		}
+		s := x.snapshot(azure.Options{})
+		for _, p := range parts() {
+			r := s.Reading(p, "")
+			if p == directory.DiagnosticSettings {
+				if r.State != directory.Unread || !strings.Contains(r.Why(), "AuthorizationFailed") || !strings.Contains(r.Permission, "Security Administrator") {
+					t.Errorf("%s: %+v", p, r)
+				}
+			} else if r.State != directory.Read || r.At.IsZero() {
+				t.Errorf("%s: %+v", p, r)
+			}
+		}
+		c := s.Contents()
+		if len(c.Subscriptions) != 1 || len(c.Workspaces) != 1 || len(c.WorkspaceTables) != 2 || len(c.AlertRules) != 2 || len(c.ActivityAlerts) != 1 || len(c.ActionGroups) != 1 || len(c.Locks) != 61 || len(c.AzureAssignments) != 3 {
+			t.Errorf("%d subscriptions, %d workspaces, %d tables, %d rules, %d locks, %d assignments", len(c.Subscriptions), len(c.Workspaces), len(c.WorkspaceTables), len(c.AlertRules), len(c.Locks), len(c.AzureAssignments))
+		}
+		if g := c.ActionGroups[0]; len(g.Receivers) != 3 || g.Enabled != truth.True {
+			t.Errorf("%+v", g)
+		}
+		s = x.snapshot(azure.Options{Person: x.person(entrasim.EA01)})
+		if r := s.Reading(directory.DiagnosticSettings, ""); r.State != directory.Read || s.Contents().DiagnosticSettings[0].Sends("SignInLogs") != truth.True {
+			t.Errorf("%+v", r)
+		}
+		if r := s.Reading(directory.AlertRules, ""); r.State != directory.Read {
+			t.Errorf("what the person is refused, the application reads: %+v", r)
+		}
+	})
+}
+
+// Who is shown no subscription has not read that there are none.
+func TestNoRole(t *testing.T) {
+	play(t, func(x *tenant) {
+		other := x.person(entrasim.CanaryID)
+		s := x.snapshot(azure.Options{Application: other})
+		for _, p := range parts() {
+			if r := s.Reading(p, ""); r.State != directory.Unread || r.Permission == "" || r.Reason == "" {
+				t.Errorf("%s: %+v", p, r)
+			}
+		}
+		if r := s.Reading(directory.AlertRules, ""); !strings.Contains(r.Why(), "no subscription is shown") || !strings.Contains(r.Why(), "Monitoring Reader") {
+			t.Error(r.Why())
+		}
+		// A subscription that is named is asked for all the same.
+		s = x.snapshot(azure.Options{Application: other, Subscriptions: []string{entrasim.AzureSubscription}})
+		if r := s.Reading(directory.AlertRules, ""); r.State != directory.Unread || !strings.Contains(r.Why(), "AuthorizationFailed") {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// Of two subscriptions one that is refused leaves the other, and says so.
+func TestOneSubscriptionRefused(t *testing.T) {
+	play(t, func(x *tenant) {
+		all := x.world.AzureSubscriptions()
+		s := x.snapshot(azure.Options{Subscriptions: all})
+		r := s.Reading(directory.AlertRules, "")
+		if r.State != directory.Incomplete || !strings.Contains(r.Why(), all[1]) || len(s.Contents().AlertRules) != 2 {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// What goes wrong with one part concerns it alone.
+func TestTroublesOfOnePart(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		trouble cloud.Trouble
+		part    directory.Part
+		state   directory.State
+		why     string
+	}{
+		{"429 that passes", cloud.Trouble{Path: "/actionGroups", Status: 429, RetryAfter: "17", Times: 3}, directory.ActionGroups, directory.Read, ""},
+		{"500 that stays", cloud.Trouble{Path: "/actionRules", Status: 500, Code: "InternalServerError", Message: "Sorry."}, directory.ProcessingRules, directory.Unread, "500 InternalServerError: Sorry."},
+		{"the second page", cloud.Trouble{Path: "skiptoken", Status: 403, Code: "AuthorizationFailed", Message: "No more."}, directory.Locks, directory.Incomplete, "403 AuthorizationFailed: No more."},
+		{"an answer that breaks off", cloud.Trouble{Path: "/activityLogAlerts", Cut: true, Times: 1}, directory.ActivityAlerts, directory.Read, ""},
+		{"a table that nobody may read", cloud.Trouble{Path: "/tables/SigninLogs", Status: 403, Code: "AuthorizationFailed", Message: "No."}, directory.WorkspaceTables, directory.Incomplete, "SigninLogs: Azure answered 403"},
+		{"a page for people", cloud.Trouble{Path: "/dataCollectionRules", Status: 200, ContentType: "text/html", Body: "<html><title>Sign in to the proxy</title></html>"}, directory.CollectionRules, directory.Unread, "Sign in to the proxy"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			play(t, func(x *tenant) {
+				for i := range 30 {
+					x.world.PutAzure(fmt.Sprintf("%s/providers/Microsoft.Authorization/locks/lock-%02d", subscription, i), "", `{"level":"ReadOnly"}`)
+				}
+				c.trouble.Service = cloud.ResourceManager
+				x.cloud.Faults().Add(c.trouble)
+				s := x.snapshot(azure.Options{})
+				for _, p := range parts() {
+					r := s.Reading(p, "")
+					switch p {
+					case c.part:
+						if r.State != c.state || !strings.Contains(r.Why(), c.why) {
+							x.t.Errorf("%s: %+v", p, r)
+						}
+					case directory.DiagnosticSettings:
+					default:
+						if r.State != directory.Read {
+							x.t.Errorf("%s too: %+v", p, r)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+// Where nobody answers Azure is asked for one part only, and nothing of the rest of the
+// snapshot is lost; no more is it by a person's token that is over.
+func TestNobodyAnswers(t *testing.T) {
+	play(t, func(x *tenant) {
+		end := x.cloud.Faults().Add(cloud.Trouble{Service: cloud.ResourceManager, Drop: true})
+		began := time.Now()
+		s := x.snapshot(azure.Options{})
+		if r := s.Reading(directory.Locks, ""); r.State != directory.Unread || !strings.Contains(r.Why(), "no answer") || time.Since(began) > 3*time.Minute {
+			x.t.Errorf("after %v: %+v", time.Since(began), r)
+		}
+		end()
+		old := x.person(entrasim.EA01)
+		time.Sleep(2 * time.Hour)
+		s = x.snapshot(azure.Options{Person: old})
+		if r := s.Reading(directory.DiagnosticSettings, ""); r.State != directory.Unread {
+			x.t.Errorf("%+v", r)
+		}
+		if r := s.Reading(directory.AlertRules, ""); r.State != directory.Read {
+			x.t.Errorf("%+v", r)
+		}
+	})
+}
+
+// What is whole is not asked for again.
+func TestResume(t *testing.T) {
+	play(t, func(x *tenant) {
+		x.snapshot(azure.Options{})
+		x.cloud.Faults().Add(cloud.Trouble{Service: cloud.ResourceManager, Path: "/subscriptions", Status: 500, Code: "AskedAgain"})
+		s := x.snapshot(azure.Options{Resume: true, Person: x.person(entrasim.EA01)})
+		for _, p := range parts() {
+			if r := s.Reading(p, ""); r.State != directory.Read {
+				x.t.Errorf("%s: %+v", p, r)
+			}
+		}
+		s = x.snapshot(azure.Options{})
+		if r := s.Reading(directory.Workspaces, ""); r.State != directory.Unread || !strings.Contains(r.Why(), "AskedAgain") {
+			x.t.Errorf("%+v", r)
+		}
+	})
+}
+
+// A workspace without the tables has answered.
+func TestNoTables(t *testing.T) {
+	play(t, func(x *tenant) {
+		for _, name := range []string{"SigninLogs", "AuditLogs"} {
+			x.world.DeleteAzure(entrasim.AzureWorkspace + "/tables/" + name)
+		}
+		s := x.snapshot(azure.Options{})
+		if r := s.Reading(directory.WorkspaceTables, ""); r.State != directory.Read || len(s.Contents().WorkspaceTables) != 0 {
+			x.t.Errorf("%+v", r)
+		}
+	})
+}
