@@ -334,6 +334,29 @@ func TestRestoreOneWorkspace(t *testing.T) {
 	if is <= was {
 		t.Errorf("a record that came after the restore got number %d, and rules had judged up to %d", is, was)
 	}
+
+	// Two restores in one second put two folders aside.
+	if err := h.logs.Close(); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	aside := map[string]bool{}
+	for range 3 {
+		r, err := restore(t.Context(), latest, backup.Target{Data: h.data, State: h.state, Replace: true, Now: func() time.Time { return now }})
+		if err != nil || len(r.Aside) != 1 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		if _, err := os.Stat(filepath.Join(r.Aside[0], "logs.duckdb")); err != nil {
+			t.Error(err)
+		}
+		aside[r.Aside[0]] = true
+	}
+	if names, err := backup.Tenants(h.data); err != nil || len(names) != 1 || len(aside) != 3 {
+		t.Errorf("the workspaces are %v, %v, put aside are %v", names, err, aside)
+	}
+	if h.logs, err = logstore.Open(t.Context(), backup.WorkspaceDir(h.data, tenant), options()); err != nil {
+		t.Fatal(err)
+	}
 	h.close()
 }
 

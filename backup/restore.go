@@ -281,7 +281,19 @@ func (s *Staged) askAside() ([]string, error) {
 	if s.target.Now != nil {
 		now = s.target.Now
 	}
+	// Two may be put aside in one second: after a crash the first is finished, and the
+	// same restore is asked for again.
 	name := tenant + replacedMark + now().UTC().Format("20060102T150405Z")
+	for n, first := 1, name; ; n++ {
+		_, err := os.Lstat(workspaceDir(s.target.Data, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		name = fmt.Sprintf("%s-%d", first, n)
+	}
 	if err := private.WriteFile(filepath.Join(s.target.Data, partName, asideName), []byte(tenant+"\n"+name+"\n")); err != nil {
 		return nil, err
 	}

@@ -326,10 +326,24 @@ func TestDamagedJournal(t *testing.T) {
 	t.Run("both damaged", func(t *testing.T) {
 		damaged := with(files, "commits", func(b []byte) []byte { clear(b); return b })
 		damaged = with(damaged, wal, func(b []byte) []byte { return flip(b, len(b)/2) })
-		var said *logstore.DamagedError
-		if _, err := logstore.Open(context.Background(), put(t, damaged), small()); !errors.As(err, &said) {
-			t.Errorf("opened with %v", err)
+		dir := put(t, damaged)
+		// It is refused until somebody accepts the loss, and not only the first time.
+		for i := range 3 {
+			var said *logstore.DamagedError
+			if _, err := logstore.Open(context.Background(), dir, small()); !errors.As(err, &said) || len(said.Aside) != 1 {
+				t.Errorf("time %d: opened with %v", i+1, err)
+			}
 		}
+		o := small()
+		o.AcceptLoss = true
+		s := open(t, dir, o)
+		if !s.Recovery().Lost {
+			t.Error("it does not say that records may be lost")
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		again(t, open(t, dir, small()), 7)
 	})
 }
 

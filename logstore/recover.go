@@ -140,10 +140,13 @@ func (s *Store) giveUp() (bool, error) {
 	return false, nil
 }
 
+// damagedMark stands in the names of files that are kept because they were damaged.
+const damagedMark = ".damaged-"
+
 // aside gives the name under which a damaged file is kept.
 func (s *Store) aside(path string) string {
 	for n := 0; ; n++ {
-		name := fmt.Sprintf("%s.damaged-%s", path, s.options.Now().UTC().Format("20060102T150405Z"))
+		name := fmt.Sprintf("%s%s%s", path, damagedMark, s.options.Now().UTC().Format("20060102T150405Z"))
 		if n > 0 {
 			name += fmt.Sprintf("-%d", n)
 		}
@@ -207,18 +210,34 @@ func (s *Store) proveWhole() error {
 	if j == nil {
 		return nil
 	}
-	if j.unread && s.recovery.Cut > 0 {
-		// Something was cut and nothing says up to where there were promises.
-		s.recovery.Lost = true
+	if j.unread {
+		// If something was cut, now or when the store was refused before, nothing says up
+		// to where there were promises.
+		files, err := os.ReadDir(s.dir)
+		if err != nil {
+			return fmt.Errorf("open the log store: %w", err)
+		}
+		var kept []string
+		for _, f := range files {
+			if strings.Contains(f.Name(), damagedMark) {
+				kept = append(kept, filepath.Join(s.dir, f.Name()))
+			}
+		}
+		if s.recovery.Cut > 0 || len(kept) > 0 {
+			s.recovery.Lost, s.recovery.Aside = true, kept
+		}
 	}
 	s.recovery.Acknowledged, s.recovery.Found = j.last, s.intake.seq
 	if j.last <= s.intake.seq && !s.recovery.Lost {
+		if j.unread {
+			return j.renew(s.intake.seq)
+		}
 		return nil
 	}
 	s.recovery.Lost = true
 	what := fmt.Sprintf("records up to number %d had been acknowledged and those up to %d are there", j.last, s.intake.seq)
 	if j.unread {
-		what = "the end of its write-ahead log is damaged, and so is the journal that says which records had been acknowledged"
+		what = "the end of its write-ahead log was damaged, and so is the journal that says which records had been acknowledged"
 	}
 	if !s.options.AcceptLoss {
 		return &DamagedError{Path: s.path(), What: what, Aside: s.recovery.Aside}
@@ -228,6 +247,9 @@ func (s *Store) proveWhole() error {
 	s.intake.seq = max(s.intake.seq, j.last)
 	if err := s.intake.raiseFloor(); err != nil {
 		return fmt.Errorf("open the log store: %w", err)
+	}
+	if j.unread {
+		return j.renew(s.intake.seq)
 	}
 	return nil
 }
