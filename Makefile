@@ -26,7 +26,8 @@ test: deps
 	GOGC=300 $(GO) test -run '^Test($(WHOLE))$$' -parallel 4 -timeout 90m ./internal/acceptance
 
 # Seeded runs in which everything happens at once, and the process dies at failpoints: `make test` plays
-# 50 of them. SEEDS says how many; the seed of one that fails repeats it, as its message says.
+# 50 of them. SEEDS says how many, or from which to which (501-1000). The seed of one that fails repeats
+# it, as its message says.
 SEEDS ?= 1000
 chaos: deps
 	GOGC=300 GLASSWARD_CHAOS_SEEDS=$(SEEDS) $(GO) test -v -parallel 4 -run '^TestChaos$$' -timeout 12h ./internal/acceptance

@@ -27,7 +27,8 @@ import (
 	"glassward/logstore"
 )
 
-// The variables of TestChaos: how many seeds, or which one; and, in the process
+// The variables of TestChaos: how many seeds, or from which to which ("501-1000"), or
+// which one; and, in the process
 // that is killed, the folder of its run.
 const (
 	chaosSeeds = "GLASSWARD_CHAOS_SEEDS"
@@ -55,7 +56,14 @@ func TestChaos(t *testing.T) {
 		n = 2
 	}
 	if text := os.Getenv(chaosSeeds); text != "" {
-		n = chaosNumber(t, chaosSeeds, text)
+		from, to, part := strings.Cut(text, "-")
+		if n = chaosNumber(t, chaosSeeds, from); part {
+			last := chaosNumber(t, chaosSeeds, to)
+			if last < n {
+				t.Fatalf("%s=%q ends before it begins", chaosSeeds, text)
+			}
+			first, n = n, last-n+1
+		}
 	}
 	if text := os.Getenv(chaosSeed); text != "" {
 		first, n = chaosNumber(t, chaosSeed, text), 1
