@@ -158,8 +158,7 @@ func changed(p *policy, change func(*directory.Policy)) *policy {
 // of thousands that do not exist.
 func (c *changer) try(p *policy) *box {
 	b := c.j.refuses(c.sub, p, c.j.applies(c.sub, p))
-	delete(c.j.sp.held, p)
-	delete(c.sub.clauses, p)
+	c.j.forget(c.sub, p)
 	return b
 }
 
@@ -197,18 +196,14 @@ func (c *changer) exclusions(at int, p *policy) {
 		})
 		c.with(at, c.try(x), p.ID, "take %s out of the exclusions of the policy %s", what, title(p.Policy))
 	}
-	for _, id := range u.ExcludeUsers {
-		if strings.EqualFold(id, c.sub.ID) {
+	for _, x := range c.sub.exclusions(u) {
+		id := x.ID
+		switch x.Kind {
+		case "user":
 			without("the account", func(u *directory.UserCondition) { u.ExcludeUsers = drop(u.ExcludeUsers, id) })
-		}
-	}
-	for _, id := range u.ExcludeGroups {
-		if in, _, _ := c.sub.groups.In(id); in == truth.True {
+		case "group":
 			without("group "+c.group(id), func(u *directory.UserCondition) { u.ExcludeGroups = drop(u.ExcludeGroups, id) })
-		}
-	}
-	for _, id := range u.ExcludeRoles {
-		if v, _ := c.j.e.s.Holds(c.sub.groups, id); v == truth.True {
+		case "role":
 			without("role "+c.j.e.roleName(id), func(u *directory.UserCondition) { u.ExcludeRoles = drop(u.ExcludeRoles, id) })
 		}
 	}

@@ -9,10 +9,11 @@ import (
 	"glassward/directory/truth"
 )
 
-// Ids that stand for locations that nobody made.
+// Ids by which policies name locations that nobody made: the trusted addresses of the
+// older MFA settings, and all compliant network locations.
 const (
-	mfaTrustedIPs     = "00000000-0000-0000-0000-000000000000" // of the older MFA settings
-	compliantNetworks = "3d46dbda-8382-466a-856d-eb00cbc6b910" // all compliant network locations
+	MFATrustedIPs     = "00000000-0000-0000-0000-000000000000"
+	CompliantNetworks = "3d46dbda-8382-466a-856d-eb00cbc6b910"
 )
 
 func resolvable(id string) bool { return glassward.IsGUID(id) }
@@ -87,9 +88,9 @@ func (e *Evaluator) place(id string, in *SignIn) (truth.Value, string) {
 		return truth.True, "All"
 	case "AllTrusted":
 		return e.inTrusted(in)
-	case mfaTrustedIPs:
+	case MFATrustedIPs:
 		return in.MFATrusted, "whether the address is among the MFA trusted IPs, which Graph does not show"
-	case compliantNetworks:
+	case CompliantNetworks:
 		return in.CompliantNetwork, "all compliant networks"
 	}
 	l := e.s.Location(id)

@@ -53,7 +53,7 @@ func genTenant(t *rapid.T) directory.Contents {
 	if rapid.Bool().Draw(t, "administrator") {
 		c.Assignments = []*directory.RoleAssignment{{ID: "1", Principal: account, Role: directory.GlobalAdministrator, Scope: "/"}}
 	}
-	locations := []string{"All", "AllTrusted", mfaTrustedIPs}
+	locations := []string{"All", "AllTrusted", MFATrustedIPs}
 	for i, r := range []string{"203.0.113.0/24", "203.0.113.128/25", "2001:db8::/32"} {
 		id := guid("dddddddd", i)
 		locations = append(locations, id)

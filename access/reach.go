@@ -150,7 +150,7 @@ func NewJudge(s *directory.Snapshot) *Judge {
 	for _, p := range s.Contents().DeletedPolicies {
 		j.deleted = append(j.deleted, prepare(p))
 	}
-	j.sp = newSpace(j.e, slices.Concat(j.e.policies, j.deleted))
+	j.sp = newSpace(j.e, slices.Concat(j.e.policies, j.deleted), emergencyTargets())
 	return j
 }
 

@@ -156,10 +156,10 @@ func emergencyTargets() []atom {
 	}
 }
 
-// newSpace makes the partition for the policies given.
-func newSpace(e *Evaluator, policies []*policy) *space {
+// newSpace makes the partition for the policies given, of sign-ins to the targets given.
+func newSpace(e *Evaluator, policies []*policy, targets []atom) *space {
 	sp := &space{e: e, located: map[string]truths{}, held: map[*policy]*[dimensions]truths{}}
-	sp.atoms[byTarget] = emergencyTargets()
+	sp.atoms[byTarget] = targets
 	plain := func(d dimension, names []string, put func(*SignIn, string)) {
 		for _, n := range names {
 			a := atom{name: n}
@@ -226,7 +226,7 @@ func (sp *space) places(policies []*policy) {
 		for _, id := range slices.Concat(l.Include, l.Exclude) {
 			switch id {
 			case "All":
-			case mfaTrustedIPs:
+			case MFATrustedIPs:
 				mfa = true
 			case "AllTrusted":
 				mfa = true

@@ -106,6 +106,16 @@ func (sub *Subject) users(p *policy) Clause {
 	}
 	in := sub.among(u.IncludeUsers, u.IncludeGroups, u.IncludeRoles, u.IncludeGuests)
 	out := sub.among(u.ExcludeUsers, u.ExcludeGroups, u.ExcludeRoles, u.ExcludeGuests)
+	c.decide(in, out)
+	if names := u.Extra.Names(); names != nil {
+		c.Holds, c.Why, c.Reason = c.Holds.And(truth.Unknown), "not known: "+strings.Join(names, ", "), InvalidCondition
+	}
+	return c
+}
+
+// decide settles a clause about whom a policy is for: who is included and not excluded,
+// with the side that decides as the reason.
+func (c *Clause) decide(in, out fact) {
 	c.Holds = in.v.And(out.v.Not())
 	switch {
 	case out.v == truth.True:
@@ -119,10 +129,6 @@ func (sub *Subject) users(p *policy) Clause {
 	default:
 		c.Why = out.why
 	}
-	if names := u.Extra.Names(); names != nil {
-		c.Holds, c.Why, c.Reason = c.Holds.And(truth.Unknown), "not known: "+strings.Join(names, ", "), InvalidCondition
-	}
-	return c
 }
 
 // among says whether the account is one of those that a condition names.
@@ -278,19 +284,7 @@ func (sub *Subject) workload(p *policy) Clause {
 	if out.v == truth.False && w.Filter != nil && w.Filter.Mode == "exclude" {
 		out = fact{truth.Unknown, "a filter over custom security attributes"}
 	}
-	c.Holds = in.v.And(out.v.Not())
-	switch {
-	case out.v == truth.True:
-		c.Why = "excluded by " + out.why
-	case c.Holds == truth.True:
-		c.Why = "included by " + in.why
-	case in.v == truth.False:
-		c.Why = "not included"
-	case in.v == truth.Unknown:
-		c.Why = in.why
-	default:
-		c.Why = out.why
-	}
+	c.decide(in, out)
 	return c
 }
 
