@@ -532,6 +532,39 @@ func (l *loader) take(d *decoder, p Part, object string, page node, r *Reading) 
 		if c.Methods == nil || len(d.problems) > 0 {
 			r.fail("the policy could not be read whole")
 		}
+	case BetaMethods:
+		for _, n := range items(page) {
+			c.BetaMethods = decodeMethodsPolicy(d, n)
+		}
+		if c.BetaMethods == nil || len(d.problems) > 0 {
+			r.fail("the policy could not be read whole")
+		}
+	case RiskyUsers:
+		gather(d, &c.RiskyUsers, page, r, decodeRiskyUser, func(o *RiskyUser) string { return o.ID })
+	case AccessReviews:
+		gather(d, &c.AccessReviews, page, r, decodeAccessReview, func(o *AccessReview) string { return o.ID })
+	case LifecycleWorkflows:
+		gather(d, &c.LifecycleWorkflows, page, r, decodeLifecycleWorkflow, func(o *LifecycleWorkflow) string { return o.ID })
+	case RoleAlerts:
+		gather(d, &c.RoleAlerts, page, r, decodeRoleAlert, func(o *RoleAlert) string { return o.ID })
+	case GroupEligibilities:
+		if object == "" {
+			r.fail("it does not say of which group")
+			return
+		}
+		if c.GroupEligibilities == nil {
+			c.GroupEligibilities = map[string][]GroupEligibility{}
+		}
+		list := c.GroupEligibilities[object]
+		if list == nil {
+			list = []GroupEligibility{} // read, and none
+		}
+		gather(d, &list, page, r, decodeGroupEligibility, func(o GroupEligibility) string { return o.Principal })
+		c.GroupEligibilities[object] = list
+	case ProtectedActions:
+		gather(d, &c.ProtectedActions, page, r, decodeProtectedAction, func(o *ProtectedAction) string { return o.ID })
+	case GroupSettings:
+		gather(d, &c.GroupSettings, page, r, decodeGroupSetting, func(o *GroupSetting) string { return o.ID })
 	case Registered:
 		if object == "" {
 			r.fail("it does not say whose methods they are")

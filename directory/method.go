@@ -10,13 +10,28 @@ import (
 type MethodsPolicy struct {
 	// Migration is preMigration, migrationInProgress or migrationComplete: until the
 	// last, older settings that nobody can read may allow further methods.
-	Migration          string
-	ReconfirmationDays int
+	Migration string
+	// ReconfirmationDays is after how many days people confirm what they registered, 0
+	// for never, if TellsReconfirmation.
+	ReconfirmationDays  int
+	TellsReconfirmation bool
 	// CampaignState is that of the registration campaign: enabled, disabled, default.
 	CampaignState          string
 	CampaignExcludeTargets []Target
 	Configurations         []*MethodConfiguration
-	Extra                  Extra
+	// SystemPreferred is whom Entra asks for the best method that they have, and
+	// SuspiciousReports who may report a prompt and is at risk then (both beta); nil if
+	// the source does not speak of them.
+	SystemPreferred, SuspiciousReports *MethodPreference
+	// Size is how long the policy is as JSON, in bytes and without white space.
+	Size  int
+	Extra Extra
+}
+
+// A MethodPreference is a setting for some people.
+type MethodPreference struct {
+	State            string // enabled, disabled, default
+	Include, Exclude []Target
 }
 
 // A MethodConfiguration says who may use one method.
@@ -35,7 +50,10 @@ type MethodConfiguration struct {
 	Restrictions            *KeyRestrictions
 	Profiles                []PasskeyProfile
 	DefaultProfile          string
-	Extra                   Extra
+	// CertificateMode is for how many factors a certificate counts (X509Certificate):
+	// x509CertificateSingleFactor or x509CertificateMultiFactor.
+	CertificateMode string
+	Extra           Extra
 }
 
 // A Target is whom a method is for.
@@ -85,14 +103,14 @@ type Method struct {
 }
 
 func decodeMethodsPolicy(d *decoder, n node) *MethodsPolicy {
-	p := &MethodsPolicy{}
+	p := &MethodsPolicy{Size: n.size()}
 	d.object(n, &p.Extra, func(key string, v node) bool {
 		switch key {
 		case "id", "displayName", "description", "policyVersion", "lastModifiedDateTime":
 		case "policyMigrationState":
 			p.Migration = d.enum(v, "preMigration", "migrationInProgress", "migrationComplete")
 		case "reconfirmationInDays":
-			p.ReconfirmationDays = d.number(v)
+			p.ReconfirmationDays, p.TellsReconfirmation = d.number(v), true
 		case "registrationEnforcement":
 			d.part(v, &p.Extra, func(key string, v node) bool {
 				if key != "authenticationMethodsRegistrationCampaign" {
@@ -111,8 +129,31 @@ func decodeMethodsPolicy(d *decoder, n node) *MethodsPolicy {
 			})
 		case "authenticationMethodConfigurations":
 			p.Configurations = list(d, v, decodeMethodConfiguration)
+		case "systemCredentialPreferences":
+			p.SystemPreferred = d.preference(v)
+		case "reportSuspiciousActivitySettings":
+			p.SuspiciousReports = d.preference(v)
 		default:
 			return false
+		}
+		return true
+	})
+	return p
+}
+
+func (d *decoder) preference(n node) *MethodPreference {
+	if n.empty() {
+		return nil
+	}
+	p := &MethodPreference{}
+	d.object(n, nil, func(key string, v node) bool {
+		switch key {
+		case "state":
+			p.State = d.enum(v, "enabled", "disabled", "default")
+		case "includeTarget", "includeTargets":
+			p.Include = list(d, v, decodeTarget)
+		case "excludeTargets":
+			p.Exclude = list(d, v, decodeTarget)
 		}
 		return true
 	})
@@ -141,6 +182,14 @@ func decodeMethodConfiguration(d *decoder, n node) *MethodConfiguration {
 			c.Profiles = list(d, v, decodeProfile)
 		case "defaultPasskeyProfile":
 			c.DefaultProfile = d.id(v)
+		case "authenticationModeConfiguration":
+			d.part(v, &c.Extra, func(key string, v node) bool {
+				if key != "x509CertificateAuthenticationDefaultMode" {
+					return false
+				}
+				c.CertificateMode = d.enum(v, "x509CertificateSingleFactor", "x509CertificateMultiFactor")
+				return true
+			})
 		default:
 			return false
 		}

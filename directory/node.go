@@ -194,3 +194,22 @@ func skip(n node, i int) int {
 	}
 	return i
 }
+
+// size is how many bytes the node has without the white space between its tokens.
+func (n node) size() int {
+	size, within := 0, false
+	for i := 0; i < len(n); i++ {
+		c := n[i]
+		switch {
+		case within && c == '\\':
+			size++
+			i++
+		case c == '"':
+			within = !within
+		case !within && (c == ' ' || c == '\n' || c == '\r' || c == '\t'):
+			continue
+		}
+		size++
+	}
+	return size
+}

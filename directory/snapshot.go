@@ -47,6 +47,14 @@ const (
 	Applications           Part = "applications"
 	AppRoleAssignments     Part = "appRoleAssignments"
 	PermissionGrants       Part = "oauth2PermissionGrants"
+	BetaMethods            Part = "authenticationMethodsPolicyBeta"
+	RiskyUsers             Part = "riskyUsers"
+	AccessReviews          Part = "accessReviewDefinitions"
+	LifecycleWorkflows     Part = "lifecycleWorkflows"
+	RoleAlerts             Part = "roleManagementAlerts"                              // beta
+	GroupEligibilities     Part = "privilegedAccessGroupEligibilityScheduleInstances" // of each group
+	ProtectedActions       Part = "resourceActions"                                   // beta; those that can be protected
+	GroupSettings          Part = "groupSettings"
 	DiagnosticSettings     Part = "diagnosticSettings"
 	Subscriptions          Part = "subscriptions"
 	Workspaces             Part = "workspaces"
@@ -69,6 +77,7 @@ func Parts() []Part {
 		Policies, BetaPolicies, DeletedPolicies, Locations, AuthenticationContexts, Strengths,
 		Methods, Registered, PerUserMFA,
 		ServicePrincipals, Applications, AppRoleAssignments, PermissionGrants,
+		BetaMethods, RiskyUsers, AccessReviews, LifecycleWorkflows, RoleAlerts, GroupEligibilities, ProtectedActions, GroupSettings,
 		DiagnosticSettings, Subscriptions, Workspaces, WorkspaceTables, CollectionRules,
 		AlertRules, ActivityAlerts, ActionGroups, ProcessingRules, Locks, AzureAssignments,
 	}
@@ -138,13 +147,20 @@ type Contents struct {
 	Locations                []*NamedLocation
 	Contexts                 []*AuthenticationContext
 	Strengths                []*Strength
-	Methods                  *MethodsPolicy
+	Methods, BetaMethods     *MethodsPolicy
 	Registered               map[string][]Method
 	PerUserMFA               map[string]string // disabled, enabled, enforced
 	ServicePrincipals        []*ServicePrincipal
 	Applications             []*Application
 	AppRoleAssignments       []*AppRoleAssignment
 	PermissionGrants         []*PermissionGrant
+	RiskyUsers               []*RiskyUser
+	AccessReviews            []*AccessReview
+	LifecycleWorkflows       []*LifecycleWorkflow
+	RoleAlerts               []*RoleAlert
+	GroupEligibilities       map[string][]GroupEligibility // of groups, by id
+	ProtectedActions         []*ProtectedAction
+	GroupSettings            []*GroupSetting
 	DiagnosticSettings       []*DiagnosticSetting
 	Subscriptions            []*Subscription
 	Workspaces               []*Workspace
@@ -278,6 +294,8 @@ func (s *Snapshot) has(p Part, object string) bool {
 		_, ok = s.c.Registered[object]
 	case PerUserMFA:
 		_, ok = s.c.PerUserMFA[object]
+	case GroupEligibilities:
+		_, ok = s.c.GroupEligibilities[object]
 	}
 	return ok
 }

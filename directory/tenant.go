@@ -45,7 +45,9 @@ type Licence struct {
 	SKU, Name string
 	// Plans are the names of the service plans that work, as AAD_PREMIUM_P2.
 	Plans []string
-	Extra Extra
+	// Status is Enabled, Warning, Suspended, LockedOut, Deleted or "" if it is not told.
+	Status string
+	Extra  Extra
 }
 
 func decodeLicence(d *decoder, n node) *Licence {
@@ -56,6 +58,8 @@ func decodeLicence(d *decoder, n node) *Licence {
 			l.SKU = d.id(v)
 		case "skuPartNumber":
 			l.Name = d.text(v)
+		case "capabilityStatus":
+			l.Status = d.enum(v, "Enabled", "Warning", "Suspended", "LockedOut", "Deleted")
 		case "servicePlans":
 			d.array(v, func(v node) {
 				if s := v.get("provisioningStatus"); s == nil || d.text(s) == "Success" {
