@@ -331,3 +331,214 @@ func noOtherGroups(v *view) {
 		}
 	}
 }
+
+// namedInPapers: the account has the name by which people look for it. What it is called
+// is a matter of taste, so that nothing fails here.
+func namedInPapers(v *view) {
+	declared := map[string]string{}
+	for _, e := range v.o.Accounts {
+		declared[e.ID] = e.UPN
+	}
+	for _, u := range v.accounts() {
+		switch {
+		case declared[u.ID] == "":
+			v.warn(u.ID, "userPrincipalName", "%s: no name is declared, so that no paper can be held against it", u.UPN)
+		case !strings.EqualFold(declared[u.ID], u.UPN):
+			v.warn(u.ID, "userPrincipalName", "%s, and the papers have %s (ACC-01)", u.UPN, declared[u.ID])
+		case u.DisplayName == "":
+			v.warn(u.ID, "displayName", "none: in a log it is a name that nobody knows")
+		default:
+			v.pass(u.ID, "displayName", "%s", u.DisplayName)
+		}
+	}
+}
+
+// passwordChanged: the password is younger than the last sign-in. Whether that was a drill
+// with the key no part of a snapshot tells.
+func passwordChanged(v *view) {
+	for _, u := range v.accounts() {
+		switch {
+		case u.LastPasswordChange.IsZero():
+			v.unknown(u.ID, "lastPasswordChangeDateTime", "not told")
+		case !u.LastSignIn.IsZero() && u.LastSignIn.After(u.LastPasswordChange):
+			v.warn(u.ID, "lastPasswordChangeDateTime", "%s, before the last sign-in on %s: unless that was a drill with the key, the password has been used",
+				u.LastPasswordChange.Format(time.DateOnly), u.LastSignIn.Format(time.DateOnly))
+		case u.LastSignIn.IsZero() && !u.Tells("signInActivity"):
+			v.unknown(u.ID, "signInActivity", "not told: it needs AuditLog.Read.All and Entra ID P1")
+		default:
+			v.pass(u.ID, "lastPasswordChangeDateTime", "%s, since the last sign-in", u.LastPasswordChange.Format(time.DateOnly))
+		}
+	}
+}
+
+// notAtRisk: Identity Protection holds nothing against an account. Of one that was never
+// at risk there is no entry.
+func notAtRisk(v *view) {
+	list := v.contents(directory.RiskyUsers).RiskyUsers
+	for _, u := range v.accounts() {
+		at := slices.IndexFunc(list, func(r *directory.RiskyUser) bool { return sameID(r.ID, u.ID) })
+		if at < 0 {
+			v.pass(u.ID, "riskState", "never at risk")
+			continue
+		}
+		switch r := list[at]; r.State {
+		case "none", "confirmedSafe", "remediated", "dismissed":
+			v.pass(u.ID, "riskState", "%s", r.State)
+		case "atRisk", "confirmedCompromised":
+			v.fail(u.ID, "riskState", "%s, level %s", r.State, r.Level)
+		default:
+			v.unknown(u.ID, "riskState", "%q", r.State)
+		}
+	}
+}
+
+// takesAway says of an access review whether it takes access away from whom nobody
+// reviewed.
+func takesAway(r *directory.AccessReview) truth.Value {
+	denies := truth.Of(r.DefaultDecision == "Deny" || r.DefaultDecision == "Recommendation")
+	if r.DefaultDecision == "" {
+		denies = truth.Unknown
+	}
+	return truth.All(r.AutoApply, r.DefaultEnabled, denies)
+}
+
+// reviews gives the first of some ids that the scope of a review names, or "".
+func reviews(r *directory.AccessReview, ids []string) string {
+	for _, scope := range r.Scope {
+		text := strings.ToLower(string(scope))
+		for _, id := range ids {
+			if id != "" && strings.Contains(text, strings.ToLower(id)) {
+				return id
+			}
+		}
+	}
+	return ""
+}
+
+// notCleanedUp: no review and no workflow removes the accounts by itself for want of use.
+func notCleanedUp(v *view) {
+	c := v.contents(directory.AccessReviews, directory.LifecycleWorkflows)
+	for _, u := range v.accounts() {
+		m, ok := v.memberOf(u.ID)
+		if !ok {
+			continue
+		}
+		clean := true
+		for _, r := range c.AccessReviews {
+			id := reviews(r, append([]string{u.ID}, m.All()...))
+			if id == "" {
+				continue
+			}
+			switch takesAway(r) {
+			case truth.True:
+				clean = false
+				v.fail(r.ID, "accessReviews/definitions", "%s reviews %s and removes whom nobody reviewed: default %s, applied by itself", r.DisplayName, v.name(id), r.DefaultDecision)
+			case truth.Unknown:
+				clean = false
+				v.unknown(r.ID, "accessReviews/definitions", "%s reviews %s; whether it removes whom nobody reviewed is not told", r.DisplayName, v.name(id))
+			}
+		}
+		if clean {
+			v.pass(u.ID, "accessReviews/definitions", "no review removes it")
+		}
+	}
+	for _, w := range c.LifecycleWorkflows {
+		if w.Enabled == truth.False || w.Scheduled == truth.False || w.Category == "joiner" {
+			continue
+		}
+		rule := "a rule that is not told"
+		if w.Rule != "" {
+			rule = w.Rule
+		}
+		// Rules are Graph's own language; what they hold of a person may tell.
+		v.warn(w.ID, "lifecycleWorkflows", "%s runs by itself for %s: see that it leaves the accounts out", w.DisplayName, rule)
+	}
+}
+
+// nameSinceKeys: passkeys do not follow a change of name. That it was changed stands in
+// AuditLogs alone.
+func nameSinceKeys(v *view) {
+	v.keys(func(account string, m directory.Method) {
+		since := "since it was registered"
+		if !m.Created.IsZero() {
+			since = "since " + m.Created.Format(time.DateOnly)
+		}
+		v.unknown(account, "userPrincipalName", "whether it was changed %s, after which %s would sign in no more, stands in AuditLogs (Update user), which a snapshot does not hold", since, keyName(m))
+	})
+}
+
+// noSharedFate: no one thing that the directory shows takes all accounts at once: a model
+// of keys, a domain of one's own, a group that others edit. Where the keys lie it does not
+// show.
+func noSharedFate(v *view) {
+	v.read(directory.Groups, "")
+	users := v.accounts()
+	if len(users) < 2 {
+		v.not = "there is one account only"
+		return
+	}
+	shared := v.sharedModels(users)
+	if shared != "" {
+		v.fail("", "aaGuid", "%s", shared)
+	} else if !v.any(Unknown) {
+		v.pass("", "aaGuid", "no model of keys serves all accounts")
+	}
+	domain := users[0].Domain()
+	for _, u := range users {
+		if u.Domain() != domain {
+			domain = ""
+		}
+	}
+	own := domain != "" && !slices.ContainsFunc(fallback, func(s string) bool { return strings.HasSuffix(domain, s) })
+	if own {
+		v.fail("", "userPrincipalName", "all hang on the domain %s", domain)
+	}
+	if v.o.Targeting != TargetGroup || v.o.Group == "" {
+		return
+	}
+	if g := v.group(v.o.Group); g == nil {
+		v.unknown(v.o.Group, "id", "there is no such group")
+	} else {
+		switch g.RoleAssignable.Or(g.Restricted) {
+		case truth.True:
+			v.pass(g.ID, "isAssignableToRole, isManagementRestricted", "all accounts hang on it, and few can edit it")
+		case truth.False:
+			v.fail(g.ID, "isAssignableToRole, isManagementRestricted", "all accounts hang on it, and every Groups Administrator can edit it")
+		default:
+			v.unknown(g.ID, "isAssignableToRole, isManagementRestricted", "not told")
+		}
+	}
+}
+
+// sharedModels says which model all keys of all accounts are of, or "". Of an account
+// without a key, or with one of unknown model, it is unknown.
+func (v *view) sharedModels(users []*directory.User) string {
+	common := map[string]int{}
+	for _, u := range users {
+		list, ok := v.methods(u.ID)
+		if !ok {
+			return ""
+		}
+		models := map[string]bool{}
+		for _, m := range list {
+			if isKey(m) {
+				models[m.AAGUID] = true
+			}
+		}
+		if len(models) == 0 || models[""] {
+			v.unknown(u.ID, "aaGuid", "there is no key of known model (AUTH-01)")
+			return ""
+		}
+		if len(models) == 1 {
+			for id := range models {
+				common[id]++
+			}
+		}
+	}
+	for id, n := range common {
+		if n == len(users) {
+			return "all keys of all accounts are of the model " + id
+		}
+	}
+	return ""
+}

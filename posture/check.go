@@ -12,7 +12,7 @@ import (
 // A Check is one thing that is judged, with the texts that people read.
 type Check struct {
 	ID string `yaml:"id" json:"id"`
-	// Area is the first part of the id: ACC, ROL, GRP, RMU, AUTH.
+	// Area is the first part of the id: ACC, ROL, GRP, RMU, AUTH, CA, LIC.
 	Area     string   `yaml:"-" json:"area"`
 	Severity Severity `yaml:"severity" json:"severity"`
 	Title    string   `yaml:"title" json:"title"`
@@ -28,6 +28,9 @@ type Check struct {
 	// Reads are the parts of a snapshot on which it rests: if one was not read the
 	// finding is Unknown.
 	Reads []directory.Part `yaml:"reads" json:"reads"`
+	// Needs is the service plan on which it rests, as AAD_PREMIUM_P2: it does not apply to
+	// a tenant without.
+	Needs string `yaml:"needs" json:"needs,omitempty"`
 }
 
 //go:embed checks.yaml
@@ -60,6 +63,9 @@ func parse(text []byte) ([]*Check, error) {
 			return nil, fmt.Errorf("checks.yaml: %s: severity %q is none", c.ID, c.Severity)
 		case c.Title == "" || c.Why == "" || c.Portal == "" || c.Graph == "" || len(c.Sources) == 0 || len(c.Reads) == 0:
 			return nil, fmt.Errorf("checks.yaml: %s lacks a text", c.ID)
+		}
+		if c.Needs != "" && planNames[c.Needs] == "" {
+			return nil, fmt.Errorf("checks.yaml: %s needs %q, which is no plan that is known", c.ID, c.Needs)
 		}
 		for _, p := range c.Reads {
 			if !slices.Contains(directory.Parts(), p) {
@@ -101,14 +107,20 @@ var logic = map[string]judgement{
 	"ACC-06": always(managedDomain),
 	"ACC-07": always(nativeMember),
 	"ACC-08": always(nobodys),
+	"ACC-09": always(namedInPapers),
 	"ACC-10": always(passwordStays),
 	"ACC-11": always(noForcedChange),
+	"ACC-12": always(passwordChanged),
 	"ACC-13": always(noLicence),
 	"ACC-14": always(exercised),
+	"ACC-15": always(notAtRisk),
+	"ACC-16": always(notCleanedUp),
 	"ACC-17": always(nothingAttached),
 	"ACC-18": always(olderMFA),
 	"ACC-19": always(groupCeiling),
+	"ACC-20": always(nameSinceKeys),
 	"ACC-21": always(noOtherGroups),
+	"ACC-22": always(noSharedFate),
 
 	"ROL-01": always(permanentAdministrator),
 	"ROL-02": always(notOnlyEligible),
@@ -118,13 +130,17 @@ var logic = map[string]judgement{
 	"ROL-06": always(noApprovalDeadlock),
 	"ROL-07": always(activationApproved),
 	"ROL-08": always(assignmentsNotified),
+	"ROL-09": always(knownAlerts),
 	"ROL-10": always(whoCanTakeOver),
 	"ROL-11": always(noOtherRoles),
+	"ROL-12": always(noRoleReview),
+	"ROL-13": always(secondWay),
 
 	"GRP-01": inGroup(roleAssignable),
 	"GRP-02": inGroup(assignedSecurityGroup),
 	"GRP-03": inGroup(exactMembers),
 	"GRP-04": inGroup(noOwners),
+	"GRP-05": inGroup(notEligible),
 	"GRP-06": inGroup(usedAsIntended),
 	"GRP-07": {func(o *Options) string {
 		if o.Targeting != TargetDirect {
@@ -140,6 +156,7 @@ var logic = map[string]judgement{
 	"RMU-05": always(unlockRules),
 	"RMU-06": always(contextEnforced),
 	"RMU-07": always(unlockNotCircular),
+	"RMU-08": always(protectedActionsOpen),
 
 	"AUTH-01": always(keyRegistered),
 	"AUTH-02": always(keyApproved),
@@ -154,6 +171,7 @@ var logic = map[string]judgement{
 	"AUTH-11": always(migrated),
 	"AUTH-12": always(noCampaign),
 	"AUTH-13": always(noTemporaryPass),
+	"AUTH-14": always(registrationKnown),
 	"AUTH-15": always(noSelfServiceReset),
 	"AUTH-16": {func(o *Options) string {
 		if o.Design != DedicatedPolicies {
@@ -163,4 +181,43 @@ var logic = map[string]judgement{
 	}, strengthTight},
 	"AUTH-17": always(strengthsMet),
 	"AUTH-18": always(mandatoryMFA),
+	"AUTH-19": always(certificatesSafe),
+	"AUTH-20": always(policySmall),
+	"AUTH-21": always(promptsDoNotBite),
+	"AUTH-22": always(lockoutSane),
+	"AUTH-23": always(noReconfirmation),
+
+	"CA-01": always(noOtherPolicy),
+	"CA-02": always(noBlock),
+	"CA-03": always(noArmedPolicy),
+	"CA-04": always(managedExclude),
+	"CA-05": always(exclusionRobust),
+	"CA-06": always(idsExist),
+	"CA-07": always(groupsProtected),
+	"CA-08": always(symmetrical),
+	"CA-09": inDesign(DedicatedPolicies, strengthDemanded),
+	"CA-10": inDesign(DedicatedPolicies, sessionShort),
+	"CA-11": always(exactlyOwn),
+	"CA-12": always(satisfiable),
+	"CA-13": always(noPlace),
+	"CA-14": always(noRisk),
+	"CA-15": always(noFlow),
+	"CA-16": always(registrationReachable),
+	"CA-17": always(noCompliantNetwork),
+	"CA-18": always(plainSession),
+	"CA-19": inDesign(ExcludedFromAll, exposure),
+	"CA-20": always(defaultsCoherent),
+	"CA-21": always(noRole),
+	"CA-22": always(exclusionsReread),
+	"CA-23": always(legacy),
+	"CA-24": always(noTerms),
+	"CA-25": always(binSafe),
+	"CA-26": always(proofFresh),
+	"CA-27": always(allUnderstood),
+	"CA-28": always(agreement),
+	"CA-29": always(noOtherExcluded),
+	"CA-30": always(whoEditsPolicies),
+
+	"LIC-01": always(enoughLicences),
+	"LIC-02": always(noLapse),
 }

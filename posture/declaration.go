@@ -22,6 +22,8 @@ type declaration struct {
 	Strength    string   `yaml:"strength"`
 	Models      []string `yaml:"models"`
 	OtherGroups []string `yaml:"otherGroups"`
+	Proof       string   `yaml:"proof"`
+	Recovery    []string `yaml:"recovery"`
 	// Norms are by the names that a report gives them.
 	Norms      map[string]int `yaml:"norms"`
 	Exceptions []struct {
@@ -55,7 +57,7 @@ func ParseDeclaration(text []byte) (Options, error) {
 	}
 	o := Options{
 		Design: d.Design, Targeting: d.Targeting, Group: d.Group, Unit: d.Unit, Unlockers: d.Unlockers,
-		Policies: d.Policies, Strength: d.Strength, Models: d.Models, OtherGroups: d.OtherGroups,
+		Policies: d.Policies, Strength: d.Strength, Models: d.Models, OtherGroups: d.OtherGroups, Proof: d.Proof, Recovery: d.Recovery,
 	}
 	for _, a := range d.Accounts {
 		o.Accounts = append(o.Accounts, Account{a.ObjectID, a.UserPrincipalName})

@@ -173,3 +173,22 @@ func namedTogether(v *view) {
 		}
 	}
 }
+
+// notEligible: nobody has to activate the membership first, and nobody can.
+func notEligible(v *view) {
+	g := v.declaredGroup()
+	if g == nil {
+		return
+	}
+	list, ok := v.groupEligibilities(g.ID)
+	for _, e := range list {
+		what := "membership"
+		if e.Access == "owner" {
+			what = "ownership"
+		}
+		v.fail(e.Principal, "eligibilityScheduleInstances", "may activate %s of %s", what, v.name(g.ID))
+	}
+	if ok && len(list) == 0 {
+		v.pass(g.ID, "eligibilityScheduleInstances", "none: who is a member is one now")
+	}
+}

@@ -2,6 +2,7 @@ package posture
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"glassward/access"
@@ -179,32 +180,47 @@ func hits(list []directory.Target, account string, m directory.Memberships) (som
 	return some, doubt
 }
 
+// inGroups calls each with every account whose groups were read.
+func (v *view) inGroups(each func(u *directory.User, m directory.Memberships)) {
+	for _, u := range v.accounts() {
+		if m, ok := v.memberOf(u.ID); ok {
+			each(u, m)
+		}
+	}
+}
+
+// An outcome is a result with its words.
+type outcome struct {
+	result Result
+	words  string
+}
+
+// among says whether a list of targets reaches an account: hit if it does, followed by
+// what does, and miss if it does not.
+func (v *view) among(list []directory.Target, account string, m directory.Memberships, property string, hit, miss outcome) {
+	switch some, doubt := hits(list, account, m); {
+	case len(some) > 0:
+		v.say(hit.result, account, property, "%s %s", hit.words, v.name(some[0].ID))
+	case doubt != "":
+		v.unknown(account, property, "%s", doubt)
+	default:
+		v.say(miss.result, account, property, "%s", miss.words)
+	}
+}
+
 func passkeysReach(v *view) {
 	c := v.configuration("Fido2")
 	if c == nil {
 		return
 	}
-	if c.State != "enabled" {
-		if c.State == "disabled" {
-			v.fail("Fido2", "state", "%s", c.State)
-		} else {
-			v.unknown("Fido2", "state", "%q", c.State)
-		}
+	if c.State == "disabled" {
+		v.fail("Fido2", "state", "%s", c.State)
+	} else if c.State != "enabled" {
+		v.unknown("Fido2", "state", "%q", c.State)
 	}
-	for _, u := range v.accounts() {
-		m, ok := v.memberOf(u.ID)
-		if !ok {
-			continue
-		}
-		switch some, doubt := hits(c.Include, u.ID, m); {
-		case len(some) > 0:
-			v.pass(u.ID, "includeTargets", "reached by %s", v.name(some[0].ID))
-		case doubt != "":
-			v.unknown(u.ID, "includeTargets", "%s", doubt)
-		default:
-			v.fail(u.ID, "includeTargets", "reached by none")
-		}
-	}
+	v.inGroups(func(u *directory.User, m directory.Memberships) {
+		v.among(c.Include, u.ID, m, "includeTargets", outcome{Pass, "reached by"}, outcome{Fail, "reached by none"})
+	})
 }
 
 func notExcludedFromPasskeys(v *view) {
@@ -212,20 +228,9 @@ func notExcludedFromPasskeys(v *view) {
 	if c == nil {
 		return
 	}
-	for _, u := range v.accounts() {
-		m, ok := v.memberOf(u.ID)
-		if !ok {
-			continue
-		}
-		switch some, doubt := hits(c.Exclude, u.ID, m); {
-		case len(some) > 0:
-			v.fail(u.ID, "excludeTargets", "excluded by %s", v.name(some[0].ID))
-		case doubt != "":
-			v.unknown(u.ID, "excludeTargets", "%s", doubt)
-		default:
-			v.pass(u.ID, "excludeTargets", "not excluded")
-		}
-	}
+	v.inGroups(func(u *directory.User, m directory.Memberships) {
+		v.among(c.Exclude, u.ID, m, "excludeTargets", outcome{Fail, "excluded by"}, outcome{Pass, "not excluded"})
+	})
 }
 
 // takes says whether key restrictions accept a model.
@@ -442,24 +447,14 @@ func noCampaign(v *view) {
 		v.unknown("", "authenticationMethodsRegistrationCampaign", "its state is not told")
 		return
 	}
-	for _, u := range v.accounts() {
-		m, ok := v.memberOf(u.ID)
-		if !ok {
-			continue
-		}
+	v.inGroups(func(u *directory.User, m directory.Memberships) {
 		if p.CampaignState == "disabled" {
 			v.pass(u.ID, "authenticationMethodsRegistrationCampaign", "%s", p.CampaignState)
-			continue
+			return
 		}
-		switch some, doubt := hits(p.CampaignExcludeTargets, u.ID, m); {
-		case len(some) > 0:
-			v.pass(u.ID, "excludeTargets of the campaign", "excluded by %s", v.name(some[0].ID))
-		case doubt != "":
-			v.unknown(u.ID, "excludeTargets of the campaign", "%s", doubt)
-		default:
-			v.fail(u.ID, "excludeTargets of the campaign", "not excluded, and the campaign is %s", p.CampaignState)
-		}
-	}
+		v.among(p.CampaignExcludeTargets, u.ID, m, "excludeTargets of the campaign",
+			outcome{Pass, "excluded by"}, outcome{Fail, "not excluded, and the campaign is " + p.CampaignState})
+	})
 }
 
 func noTemporaryPass(v *view) {
@@ -581,5 +576,151 @@ func mandatoryMFA(v *view) {
 		if clean {
 			v.pass(u.ID, "mandatory MFA", "can be met")
 		}
+	}
+}
+
+// registrationKnown: whether people, and Graph for them, may register keys.
+func registrationKnown(v *view) {
+	c := v.configuration("Fido2")
+	if c == nil {
+		return
+	}
+	switch c.SelfServiceRegistration {
+	case truth.True:
+		v.pass("Fido2", "isSelfServiceRegistrationAllowed", "true")
+	case truth.False:
+		v.warn("Fido2", "isSelfServiceRegistrationAllowed", "false: a key that was lost cannot be replaced before it is switched on")
+	default:
+		v.unknown("Fido2", "isSelfServiceRegistrationAllowed", "not told")
+	}
+}
+
+// certificatesSafe: where certificates are for the accounts each counts for two factors.
+// When they end, and whether the list of revoked ones answers, Graph does not tell.
+func certificatesSafe(v *view) {
+	c := v.configuration("X509Certificate")
+	if c == nil {
+		return
+	}
+	v.inGroups(func(u *directory.User, m directory.Memberships) {
+		reached, why := reaches(c, u.ID, m)
+		ruled := slices.Contains(c.Extra.Names(), "authenticationModeConfiguration.rules")
+		switch {
+		case reached == truth.False:
+			v.pass(u.ID, "X509Certificate", "certificates are not for it")
+		case reached == truth.Unknown:
+			v.unknown(u.ID, "X509Certificate", "%s", why)
+		case c.CertificateMode == "x509CertificateSingleFactor" && !ruled:
+			v.fail(u.ID, "authenticationModeConfiguration", "a certificate counts for one factor: it does not satisfy mandatory MFA")
+		case c.CertificateMode != "x509CertificateMultiFactor" || ruled:
+			v.unknown(u.ID, "authenticationModeConfiguration", "for how many factors a certificate counts is not told, or rules decide")
+		default:
+			v.unknown(u.ID, "X509Certificate", "when its certificates end, and whether the revocation list answers, no part of a snapshot tells")
+		}
+	})
+}
+
+// policyBytes is how large the policy on methods may become.
+const policyBytes = 20 << 10
+
+func policySmall(v *view) {
+	p := v.contents(directory.Methods).Methods
+	switch {
+	case p == nil || p.Size == 0:
+		v.unknown("", "authenticationMethodsPolicy", "its size is not told")
+	case p.Size >= policyBytes:
+		v.fail("", "authenticationMethodsPolicy", "%d bytes of %d: no further profile can be saved", p.Size, policyBytes)
+	case p.Size >= policyBytes*3/4:
+		v.warn("", "authenticationMethodsPolicy", "%d bytes of %d", p.Size, policyBytes)
+	default:
+		v.pass("", "authenticationMethodsPolicy", "%d bytes of %d", p.Size, policyBytes)
+	}
+}
+
+// promptsDoNotBite: Entra does not ask the accounts for another method than they mean to
+// use, and nobody puts them at risk by reporting a prompt.
+func promptsDoNotBite(v *view) {
+	var preferred, reports *directory.MethodPreference
+	if p := v.contents(directory.BetaMethods).BetaMethods; p != nil {
+		preferred, reports = p.SystemPreferred, p.SuspiciousReports
+	}
+	v.inGroups(func(u *directory.User, m directory.Memberships) {
+		v.preference(u.ID, m, "systemCredentialPreferences", preferred, "Entra chooses the method for it")
+		v.preference(u.ID, m, "reportSuspiciousActivitySettings", reports, "a prompt that is reported puts it at high risk")
+	})
+}
+
+// preference says whether a setting for some people reaches an account.
+func (v *view) preference(account string, m directory.Memberships, property string, x *directory.MethodPreference, bites string) {
+	if x == nil {
+		v.unknown(account, property, "not told")
+		return
+	}
+	if x.State == "disabled" {
+		v.pass(account, property, "disabled")
+		return
+	}
+	out, doubt := hits(x.Exclude, account, m)
+	switch {
+	case len(out) > 0:
+		v.pass(account, property, "excluded by %s", v.name(out[0].ID))
+	case doubt != "":
+		v.unknown(account, property, "%s", doubt)
+	case len(x.Include) == 0:
+		v.unknown(account, property, "whom it is for is not told")
+	default:
+		v.among(x.Include, account, m, property, outcome{Fail, bites + ": the state is " + x.State + ", for"}, outcome{Pass, "not for it"})
+	}
+}
+
+// lockoutSane: smart lockout stops guessing and does not keep the password locked for ever.
+func lockoutSane(v *view) {
+	values := map[string]string{"LockoutThreshold": "10", "LockoutDurationInSeconds": "60"} // the template's
+	for _, s := range v.contents(directory.GroupSettings).GroupSettings {
+		if s.Template == directory.PasswordRuleSettings {
+			for name, value := range s.Values {
+				values[name] = value
+			}
+		}
+	}
+	number := func(name string, wrong func(int) string) {
+		n, err := strconv.Atoi(values[name])
+		if err != nil || n <= 0 {
+			v.unknown("", name, "%q is no number", values[name])
+		} else if why := wrong(n); why != "" {
+			v.fail("", name, "%d, %s", n, why)
+		} else {
+			v.pass("", name, "%d", n)
+		}
+	}
+	number("LockoutThreshold", func(n int) string {
+		if n > v.o.Norms.LockoutThreshold {
+			return "more than " + strconv.Itoa(v.o.Norms.LockoutThreshold)
+		}
+		return ""
+	})
+	number("LockoutDurationInSeconds", func(n int) string {
+		if n < v.o.Norms.LockoutSeconds {
+			return "fewer than " + strconv.Itoa(v.o.Norms.LockoutSeconds)
+		}
+		return ""
+	})
+}
+
+// noReconfirmation: nobody is asked to confirm on the way what is registered.
+func noReconfirmation(v *view) {
+	p := v.contents(directory.Methods).Methods
+	reset := v.contents(directory.AuthorizationPolicy).AdminSSPR
+	switch {
+	case reset == truth.False:
+		v.pass("", "allowedToUseSSPR", "false: administrators are not asked")
+	case p == nil || !p.TellsReconfirmation:
+		v.unknown("", "reconfirmationInDays", "not told")
+	case p.ReconfirmationDays == 0:
+		v.pass("", "reconfirmationInDays", "0: never")
+	case reset == truth.Unknown:
+		v.unknown("", "allowedToUseSSPR", "not told, and people confirm every %d days", p.ReconfirmationDays)
+	default:
+		v.fail("", "reconfirmationInDays", "every %d days, and administrators may reset their own passwords", p.ReconfirmationDays)
 	}
 }

@@ -41,6 +41,11 @@ type Options struct {
 	Strength string
 	// Models are the AAGUIDs of keys that are approved, in any case of letters.
 	Models []string
+	// Proof is what access.Digest gave when it was last proven that the accounts get in.
+	Proof string
+	// Recovery are the ways back that need none of the accounts, in words: a partner, an
+	// application, the support contract.
+	Recovery []string
 	// OtherGroups are groups that the accounts are meant to be in beside Group.
 	OtherGroups []string
 	Norms       Norms
@@ -68,6 +73,9 @@ type Norms struct {
 	Groups                                        int // groups that an account is in, through others too
 	Approvers                                     int // people who can approve
 	ActivationMinutes                             int // how long a role over the unit stays active
+	SignInHours                                   int // after how many hours the accounts sign in again
+	LockoutThreshold                              int // failed passwords before smart lockout, at most
+	LockoutSeconds                                int // how long it lasts, at least
 }
 
 // A Norm is one limit as it was judged by.
@@ -95,6 +103,9 @@ var norms = []norm{
 	{"groups", "Conditional Access: users: members of more than 2048 groups may be blocked; three quarters of it", 1536, func(n *Norms) *int { return &n.Groups }},
 	{"approvers", "Microsoft, Approve activation requests: at least two approvers", 2, func(n *Norms) *int { return &n.Approvers }},
 	{"activationMinutes", "the design with a restricted unit: a role over the unit is active for an hour", 60, func(n *Norms) *int { return &n.ActivationMinutes }},
+	{"signInHours", "the design with two dedicated policies: sign-in frequency of four hours", 4, func(n *Norms) *int { return &n.SignInHours }},
+	{"lockoutThreshold", "CIS Microsoft Azure Foundations: lockout threshold of at most 10", 10, func(n *Norms) *int { return &n.LockoutThreshold }},
+	{"lockoutSeconds", "CIS Microsoft Azure Foundations: lockout duration of at least 60 seconds", 60, func(n *Norms) *int { return &n.LockoutSeconds }},
 }
 
 // list gives the norms as they are judged by.
@@ -135,7 +146,7 @@ func (o Options) whole() (Options, error) {
 	if o.Targeting != TargetGroup && o.Targeting != TargetDirect {
 		return o, fmt.Errorf("targeting %q: it is %s or %s", o.Targeting, TargetGroup, TargetDirect)
 	}
-	o.Group, o.Unit, o.Strength = strings.ToLower(o.Group), strings.ToLower(o.Unit), strings.ToLower(o.Strength)
+	o.Group, o.Unit, o.Strength, o.Proof = strings.ToLower(o.Group), strings.ToLower(o.Unit), strings.ToLower(o.Strength), strings.ToLower(o.Proof)
 	for _, list := range []*[]string{&o.Unlockers, &o.Policies, &o.Models, &o.OtherGroups} {
 		*list = slices.Clone(*list)
 		for i := range *list {

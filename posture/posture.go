@@ -157,6 +157,34 @@ type assessor struct {
 	o     *Options
 	now   time.Time
 	judge *access.Judge
+	// verdicts and armed are what was worked out of each account.
+	verdicts map[string]*access.Assessment
+	armed    map[string][]access.Hit
+}
+
+// verdict judges an account once.
+func (a *assessor) verdict(account string) *access.Assessment {
+	if a.judge == nil {
+		a.judge = access.NewJudge(a.s)
+		a.verdicts, a.armed = map[string]*access.Assessment{}, map[string][]access.Hit{}
+	}
+	x := a.verdicts[account]
+	if x == nil {
+		x = a.judge.Emergency(account)
+		a.verdicts[account] = x
+	}
+	return x
+}
+
+// hits gives what each policy does to an account, worked out once.
+func (a *assessor) hits(account string) []access.Hit {
+	x := a.verdict(account)
+	list, ok := a.armed[account]
+	if !ok {
+		list = a.judge.Hits(x)
+		a.armed[account] = list
+	}
+	return list
 }
 
 // A view is the snapshot as one check may see it, and what the check has to say.
@@ -177,7 +205,7 @@ type view struct {
 func ofEach(p directory.Part) bool {
 	switch p {
 	case directory.GroupMembers, directory.GroupOwners, directory.MemberOf, directory.UnitMembers,
-		directory.Registered, directory.PerUserMFA:
+		directory.Registered, directory.PerUserMFA, directory.GroupEligibilities:
 		return true
 	}
 	return false
@@ -197,6 +225,10 @@ func (a *assessor) run(c *Check) (Finding, map[directory.Part]bool) {
 			f.Result, f.Reason = NotApplicable, why
 			return f, nil
 		}
+	}
+	if why := a.lacks(c); why != "" {
+		f.Result, f.Reason = NotApplicable, why
+		return f, nil
 	}
 	for _, p := range c.Reads {
 		if r := a.s.Reading(p, ""); !ofEach(p) && r.State != directory.Read {
@@ -311,6 +343,24 @@ func (v *view) contents(parts ...directory.Part) directory.Contents {
 			c.AppRoleAssignments = all.AppRoleAssignments
 		case directory.PermissionGrants:
 			c.PermissionGrants = all.PermissionGrants
+		case directory.Licences:
+			c.Licences = all.Licences
+		case directory.Locations:
+			c.Locations = all.Locations
+		case directory.BetaMethods:
+			c.BetaMethods = all.BetaMethods
+		case directory.RiskyUsers:
+			c.RiskyUsers = all.RiskyUsers
+		case directory.AccessReviews:
+			c.AccessReviews = all.AccessReviews
+		case directory.LifecycleWorkflows:
+			c.LifecycleWorkflows = all.LifecycleWorkflows
+		case directory.RoleAlerts:
+			c.RoleAlerts = all.RoleAlerts
+		case directory.ProtectedActions:
+			c.ProtectedActions = all.ProtectedActions
+		case directory.GroupSettings:
+			c.GroupSettings = all.GroupSettings
 		}
 	}
 	return c
@@ -382,6 +432,12 @@ func (v *view) perUserMFA(account string) (string, bool) {
 	return v.a.s.Contents().PerUserMFA[account], ok
 }
 
+// groupEligibilities gives who may activate its membership of a group, if it was read.
+func (v *view) groupEligibilities(group string) ([]directory.GroupEligibility, bool) {
+	ok := v.read(directory.GroupEligibilities, group)
+	return v.a.s.Contents().GroupEligibilities[group], ok
+}
+
 // emergency gives the verdict on an account. What the verdict rests on counts as read by
 // the check.
 func (v *view) emergency(account string) *access.Assessment {
@@ -391,10 +447,7 @@ func (v *view) emergency(account string) *access.Assessment {
 	}
 	v.read(directory.Registered, account)
 	v.read(directory.MemberOf, account)
-	if v.a.judge == nil {
-		v.a.judge = access.NewJudge(v.a.s)
-	}
-	return v.a.judge.Emergency(account)
+	return v.a.verdict(account)
 }
 
 // name gives the name of an object for people, without taking anything from it.
@@ -416,7 +469,7 @@ func (v *view) name(id string) string {
 			return u.DisplayName
 		}
 	}
-	for _, p := range v.a.s.Policies() {
+	for _, p := range slices.Concat(v.a.s.Policies(), v.a.s.Contents().DeletedPolicies) {
 		if p.ID == id && p.DisplayName != "" {
 			return p.DisplayName
 		}

@@ -1,10 +1,10 @@
 package posture
 
 import (
+	"archive/zip"
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,7 +13,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"glassward/access"
 	"glassward/directory"
+	"glassward/directory/truth"
 )
 
 // declaredOptions are those of testdata/tenant.txtar.
@@ -27,15 +29,57 @@ func declaredOptions() Options {
 		Unlockers: []string{"9a000000-0000-4000-8000-000000000004"},
 		Policies:  []string{"ca000000-0000-4000-8000-000000000001", "ca000000-0000-4000-8000-000000000002"},
 		Strength:  "57000000-0000-4000-8000-000000000001",
+		Recovery:  []string{"support contract 4711, in the safe"},
 		Models:    []string{"CB69481E-8FF7-4039-93EC-0A2729A154A8", "eabb46cc-e241-80bf-ae9e-96fa6d2975cf"},
 	}
 }
 
 var taken = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
-// tenant reads testdata/tenant.txtar with what lines say: "patch PART PATCH" and
-// "option NAME VALUE".
+// tenant reads testdata/tenant.txtar with what lines say: "patch PART PATCH",
+// "long PART PROPERTY LETTERS" and "option NAME VALUE".
 func tenant(t testing.TB, lines string) (*directory.Snapshot, Options) {
+	t.Helper()
+	a, o := planted(t, lines)
+	s := opened(t, a.Files)
+	if p := s.Problems(); len(p) > 0 {
+		t.Fatalf("the tenant is not as Graph tells it: %v", p)
+	}
+	if o.Proof == "" { // proven of what is planted, unless it is the proof that is old
+		var err error
+		if o.Proof, err = access.Digest(s, []string{o.Accounts[0].ID, o.Accounts[1].ID}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s, o
+}
+
+// opened opens files as a snapshot, from an archive in memory.
+func opened(t testing.TB, files []txtar.File) *directory.Snapshot {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, f := range files {
+		w, err := z.CreateHeader(&zip.FileHeader{Name: f.Name, Method: zip.Store})
+		if err == nil {
+			_, err = w.Write(f.Data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := directory.Unzip(bytes.NewReader(b.Bytes()), int64(b.Len()), directory.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.With(func(c *directory.Contents) { c.Taken = taken })
+}
+
+// planted gives the files of the tenant and the options as lines change them.
+func planted(t testing.TB, lines string) (*txtar.Archive, Options) {
 	t.Helper()
 	a, err := txtar.ParseFile("testdata/tenant.txtar")
 	if err != nil {
@@ -54,6 +98,17 @@ func tenant(t testing.TB, lines string) (*directory.Snapshot, Options) {
 			if a.Files[i].Data, err = patched(a.Files[i].Data, []byte(value)); err != nil {
 				t.Fatalf("%s: %v", line, err)
 			}
+		case "long": // a property with a text of so many letters
+			property, n, _ := strings.Cut(value, " ")
+			letters, err := strconv.Atoi(n)
+			i := slices.IndexFunc(a.Files, func(f txtar.File) bool { return f.Name == name+".json" })
+			if err != nil || i < 0 {
+				t.Fatal(line, err)
+			}
+			op := fmt.Sprintf(`[{"op":"add","path":"/%s","value":%q}]`, property, strings.Repeat("x", letters))
+			if a.Files[i].Data, err = patched(a.Files[i].Data, []byte(op)); err != nil {
+				t.Fatal(err)
+			}
 		case "option":
 			switch name {
 			case "design":
@@ -62,6 +117,18 @@ func tenant(t testing.TB, lines string) (*directory.Snapshot, Options) {
 				o.Targeting = value
 			case "strength":
 				o.Strength = value
+			case "policies":
+				o.Policies = strings.Fields(value)
+			case "models":
+				o.Models = strings.Fields(value)
+			case "proof":
+				o.Proof = value
+			case "recovery":
+				o.Recovery = strings.Fields(value)
+			case "names":
+				for i := range o.Accounts {
+					o.Accounts[i].UPN = value
+				}
 			case "groups":
 				o.OtherGroups = strings.Fields(value)
 			case "norm-groups":
@@ -76,20 +143,7 @@ func tenant(t testing.TB, lines string) (*directory.Snapshot, Options) {
 			}
 		}
 	}
-	dir := t.TempDir()
-	for _, f := range a.Files {
-		if err := os.WriteFile(filepath.Join(dir, f.Name), f.Data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s, err := directory.Open(dir, directory.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p := s.Problems(); len(p) > 0 {
-		t.Fatalf("the tenant is not as Graph tells it: %v", p)
-	}
-	return s.With(func(c *directory.Contents) { c.Taken = taken }), o
+	return a, o
 }
 
 // patched applies a JSON Patch (RFC 6902): add, remove and replace.
@@ -188,16 +242,31 @@ func sections(t *testing.T, file string) []txtar.File {
 	return a.Files
 }
 
-// allowedNotApplicable are the checks that have nothing to judge in a tenant that is
-// well set up in one of the ways of declaring.
-func allowedNotApplicable(o Options, id string) bool {
-	switch {
-	case strings.HasPrefix(id, "GRP-") && id != "GRP-07":
-		return o.Targeting == TargetDirect
+// untold are the checks of which no snapshot shows enough to pass: what they ask for
+// stands in logs, in the portal alone, or in the answers of another.
+var untold = []string{"ACC-20", "CA-23", "CA-28"}
+
+// well says whether a result is that of a tenant which is well set up in one of the ways
+// of declaring: passed, or there is nothing to judge.
+func well(o Options, f *Finding) bool {
+	dedicated := o.Design != ExcludedFromAll
+	switch id := f.Check.ID; {
+	case slices.Contains(untold, id):
+		return f.Result == Unknown
+	case f.Result == Pass:
+		return true
+	case id == "CA-19" && f.Result == Warn:
+		return !dedicated // it says what a password opens
+	case f.Result != NotApplicable:
+		return false
 	case id == "GRP-07":
-		return o.Targeting != TargetDirect
-	case id == "AUTH-16":
-		return o.Design == ExcludedFromAll
+		return o.Targeting != TargetDirect || len(o.Policies) == 0
+	case strings.HasPrefix(id, "GRP-"):
+		return o.Targeting == TargetDirect
+	case id == "AUTH-16", id == "CA-09", id == "CA-10":
+		return !dedicated
+	case id == "CA-19":
+		return dedicated
 	case id == "AUTH-07", id == "AUTH-08", id == "AUTH-09":
 		return true // one of restrictions and profiles decides
 	}
@@ -214,9 +283,8 @@ func TestGoodTenants(t *testing.T) {
 		r := assess(t, s, o)
 		for i := range r.Findings {
 			f := &r.Findings[i]
-			if f.Result == Pass {
-				passed[f.Check.ID] = true
-			} else if f.Result != NotApplicable || !allowedNotApplicable(o, f.Check.ID) {
+			passed[f.Check.ID] = passed[f.Check.ID] || f.Result == Pass
+			if !well(o, f) {
 				t.Errorf("%s: %s %s", c.Name, f.Check.ID, words(f))
 			}
 		}
@@ -229,7 +297,7 @@ func TestGoodTenants(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range list {
-		if !passed[c.ID] {
+		if !passed[c.ID] && !slices.Contains(untold, c.ID) && c.ID != "CA-19" { // which passes beside security defaults, in faults.txtar
 			t.Errorf("%s passes in no good tenant", c.ID)
 		}
 		if _, ok := logic[c.ID]; !ok {
@@ -241,57 +309,135 @@ func TestGoodTenants(t *testing.T) {
 	}
 }
 
+// A fault is one section of testdata/faults.txtar or lockouts.txtar.
+type fault struct {
+	name     string
+	s        *directory.Snapshot
+	o        Options
+	wants    map[string]want
+	rest     want
+	class    string
+	verdicts [2]access.Verdict
+	by       []want // policy or gate, and words of the witness
+}
+
+// want is what is expected: a result, or a name, and words that stand with it.
+type want struct{ result, says string }
+
+func faults(t *testing.T, files ...string) []*fault {
+	t.Helper()
+	var list []*fault
+	for _, file := range files {
+		for _, c := range sections(t, file) {
+			f := &fault{name: c.Name, wants: map[string]want{}, verdicts: [2]access.Verdict{access.Open, access.Open}}
+			f.s, f.o = tenant(t, string(c.Data))
+			for line := range strings.Lines(string(c.Data)) {
+				word, text, _ := strings.Cut(strings.TrimSpace(line), " ")
+				first, rest, _ := strings.Cut(text, " ")
+				switch word {
+				case "want":
+					result, says, _ := strings.Cut(rest, " ")
+					f.wants[first] = want{result, says}
+				case "rest":
+					f.rest = want{first, rest}
+				case "class":
+					f.class = text
+				case "verdict":
+					f.verdicts = [2]access.Verdict{access.Verdict(first), access.Verdict(rest)}
+				case "by":
+					name, says, _ := strings.Cut(text, " | ")
+					f.by = append(f.by, want{name, says})
+				case "", "patch", "option", "long":
+				default:
+					t.Fatalf("%s: %s: %q is no line of a fault", file, c.Name, word)
+				}
+			}
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
 // Each fault is found by the checks that are expected, with what decided it, and by no
-// other; each check finds one.
+// other, and the verdict on each account is the expected one, with a witness that is
+// refused when it is judged by itself; each check finds a fault. The log is a table of
+// fault, checks, verdicts and witness.
 func TestFaults(t *testing.T) {
 	s, o := tenant(t, "")
 	good := assess(t, s, o)
 	found := map[string]bool{}
-	for _, c := range sections(t, "testdata/faults.txtar") {
-		s, o := tenant(t, string(c.Data))
-		r := assess(t, s, o)
-		type want struct{ result, says string }
-		wants, rest := map[string]want{}, want{}
-		class := ""
-		for line := range strings.Lines(string(c.Data)) {
-			word, text, _ := strings.Cut(strings.TrimSpace(line), " ")
-			switch word {
-			case "want":
-				id, text, _ := strings.Cut(text, " ")
-				result, says, _ := strings.Cut(text, " ")
-				wants[id] = want{result, says}
-			case "rest":
-				result, says, _ := strings.Cut(text, " ")
-				rest = want{result, says}
-			case "class":
-				class = text
-			}
+	for _, c := range faults(t, "testdata/faults.txtar", "testdata/lockouts.txtar") {
+		r := assess(t, c.s, c.o)
+		if c.class != "" && string(r.Maturity) != c.class {
+			t.Errorf("%s: class %s (%s), want %s", c.name, r.Maturity, r.MaturityReason, c.class)
 		}
-		if class != "" && string(r.Maturity) != class {
-			t.Errorf("%s: class %s (%s), want %s", c.Name, r.Maturity, r.MaturityReason, class)
-		}
+		var hit []string
 		for i := range r.Findings {
 			f := &r.Findings[i]
-			w, ok := wants[f.Check.ID]
+			w, ok := c.wants[f.Check.ID]
 			if !ok {
 				w = want{result: string(good.Findings[i].Result)}
-				if rest.result != "" && string(f.Result) == rest.result {
-					w = rest
+				if string(f.Result) != w.result && string(f.Result) == c.rest.result {
+					w = c.rest
 				}
 			}
 			if string(f.Result) != w.result || !strings.Contains(words(f), w.says) {
-				t.Errorf("%s: %s: want %s %q, have %s", c.Name, f.Check.ID, w.result, w.says, words(f))
+				t.Errorf("%s: %s: want %s %q, have %s", c.name, f.Check.ID, w.result, w.says, words(f))
 			}
-			if f.Result == Fail && ok {
+			if ok && f.Result != Pass && f.Result != NotApplicable {
 				found[f.Check.ID] = true
+				hit = append(hit, f.Check.ID)
 			}
 		}
+		where := witnesses(t, c)
+		t.Logf("%-62s | %-60s | %-11s | %-11s | %s", c.name, strings.Join(hit, " "), c.verdicts[0], c.verdicts[1], where)
 	}
 	for id := range logic {
-		if !found[id] {
+		if !found[id] && !slices.Contains(untold, id) {
 			t.Errorf("no fault is planted that %s finds", id)
 		}
 	}
+}
+
+// witnesses holds that the verdicts on both accounts are the expected ones, with what
+// refuses, and gives a sign-in that is refused.
+func witnesses(t *testing.T, c *fault) string {
+	t.Helper()
+	j := access.NewJudge(c.s)
+	shown := ""
+	for i, e := range c.o.Accounts[:2] {
+		a := j.Emergency(e.ID)
+		if a.Verdict != c.verdicts[i] {
+			t.Errorf("%s: %s is %s, want %s: %+v", c.name, a.Subject.Name(), a.Verdict, c.verdicts[i], a.Failures)
+		}
+		if a.Verdict == access.Open {
+			continue
+		}
+		for _, by := range c.by {
+			at := slices.IndexFunc(a.Failures, func(f access.Failure) bool {
+				return f.Name() == by.result && strings.Contains(f.Where+" "+f.Why, by.says)
+			})
+			if at < 0 {
+				t.Errorf("%s: %s: %q with %q is not among %+v", c.name, a.Subject.Name(), by.result, by.says, a.Failures)
+				continue
+			}
+			f := a.Failures[at]
+			if shown == "" {
+				shown = f.Name() + ": " + f.Where + ": " + f.Why
+			}
+		}
+		for _, f := range a.Failures {
+			d := j.Evaluator().EvaluateFor(a.Subject, f.Witness)
+			if d.In == truth.True || f.Certain && d.In != truth.False {
+				t.Errorf("%s: the witness %s of %s gets in: %v", c.name, f.Where, f.Name(), d.In)
+			}
+		}
+	}
+	locked := c.verdicts[0] != access.Open || c.verdicts[1] != access.Open
+	if locked != (len(c.by) > 0) {
+		t.Errorf("%s: an account that is not open needs what refuses, and no other does", c.name)
+	}
+	return shown
 }
 
 // Without any one of the parts that a check states it is unknown and says which; and it
@@ -353,6 +499,55 @@ func TestUnread(t *testing.T) {
 		for _, p := range c.Reads {
 			if !used[c.ID][p] {
 				t.Errorf("%s states that it reads %s and does not", c.ID, p)
+			}
+		}
+	}
+}
+
+// Whatever part of a tenant, good or bad, was not read, whole or of one object: no check
+// that failed or was unknown passes by it.
+func TestUnreadNeverPasses(t *testing.T) {
+	cases := append([]txtar.File{{Name: "the good tenant"}}, sections(t, "testdata/variants.txtar")...)
+	cases = append(cases, sections(t, "testdata/faults.txtar")...)
+	cases = append(cases, sections(t, "testdata/lockouts.txtar")...)
+	for _, c := range cases {
+		a, o := planted(t, string(c.Data))
+		o, err := o.whole()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bad []Finding
+		whole := assess(t, opened(t, a.Files), o)
+		for _, f := range whole.Findings {
+			if f.Result == Fail || f.Result == Unknown {
+				bad = append(bad, f)
+			}
+		}
+		hold := func(what string, files []txtar.File) {
+			one := &assessor{s: opened(t, files), o: &o, now: taken}
+			for i := range bad {
+				if f, _ := one.run(bad[i].Check); f.Result == Pass {
+					t.Errorf("%s, without %s: %s passes, and before: %s", c.Name, what, f.Check.ID, words(&bad[i]))
+				}
+			}
+		}
+		for i, f := range a.Files {
+			hold(f.Name, slices.Delete(slices.Clone(a.Files), i, i+1))
+			var batch struct {
+				Responses []json.RawMessage `json:"responses"`
+			}
+			if err := json.Unmarshal(f.Data, &batch); err != nil {
+				t.Fatal(err)
+			}
+			for k := range batch.Responses {
+				rest := slices.Delete(slices.Clone(batch.Responses), k, k+1)
+				text, err := json.Marshal(map[string]any{"responses": rest})
+				if err != nil {
+					t.Fatal(err)
+				}
+				files := slices.Clone(a.Files)
+				files[i].Data = text
+				hold(fmt.Sprintf("response %d of %s", k, f.Name), files)
 			}
 		}
 	}

@@ -386,31 +386,7 @@ var overseers = []string{
 // whoCanTakeOver lists who stands above the accounts: permanent holders of the roles and
 // applications with the permissions are asked about, those who must activate are not.
 func whoCanTakeOver(v *view) {
-	c := v.contents(directory.RoleSchedules, directory.ServicePrincipals, directory.AppRoleAssignments)
-	clean := true
-	for _, a := range c.Schedules {
-		above := a.Role == directory.GlobalAdministrator || slices.Contains(overseers, a.Role)
-		if !above || !tenantWide(a) || !v.now(a) || v.emergencyID(a.Principal) || a.Type == "Activated" {
-			continue
-		}
-		clean = false
-		v.warn(a.Principal, "roleAssignmentScheduleInstances", "holds %s for good", roleName(a.Role))
-	}
-	permission := map[string]string{}
-	for _, p := range c.ServicePrincipals {
-		for _, r := range p.Roles {
-			permission[p.ID+" "+r.ID] = r.Value
-		}
-	}
-	for _, a := range c.AppRoleAssignments {
-		if name := permission[a.Resource+" "+a.Role]; slices.Contains(dangerous, name) {
-			clean = false
-			v.fail(a.Principal, "appRoleAssignedTo", "the application may %s", name)
-		}
-	}
-	if clean {
-		v.pass("", "roles and application permissions above the accounts", "none that is standing")
-	}
+	v.standing(append([]string{directory.GlobalAdministrator}, overseers...), dangerous, "the accounts")
 }
 
 func roleName(id string) string {
@@ -445,4 +421,72 @@ func noOtherRoles(v *view) {
 			v.pass(u.ID, "roleAssignments", "nothing beside Global Administrator")
 		}
 	}
+}
+
+// knownAlerts: the alerts of Privileged Identity Management that are about the accounts
+// are as expected; every other asks for somebody.
+func knownAlerts(v *view) {
+	v.read(directory.Users, "")
+	for _, a := range v.contents(directory.RoleAlerts).RoleAlerts {
+		kind := a.Definition[strings.LastIndexByte(a.Definition, '_')+1:]
+		switch {
+		case a.Active == truth.False || a.Count == 0 && len(a.Incidents) == 0:
+			continue
+		case len(a.Incidents) < a.Count:
+			v.unknown(a.ID, kind, "%d incidents, of which %d were read", a.Count, len(a.Incidents))
+		}
+		for _, i := range a.Incidents {
+			switch {
+			case i.Assignee == "":
+				v.unknown(a.ID, kind, "whom an incident is about is not told")
+			case v.emergencyID(i.Assignee):
+				v.pass(i.Assignee, kind, "expected of an emergency account")
+			default:
+				v.fail(i.Assignee, kind, "is about somebody who is no emergency account")
+			}
+		}
+	}
+	if len(v.seen) == 0 {
+		v.pass("", "roleManagementAlerts", "none is active")
+	}
+}
+
+// noRoleReview: no review takes Global Administrator from whom nobody reviewed.
+func noRoleReview(v *view) {
+	clean := true
+	for _, r := range v.contents(directory.AccessReviews).AccessReviews {
+		if reviews(r, []string{directory.GlobalAdministrator}) == "" {
+			continue
+		}
+		switch takesAway(r) {
+		case truth.True:
+			clean = false
+			v.fail(r.ID, "settings.defaultDecision", "%s reviews Global Administrator: %s for whom nobody reviewed, applied by itself", r.DisplayName, r.DefaultDecision)
+		case truth.Unknown:
+			clean = false
+			v.unknown(r.ID, "settings", "%s reviews Global Administrator; what becomes of whom nobody reviewed is not told", r.DisplayName)
+		}
+	}
+	if clean {
+		v.pass("", "accessReviews/definitions", "no review takes the role away by itself")
+	}
+}
+
+// secondWay: a way back that needs none of the accounts is declared. Applications that
+// hold the role for good are told with it: each may be one.
+func secondWay(v *view) {
+	c := v.contents(directory.RoleSchedules, directory.ServicePrincipals)
+	for _, a := range c.Schedules {
+		if a.Role != directory.GlobalAdministrator || !tenantWide(a) || a.Type == "Activated" || !v.now(a) {
+			continue
+		}
+		if slices.ContainsFunc(c.ServicePrincipals, func(p *directory.ServicePrincipal) bool { return p.ID == a.Principal }) {
+			v.pass(a.Principal, "roleAssignmentScheduleInstances", "an application that is Global Administrator for good")
+		}
+	}
+	if len(v.o.Recovery) == 0 {
+		v.fail("", "recovery", "no way back without the accounts is declared: a partner, an application, the support contract")
+		return
+	}
+	v.pass("", "recovery", "%s", strings.Join(v.o.Recovery, "; "))
 }

@@ -1,11 +1,13 @@
 package posture
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"glassward/access"
 	"glassward/directory"
 	"glassward/directory/truth"
 )
@@ -383,4 +385,41 @@ func (v *view) excludes(p *directory.Policy, account string, m directory.Members
 	u := p.Conditions.Users
 	return slices.Contains(u.ExcludeUsers, account) ||
 		slices.ContainsFunc(u.ExcludeGroups, func(g string) bool { return slices.Contains(m.All(), g) })
+}
+
+// protectedActionsOpen: what protects actions on the directory does not keep the accounts
+// from doing them.
+func protectedActionsOpen(v *view) {
+	by := map[string][]string{}
+	for _, a := range v.contents(directory.ProtectedActions).ProtectedActions {
+		if a.Context != "" {
+			by[a.Context] = append(by[a.Context], a.Name)
+		}
+	}
+	for _, u := range v.accounts() {
+		v.emergency(u.ID)
+		for _, context := range slices.Sorted(maps.Keys(by)) {
+			actions := by[context][0]
+			if n := len(by[context]); n > 1 {
+				actions += " and " + strconv.Itoa(n-1) + " more"
+			}
+			// What keeps the account out everywhere is for other checks.
+			failures := slices.DeleteFunc(v.a.judge.Context(u.ID, context).Failures, func(f access.Failure) bool {
+				return f.Policy == nil || f.Policy.Conditions.Applications == nil || !slices.Contains(f.Policy.Conditions.Applications.Contexts, context)
+			})
+			for _, f := range failures {
+				if f.Certain {
+					v.fail(u.ID, context, "cannot satisfy it for %s: %s: %s", actions, f.Name(), f.Why)
+				} else {
+					v.unknown(u.ID, context, "whether it can satisfy it for %s: %s: %s", actions, f.Name(), f.Why)
+				}
+			}
+			if len(failures) == 0 {
+				v.pass(u.ID, context, "can satisfy it for %s", actions)
+			}
+		}
+		if len(by) == 0 {
+			v.pass(u.ID, "authenticationContextId", "no action asks for an authentication context")
+		}
+	}
 }
