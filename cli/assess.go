@@ -26,10 +26,11 @@ func (a *app) assessCommand() *cobra.Command {
 	var x assess
 	cmd := &cobra.Command{
 		Use:   "assess SNAPSHOT",
-		Short: "Check how the emergency accounts are set up: accounts, roles, their group and unit, methods",
+		Short: "Check how the emergency accounts are set up: accounts, roles, their group and unit, methods, Conditional Access",
 		Long: `Judges a snapshot of the directory by checks of the emergency accounts: the accounts
-themselves (ACC), their roles (ROL), their group (GRP), the restricted unit (RMU) and
-authentication methods (AUTH). Conditional Access is judged by reach.
+themselves (ACC), their roles (ROL), their group (GRP), the restricted unit (RMU),
+authentication methods (AUTH), Conditional Access (CA) and licences (LIC). reach proves the
+verdict on each account.
 
 It opens with the class of the tenant, as far as what was read shows:
 
@@ -51,6 +52,8 @@ the snapshot's tenant. --declaration is a YAML file of what else the tenant mean
   strength: ID                    and their authentication strength
   models: [AAGUID]                approved models of keys
   otherGroups: [OBJECT-ID]        groups that the accounts are meant to be in
+  recovery: [TEXT]                ways back that need none of the accounts
+  proof: DIGEST                   what CA-26 told when it was last proven that they get in
   norms: {drillDays: 180}         limits, by the names that -o json gives
   exceptions:
     - {check: ACC-13, object: OBJECT-ID, owner: Nora, reason: mail is forwarded, until: 2026-12-31}

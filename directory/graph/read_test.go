@@ -85,7 +85,7 @@ func (x *tenant) snapshot() *directory.Snapshot {
 // fromGraph are the parts that Graph has.
 func fromGraph() []directory.Part {
 	i := slices.Index(directory.Parts(), directory.DiagnosticSettings)
-	return directory.Parts()[:i]
+	return slices.DeleteFunc(directory.Parts()[:i], func(p directory.Part) bool { return p == directory.GroupSettings })
 }
 
 func TestWholeTenant(t *testing.T) {
@@ -224,7 +224,7 @@ func TestTroublesOfOnePart(t *testing.T) {
 						}
 						continue
 					}
-					depends := c.part == directory.Groups && (p == directory.GroupMembers || p == directory.GroupOwners)
+					depends := c.part == directory.Groups && (p == directory.GroupMembers || p == directory.GroupOwners || p == directory.GroupEligibilities)
 					if depends != (r.State != directory.Read) {
 						t.Errorf("%s too: %+v", p, r)
 					}

@@ -43,6 +43,7 @@ const (
 	principalFields    = "id,appId,displayName,servicePrincipalType,accountEnabled,appOwnerOrganizationId,appRoles,keyCredentials,passwordCredentials"
 	applicationFields  = "id,appId,displayName,signInAudience,keyCredentials,passwordCredentials"
 	unitFields         = "id,displayName,isMemberManagementRestricted,membershipType,membershipRule,visibility"
+	roleAlertQuery     = "$filter=scopeId%20eq%20'/'%20and%20scopeType%20eq%20'DirectoryRole'&$expand=alertIncidents"
 	rolePolicyQuery    = "$filter=scopeId%20eq%20'/'%20and%20scopeType%20eq%20'DirectoryRole'&$expand=policy($expand=rules)"
 )
 
@@ -81,6 +82,13 @@ func requests() []request {
 		{part: directory.MemberOf, path: "/users/{id}/transitiveMemberOf/microsoft.graph.group?$select=id&$top=999", permission: "GroupMember.Read.All", each: ofPeople},
 		{part: directory.Registered, path: "/users/{id}/authentication/methods", permission: "UserAuthenticationMethod.Read.All", each: ofPeople},
 		{part: directory.PerUserMFA, path: "/users/{id}/authentication/requirements", permission: "Policy.Read.All", each: ofPeople, beta: true},
+		{part: directory.BetaMethods, path: "/beta/policies/authenticationMethodsPolicy", permission: "Policy.Read.All", single: true, beta: true},
+		{part: directory.RiskyUsers, path: "/v1.0/identityProtection/riskyUsers?$top=500", permission: "IdentityRiskyUser.Read.All"},
+		{part: directory.AccessReviews, path: "/v1.0/identityGovernance/accessReviews/definitions", permission: "AccessReview.Read.All"},
+		{part: directory.LifecycleWorkflows, path: "/v1.0/identityGovernance/lifecycleWorkflows/workflows", permission: "LifecycleWorkflows.Read.All"},
+		{part: directory.RoleAlerts, path: "/beta/identityGovernance/roleManagementAlerts/alerts?" + roleAlertQuery, permission: "RoleManagementAlert.Read.Directory", beta: true},
+		{part: directory.GroupEligibilities, path: "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances?$filter=groupId%20eq%20'{id}'", permission: "PrivilegedEligibilitySchedule.Read.AzureADGroup", each: ofGates},
+		{part: directory.ProtectedActions, path: "/beta/roleManagement/directory/resourceNamespaces/microsoft.directory/resourceActions?$filter=isAuthenticationContextSettable%20eq%20true", permission: "RoleManagement.Read.Directory", beta: true},
 	}
 }
 
@@ -160,11 +168,16 @@ func Permissions() map[string][]directory.Part {
 	return m
 }
 
+// unasked are parts that Graph has and that are not asked for: a snapshot that somebody
+// else took may hold them.
+func unasked() []directory.Part { return []directory.Part{directory.GroupSettings} }
+
 // azure are the parts that stand in Azure Resource Manager.
 func azure() []directory.Part {
 	var list []directory.Part
 	for _, p := range directory.Parts() {
-		if !slices.ContainsFunc(requests(), func(q request) bool { return q.part == p }) {
+		asked := slices.ContainsFunc(requests(), func(q request) bool { return q.part == p })
+		if !asked && !slices.Contains(unasked(), p) {
 			list = append(list, p)
 		}
 	}

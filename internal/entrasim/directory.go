@@ -174,6 +174,10 @@ var permissions = []permission{
 	{"Policy.Read.ConditionalAccess", "37730810-e9ba-4e46-b07e-8ca78d182097", graphApp},
 	{"DelegatedPermissionGrant.Read.All", "81b4724a-58aa-41c1-8a55-84ef97466587", graphApp},
 	{"Domain.Read.All", "dbb9058a-0e50-45d7-ae91-66909b5d4664", graphApp},
+	{"AccessReview.Read.All", "d07a8cc0-3d51-4b77-b3b0-32704d1f69fa", graphApp},
+	{"LifecycleWorkflows.Read.All", "7c67316a-232a-4b84-be22-cea2c0906404", graphApp},
+	{"RoleManagementAlert.Read.Directory", "ef31918f-2d50-4755-8943-b8638c0a077e", graphApp},
+	{"PrivilegedEligibilitySchedule.Read.AzureADGroup", "edb419d6-7edc-42a3-9345-509bfdf5d87c", graphApp},
 	{"ActivityFeed.Read", "594c1fb6-4f81-4475-ae41-0c394909246c", activityApp},
 	{"ActivityFeed.ReadDlp", "4807a72c-ad38-4250-94c9-4eabfe26cd55", activityApp},
 }

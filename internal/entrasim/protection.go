@@ -72,6 +72,20 @@ func (w *World) protection(path string) ([]json.RawMessage, bool) {
 		}
 	case "directory/deletedItems/microsoft.graph.user":
 		// Nobody was deleted.
+	case "identityGovernance/accessReviews/definitions":
+		add(object{"id": guidOf(tenant, "review"), "displayName": "Guests, quarterly", "status": "InProgress", "scope": object{"@odata.type": "#microsoft.graph.accessReviewQueryScope", "query": "/users?$filter=(userType eq 'Guest')", "queryType": "MicrosoftGraph"},
+			"instanceEnumerationScope": nil, "settings": object{"mailNotificationsEnabled": true, "autoApplyDecisionsEnabled": true, "defaultDecisionEnabled": true, "defaultDecision": "Deny", "instanceDurationInDays": 14}})
+	case "identityGovernance/lifecycleWorkflows/workflows":
+		add(object{"id": guidOf(tenant, "workflow"), "displayName": "Welcome", "description": "On the first day", "category": "joiner", "isEnabled": true, "isSchedulingEnabled": true, "version": 1})
+	case "identityGovernance/roleManagementAlerts/alerts":
+		add(object{"id": "DirectoryRole_" + tenant + "_StaleSignInAlert", "alertDefinitionId": "DirectoryRole_" + tenant + "_StaleSignInAlert", "scopeId": "/", "scopeType": "DirectoryRole", "incidentCount": 1, "isActive": true,
+			"alertIncidents": []object{{"@odata.type": "#microsoft.graph.staleSignInAlertIncident", "id": guidOf(tenant, "stale"), "assigneeId": w.byKey["EA-02"].ID}}})
+	case "identityGovernance/privilegedAccess/group/eligibilityScheduleInstances":
+		// Nobody must activate a membership.
+	case "roleManagement/directory/resourceNamespaces/microsoft.directory/resourceActions":
+		for _, name := range []string{"conditionalAccessPolicies/basic/update", "conditionalAccessPolicies/delete", "namedLocations/basic/update"} {
+			add(object{"id": "microsoft.directory-" + strings.ReplaceAll(name, "/", "-") + "-patch", "name": "microsoft.directory/" + name, "actionVerb": "PATCH", "isAuthenticationContextSettable": true, "authenticationContextId": nil})
+		}
 	default:
 		return nil, false
 	}
