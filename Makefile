@@ -3,17 +3,27 @@ SHELL := /bin/bash
 GO    ?= go
 BIN   := bin/glassward
 
-.PHONY: run build test chaos day lint bench cost fuzz oracle kql-figures docs clean deps release try-release
+.PHONY: run build compiler test chaos day lint bench cost fuzz oracle kql-figures docs clean deps release try-release
 
 run: build ## replay a day in which a break-glass account is used
 	./$(BIN) demo
 
-build: deps
+build: compiler
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags "-X glassward/cli.version=$$(git describe --tags --always --dirty 2>/dev/null || echo dev)" -o $(BIN) ./cmd/glassward
 
 # DuckDB's library is linked as C++; a machine without a C++ compiler gets one.
-deps:
-	@command -v g++ >/dev/null || command -v c++ >/dev/null || { echo "installing a C++ compiler (Debian package g++)"; (command -v sudo >/dev/null && sudo apt-get install -y -q g++) || (apt-get update -q && apt-get install -y -q g++); }
+compiler:
+	@command -v g++ >/dev/null || command -v c++ >/dev/null || { echo "installing a C++ compiler (Debian package g++)"; $(call apt,g++); }
+
+# What tests need beside: pages are opened in Chromium and judged by axe-core, which npm fetches as its
+# lock file names it. A test that does not find them fails, and says that `make deps` installs them.
+deps: compiler
+	@command -v "$${GLASSWARD_CHROMIUM:-chromium}" >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	  { echo "installing Chromium (Debian package chromium)"; $(call apt,chromium); }
+	@cmp -s internal/browser/npm/package-lock.json internal/browser/npm/node_modules/.installed || \
+	  { echo "installing axe-core (npm)"; cd internal/browser/npm && npm ci --no-audit --no-fund && cp package-lock.json node_modules/.installed; }
+
+apt = (if command -v sudo >/dev/null; then s=sudo; fi; $$s apt-get install -y -q --no-install-recommends $(1) || { $$s apt-get update -q && $$s apt-get install -y -q --no-install-recommends $(1); })
 
 # SQLite is C that was translated to Go. Like C it is not instrumented: checking each
 # of its pointers and memory accesses finds nothing of ours and doubles the time of
@@ -29,7 +39,7 @@ test: deps
 # 50 of them. SEEDS says how many, or from which to which (501-1000). The seed of one that fails repeats
 # it, as its message says.
 SEEDS ?= 1000
-chaos: deps
+chaos: compiler
 	GOGC=300 GLASSWARD_CHAOS_SEEDS=$(SEEDS) $(GO) test -v -parallel 4 -run '^TestChaos$$' -timeout 12h ./internal/acceptance
 
 # A tenant's day, two million records of it, as fast as a running server takes them: forty things happen
@@ -73,7 +83,7 @@ bench: build
 
 # How the cost of queries grows with the tables, from 1 to 30 million records; some minutes and 4 GB of
 # the folder of temporary files.
-cost: deps
+cost: compiler
 	GLASSWARD_COST=$(CURDIR)/docs/query-cost.md $(GO) test -run '^$$' -bench 'Growth' -benchtime 1x -timeout 60m ./logstore
 
 # The documentation that is made from the code.
@@ -85,12 +95,12 @@ docs:
 # How much of KQL stands: cases by feature, refusals, published rules and queries. The material is other
 # people's and lies beside the repository; MATERIAL names its folder.
 MATERIAL ?= ../shared/kql
-kql-figures: deps
+kql-figures: compiler
 	@$(GO) run ./internal/kqlfigures -material $(MATERIAL)
 
 # Each fuzz test for FUZZTIME.
 FUZZTIME ?= 30s
-fuzz: deps
+fuzz: compiler
 	@for pkg in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
@@ -99,7 +109,7 @@ fuzz: deps
 # Microsoft's own parser and type checker of KQL judges ours, with many thousand
 # queries: what is refused, and the names, order and types of result columns.
 # Node runs it; npm fetches it. `make test` asks a sample.
-oracle: deps
+oracle: compiler
 	$(GO) run ./internal/oracle $(ORACLE)
 
 # The programs of a release with their bills of materials (CycloneDX), what is
