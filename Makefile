@@ -72,6 +72,7 @@ bench: build
 	$(GO) test -run '^$$' -bench 'Late' -benchtime 20x -timeout 20m ./rule
 	$(GO) test -run '^$$' -bench 'Commit' ./state
 	$(GO) test -run '^$$' -bench 'Open' -benchtime 3x ./directory
+	$(GO) test -run '^$$' -bench 'Assess' -benchtime 3x ./posture
 	$(GO) test -run '^$$' -bench 'Reach|Changes' -benchtime 5x ./access
 	$(GO) test -run '^$$' -bench 'WhatIf' ./access
 	$(GO) test -run '^$$' -bench 'Outbox' -benchtime 1x -timeout 20m ./state

@@ -48,6 +48,30 @@ func (e Extra) Names() []string {
 type decoder struct {
 	path     []string
 	problems []Problem
+	shared   shared
+}
+
+// shared are texts that many objects share, as the name of a department: each is held
+// once. It may be nil.
+type shared map[string]string
+
+// sharedHeld is how many are held: of texts that nobody shares there is no end.
+const sharedHeld = 1 << 14
+
+// word reads a string that other objects are likely to have too; null is "".
+func (d *decoder) word(n node) string {
+	if len(n) < 2 || n[0] != '"' {
+		return d.text(n)
+	}
+	if w, ok := d.shared[string(n[1:len(n)-1])]; ok {
+		return w
+	}
+	s := d.text(n)
+	// A text that was written with escapes is not found by what it stands for.
+	if d.shared != nil && len(d.shared) < sharedHeld && len(s) == len(n)-2 {
+		d.shared[s] = s
+	}
+	return s
 }
 
 func (d *decoder) problem(format string, args ...any) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"slices"
@@ -118,7 +119,7 @@ func Unzip(r io.ReaderAt, size int64, limits Limits) (*Snapshot, error) {
 
 // load reads a snapshot from a file system.
 func load(fsys fs.FS, limits Limits) (*Snapshot, error) {
-	l := &loader{fsys: fsys, left: limits.Bytes, files: limits.Files}
+	l := &loader{fsys: fsys, left: limits.Bytes, files: limits.Files, shared: shared{}}
 	b, err := l.file(ManifestName)
 	switch {
 	case err == nil:
@@ -135,10 +136,11 @@ func load(fsys fs.FS, limits Limits) (*Snapshot, error) {
 
 // A loader gathers contents.
 type loader struct {
-	fsys  fs.FS
-	left  int64
-	files int
-	c     Contents
+	fsys   fs.FS
+	left   int64
+	files  int
+	shared shared
+	c      Contents
 }
 
 var errTooMuch = errors.New("the snapshot is larger than is allowed")
@@ -185,33 +187,51 @@ func (l *loader) manifest(m *Manifest) (*Snapshot, error) {
 		} else if p.Incomplete {
 			r.State = Incomplete
 		}
-		var pages []node
-		for _, f := range p.Files {
+		err := l.part(p.Part, lowerID(p.Object), l.pages(p.Files, &r), &r)
+		if err != nil {
+			return nil, err
+		}
+	}
+	number(l.c.Policies)
+	return New(l.c), nil
+}
+
+// pages gives the documents of files, one file after another: of a large tenant they are
+// hundreds of megabytes, of which one file is held at a time. A file that cannot be read
+// makes the reading incomplete, and it is unread if none can. It ends with errTooMuch
+// alone.
+func (l *loader) pages(files []ManifestFile, r *Reading) iter.Seq2[node, error] {
+	return func(yield func(node, error) bool) {
+		some := false
+		for _, f := range files {
 			b, err := l.file(f.Path)
 			if errors.Is(err, errTooMuch) {
-				return nil, err
+				yield(nil, err)
+				return
 			}
-			var some []node
+			var docs []node
 			if err == nil {
 				if have := digest(b); !strings.EqualFold(have, f.SHA256) {
 					err = fmt.Errorf("its SHA-256 is %s and the manifest says %s: it was changed or damaged", have, f.SHA256)
 				} else {
-					some, err = documents(b)
+					docs, err = documents(b)
 				}
 			}
 			if err != nil {
 				r.fail(fmt.Sprintf("%s: %v", f.Path, err))
 				continue
 			}
-			pages = append(pages, some...)
+			for _, doc := range docs {
+				some = true
+				if !yield(doc, nil) {
+					return
+				}
+			}
 		}
-		if len(p.Files) > 0 && len(pages) == 0 {
+		if len(files) > 0 && !some {
 			r.State = Unread
 		}
-		l.part(p.Part, lowerID(p.Object), pages, r)
 	}
-	number(l.c.Policies)
-	return New(l.c), nil
 }
 
 // number gives policies that have no id, or another's, one by their place: "#1".
@@ -273,7 +293,9 @@ func (l *loader) loose() (*Snapshot, error) {
 			if err != nil {
 				r = Reading{State: Unread, Reason: fmt.Sprintf("%s: %v", name, err)}
 			}
-			l.part(part, "", pages, r)
+			if err := l.part(part, "", each(pages), &r); err != nil {
+				return nil, err
+			}
 			known++
 			continue
 		}
@@ -290,30 +312,51 @@ func (l *loader) loose() (*Snapshot, error) {
 	return New(l.c), nil
 }
 
-// part takes in the documents of a part, or of one object's.
-func (l *loader) part(p Part, object string, docs []node, r Reading) {
-	d := &decoder{}
-	for i, doc := range docs {
-		if responses := doc.get("responses"); responses.kind() == '[' {
+// each gives nodes that are there already, as pages does.
+func each(docs []node) iter.Seq2[node, error] {
+	return func(yield func(node, error) bool) {
+		for _, doc := range docs {
+			if !yield(doc, nil) {
+				return
+			}
+		}
+	}
+}
+
+// part takes in the documents of a part, or of one object's. Its error is the documents'.
+func (l *loader) part(p Part, object string, docs iter.Seq2[node, error], r *Reading) error {
+	d := &decoder{shared: l.shared}
+	more, whole := false, r.State == Read // more is what the last document says
+	for doc, err := range docs {
+		if err != nil {
+			return err
+		}
+		more = false
+		said := doc.among("responses", "error")
+		if responses := said[0]; responses.kind() == '[' {
 			l.batch(d, p, responses, r)
 			continue
 		}
-		if e := doc.get("error"); e.kind() == '{' {
+		if e := said[1]; e.kind() == '{' {
 			r.State, r.Reason = Unread, "Graph answered "+short(e)
 			continue
 		}
 		for _, page := range pages(doc) {
-			more := page.get("@odata.nextLink").kind() == '"' || page.get("nextLink").kind() == '"' // Graph's, and Resource Manager's
-			if more && i == len(docs)-1 && last(page, doc) {
-				r.fail("the last page says that there are more, and they are not here")
-			}
-			l.take(d, p, object, page, &r)
+			next := page.among("@odata.nextLink", "nextLink") // Graph's, and Resource Manager's
+			more = next[0].kind() == '"' || next[1].kind() == '"'
+			l.take(d, p, object, page, r)
 		}
+	}
+	if more {
+		if whole && r.State == Incomplete {
+			r.State = Read // of the reasons this weighs most
+		}
+		r.fail("the last page says that there are more, and they are not here")
 	}
 	r.Problems = append(r.Problems, d.problems...)
 	if object != "" {
-		l.object(p, object, r)
-		return
+		l.object(p, object, *r)
+		return nil
 	}
 	if l.c.Readings == nil {
 		l.c.Readings = map[Part]Reading{}
@@ -328,7 +371,8 @@ func (l *loader) part(p Part, object string, docs []node, r Reading) {
 		}
 		r.Problems = append(old.Problems, r.Problems...)
 	}
-	l.c.Readings[p] = r
+	l.c.Readings[p] = *r
+	return nil
 }
 
 func (l *loader) object(p Part, object string, r Reading) {
@@ -367,22 +411,29 @@ func pages(doc node) []node {
 	return list
 }
 
-// last says whether a page is the last of its document.
-func last(page, doc node) bool {
-	list := pages(doc)
-	return &list[len(list)-1][0] == &page[0]
-}
-
 // batch takes in the responses of a $batch, whose ids are those of the objects. What
 // the part lacks a permission for, its objects lack it for.
-func (l *loader) batch(d *decoder, p Part, responses node, part Reading) {
+func (l *loader) batch(d *decoder, p Part, responses node, part *Reading) {
 	for one := range responses.elements() {
-		id := d.id(one.get("id"))
+		var id string
+		var body node
+		status := 0
+		if one.kind() == '{' {
+			for key, v := range one.fields() {
+				switch key {
+				case "id":
+					id = d.id(v)
+				case "status":
+					status = d.number(v)
+				case "body":
+					body = v
+				}
+			}
+		}
 		if id == "" {
 			d.problem("a response has no id")
 			continue
 		}
-		body, status := one.get("body"), d.number(one.get("status"))
 		r := Reading{State: Read, At: part.At}
 		if status != 200 {
 			r = Reading{State: Unread, Reason: fmt.Sprintf("Graph answered %d: %s", status, short(body))}
@@ -392,7 +443,7 @@ func (l *loader) batch(d *decoder, p Part, responses node, part Reading) {
 			l.object(p, id, r)
 			continue
 		}
-		own := &decoder{}
+		own := &decoder{shared: l.shared}
 		if next := body.get("@odata.nextLink"); next.kind() == '"' {
 			r.fail("the last page says that there are more, and they are not here")
 		}
@@ -403,25 +454,22 @@ func (l *loader) batch(d *decoder, p Part, responses node, part Reading) {
 }
 
 // items gives the objects of a page: its value, an array, or itself.
-func items(page node) []node {
+func items(page node) iter.Seq[node] {
 	if v := page.get("value"); v.kind() == '[' {
 		page = v
 	}
 	if page.kind() != '[' {
-		return []node{page}
+		return func(yield func(node) bool) { yield(page) }
 	}
-	var list []node
-	for e := range page.elements() {
-		list = append(list, e)
-	}
-	return list
+	return page.elements()
 }
 
 // gather decodes the objects of a page. One that has no id is noted and makes the
 // part incomplete, for what it was is lost.
 func gather[T any](d *decoder, into *[]T, page node, r *Reading, one func(*decoder, node) T, id func(T) string) {
-	for i, n := range items(page) {
-		name := fmt.Sprint(len(*into))
+	i := -1
+	for n := range items(page) {
+		i++
 		if n.kind() != '{' {
 			d.path = []string{fmt.Sprint(i)}
 			d.wrong(n, "an object")
@@ -429,10 +477,12 @@ func gather[T any](d *decoder, into *[]T, page node, r *Reading, one func(*decod
 			r.fail("an object could not be read")
 			continue
 		}
+		d.path = append(d.path[:0], "")
 		if v := n.get("id"); v.kind() == '"' {
-			name = v.text()
+			d.path[0] = v.text()
+		} else {
+			d.path[0] = fmt.Sprint(len(*into))
 		}
-		d.path = append(d.path[:0], name)
 		v := one(d, n)
 		if id(v) == "" {
 			d.problem("has no id")
@@ -449,7 +499,7 @@ func (l *loader) take(d *decoder, p Part, object string, page node, r *Reading) 
 	c := &l.c
 	switch p {
 	case Organization:
-		for _, n := range items(page) {
+		for n := range items(page) {
 			if id := d.id(n.get("id")); id != "" {
 				c.Tenant, c.Name = id, d.text(n.get("displayName"))
 			}
@@ -466,7 +516,7 @@ func (l *loader) take(d *decoder, p Part, object string, page node, r *Reading) 
 			r.fail("it does not say isEnabled")
 		}
 	case AuthorizationPolicy:
-		for _, n := range items(page) {
+		for n := range items(page) {
 			if v := n.get("allowedToUseSSPR"); v != nil {
 				c.AdminSSPR = d.truth(v)
 			}
@@ -526,14 +576,14 @@ func (l *loader) take(d *decoder, p Part, object string, page node, r *Reading) 
 	case Strengths:
 		gather(d, &c.Strengths, page, r, decodeStrength, func(o *Strength) string { return o.ID })
 	case Methods:
-		for _, n := range items(page) {
+		for n := range items(page) {
 			c.Methods = decodeMethodsPolicy(d, n)
 		}
 		if c.Methods == nil || len(d.problems) > 0 {
 			r.fail("the policy could not be read whole")
 		}
 	case BetaMethods:
-		for _, n := range items(page) {
+		for n := range items(page) {
 			c.BetaMethods = decodeMethodsPolicy(d, n)
 		}
 		if c.BetaMethods == nil || len(d.problems) > 0 {
@@ -643,7 +693,9 @@ func (l *loader) refs(d *decoder, into *map[string][]Ref, object string, page no
 // policies takes in policies. One that has no id stays: exports leave it out, and
 // what it demands is known all the same.
 func (l *loader) policies(d *decoder, into *[]*Policy, page node, r *Reading) {
-	for i, n := range items(page) {
+	i := -1
+	for n := range items(page) {
+		i++
 		if n.kind() != '{' {
 			d.path = []string{fmt.Sprint(i)}
 			d.wrong(n, "a policy")
@@ -676,7 +728,7 @@ func fromPolicies(docs []node, bad []Problem) (*Snapshot, error) {
 	d := &decoder{}
 	for _, doc := range docs {
 		for _, page := range pages(doc) {
-			for _, n := range items(page) {
+			for n := range items(page) {
 				if n.get("conditions") == nil && n.get("Conditions") == nil {
 					d.problem("%s is no Conditional Access policy: it has no conditions", short(n))
 					r.fail("something is no policy")

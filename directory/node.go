@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -154,6 +155,21 @@ func (n node) get(name string) node {
 	return nil
 }
 
+// among gives the properties of these names of an object, nothing for those that it does
+// not have, in one pass: a page holds a thousand objects beside its other properties.
+func (n node) among(names ...string) []node {
+	list := make([]node, len(names))
+	if n.kind() != '{' {
+		return list
+	}
+	for key, v := range n.fields() {
+		if i := slices.Index(names, key); i >= 0 && list[i] == nil {
+			list[i] = v
+		}
+	}
+	return list
+}
+
 // space is where the next character stands that is no white space.
 func space(n node, i int) int {
 	for i < len(n) && (n[i] == ' ' || n[i] == '\n' || n[i] == '\r' || n[i] == '\t') {
@@ -168,12 +184,7 @@ func skip(n node, i int) int {
 	for i < len(n) {
 		switch n[i] {
 		case '"':
-			for i++; i < len(n) && n[i] != '"'; i++ {
-				if n[i] == '\\' {
-					i++
-				}
-			}
-			i++
+			i = closing(n, i) + 1
 		case '{', '[':
 			depth++
 			i++
@@ -184,7 +195,7 @@ func skip(n node, i int) int {
 			i++
 			continue
 		default:
-			for i < len(n) && !bytes.ContainsRune([]byte(",:]} \n\r\t"), rune(n[i])) {
+			for i < len(n) && !ends(n[i]) {
 				i++
 			}
 		}
@@ -212,4 +223,33 @@ func (n node) size() int {
 		size++
 	}
 	return size
+}
+
+// closing is where the quotation mark stands that ends the string that begins at i.
+func closing(n node, i int) int {
+	for i++; i < len(n); {
+		at := bytes.IndexByte(n[i:], '"')
+		if at < 0 {
+			return len(n)
+		}
+		end := i + at
+		slashes := 0
+		for end-slashes > i && n[end-slashes-1] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return end
+		}
+		i = end + 1
+	}
+	return len(n)
+}
+
+// ends says whether a character stands behind a number or a word.
+func ends(c byte) bool {
+	switch c {
+	case ',', ':', ']', '}', ' ', '\n', '\r', '\t':
+		return true
+	}
+	return false
 }

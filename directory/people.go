@@ -96,9 +96,9 @@ func decodeUser(d *decoder, n node) *User {
 				u.Enabled = d.truth(v)
 			}
 		case "userType":
-			u.Type = d.text(v)
+			u.Type = d.word(v)
 		case "creationType":
-			u.CreationType = d.text(v)
+			u.CreationType = d.word(v)
 		case "createdDateTime":
 			u.Created = d.time(v)
 		case "onPremisesSyncEnabled":
@@ -106,7 +106,7 @@ func decodeUser(d *decoder, n node) *User {
 		case "onPremisesImmutableId":
 			u.ImmutableID = d.text(v)
 		case "passwordPolicies":
-			u.PasswordPolicies = d.text(v)
+			u.PasswordPolicies = d.word(v)
 		case "passwordProfile":
 			if v.kind() == '{' {
 				u.ForcePasswordChange = truth.False
@@ -123,7 +123,7 @@ func decodeUser(d *decoder, n node) *User {
 		case "assignedLicenses":
 			d.array(v, func(v node) {
 				if s := v.get("skuId"); s != nil {
-					u.Licences = append(u.Licences, d.id(s))
+					u.Licences = append(u.Licences, lowerID(d.word(s)))
 				}
 			})
 		case "mail":
@@ -135,9 +135,9 @@ func decodeUser(d *decoder, n node) *User {
 		case "employeeId":
 			u.EmployeeID = d.text(v)
 		case "jobTitle":
-			u.JobTitle = d.text(v)
+			u.JobTitle = d.word(v)
 		case "department":
-			u.Department = d.text(v)
+			u.Department = d.word(v)
 		case "isManagementRestricted":
 			u.Restricted = d.truth(v)
 		case "signInActivity":
@@ -160,9 +160,9 @@ func decodeUser(d *decoder, n node) *User {
 				d.object(v, nil, func(key string, v node) bool {
 					switch key {
 					case "signInType":
-						i.SignInType = d.text(v)
+						i.SignInType = d.word(v)
 					case "issuer":
-						i.Issuer = d.text(v)
+						i.Issuer = d.word(v)
 					case "issuerAssignedId":
 						i.Name = d.text(v)
 					}
@@ -220,7 +220,7 @@ func decodeGroup(d *decoder, n node) *Group {
 		case "onPremisesSyncEnabled":
 			g.Synced = d.truth(v)
 		case "visibility":
-			g.Visibility = d.text(v)
+			g.Visibility = d.word(v)
 		case "isManagementRestricted":
 			g.Restricted = d.truth(v)
 		default:
@@ -240,7 +240,7 @@ func decodeRef(d *decoder, n node) Ref {
 	d.object(n, nil, func(key string, v node) bool {
 		switch key {
 		case odataType:
-			r.Kind = graphType(d.text(v))
+			r.Kind = graphType(d.word(v))
 		case "id":
 			r.ID = d.id(v)
 		}
