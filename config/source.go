@@ -25,6 +25,17 @@ type Sources struct {
 	EventHub []EventHubSource  `yaml:"eventHubs" json:"eventHubs,omitempty" jsonschema:"description=Event Hubs that a diagnostic setting or Defender streams to"`
 	Storage  []StorageSource   `yaml:"storage" json:"storage,omitempty" jsonschema:"description=Storage export of a diagnostic setting, as a mounted or copied folder"`
 	Logs     []WorkspaceSource `yaml:"workspaces" json:"workspaces,omitempty" jsonschema:"description=Log Analytics workspaces, read by query"`
+	// Directory looks at the directory itself, beside whatever the logs tell.
+	Directory *DirectorySource `yaml:"directory" json:"directory,omitempty" jsonschema:"description=What protects the accounts, looked at again and again: changes that no log tells"`
+}
+
+// A DirectorySource looks at what protects the emergency accounts, through Microsoft
+// Graph, and makes records of GlasswardChanges of what is otherwise.
+type DirectorySource struct {
+	// Every is how often, Quick how often while an incident is open that concerns an
+	// account or what protects one. Zero is 5 minutes and 1 minute.
+	Every Duration `yaml:"every" json:"every,omitempty" jsonschema:"description=How often it is looked at (5m; at least 1m)"`
+	Quick Duration `yaml:"quick" json:"quick,omitempty" jsonschema:"description=How often while an incident about it is open (1m; at least 30s)"`
 }
 
 // A GraphSource reads the reports of Microsoft Graph.
@@ -238,7 +249,7 @@ func (s Sources) Any() bool {
 
 // NeedsApplication says whether one of the roads signs in as our application.
 func (s Sources) NeedsApplication() bool {
-	return s.Graph != nil || s.Activity != nil || len(s.Logs) > 0 ||
+	return s.Graph != nil || s.Activity != nil || s.Directory != nil || len(s.Logs) > 0 ||
 		slices.ContainsFunc(s.EventHub, func(e EventHubSource) bool { return e.ConnectionString == "" })
 }
 
@@ -342,7 +353,7 @@ func (t *Tenant) checkSources(base string, has func(path string) bool, at, warn 
 	for _, x := range []struct {
 		key string
 		set bool
-	}{{"graph", s.Graph != nil}, {"activity", s.Activity != nil}} {
+	}{{"graph", s.Graph != nil}, {"activity", s.Activity != nil}, {"directory", s.Directory != nil}} {
 		if !x.set && has("$.sources."+x.key) {
 			at("$.sources."+x.key, "%s has no value: write %s: {} to take the defaults, or remove the line", x.key, x.key)
 		}
@@ -414,6 +425,17 @@ func (t *Tenant) checkSources(base string, has func(path string) bool, at, warn 
 		least(path+".every", w.Every, 15*time.Second)
 	}
 
+	if d := s.Directory; d != nil {
+		least("$.sources.directory.every", d.Every, time.Minute)
+		least("$.sources.directory.quick", d.Quick, 30*time.Second)
+		if d.Every == 0 {
+			d.Every = Duration(5 * time.Minute)
+		}
+		if d.Quick == 0 {
+			d.Quick = Duration(time.Minute)
+		}
+		d.Quick = min(d.Quick, d.Every)
+	}
 	if s.NeedsApplication() && t.Application == nil {
 		at("$.sources", "these roads sign in as an application: give application with clientId and certificate (glassward permissions prints how to register one)")
 	}

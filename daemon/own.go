@@ -19,6 +19,7 @@ const (
 	alertsTable     = "GlasswardAlerts"
 	incidentsTable  = "GlasswardIncidents"
 	deliveriesTable = "GlasswardDeliveries"
+	changesTable    = "GlasswardChanges"
 )
 
 // inwardTables are those that an alert can bring records into: what a rule finds in

@@ -267,6 +267,9 @@ func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) map[strin
 				say("tenant %s: records no longer come by the road %s", t.Name, name)
 			}
 		}
+		if t.Sources.Directory != nil && n.Sources.Directory == nil {
+			say("tenant %s: what protects the accounts is no longer looked at (sources.directory)", t.Name)
+		}
 		if t.Pulse != nil && n.Pulse == nil {
 			say("tenant %s: no pulse is sent any more", t.Name)
 		}

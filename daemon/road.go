@@ -272,6 +272,11 @@ func (w *workspace) setOut() {
 	if j.reach != nil && j.reach.credential != nil {
 		j.work.Go(func() { w.mind(j.ctx, "watching the application", func(context.Context) { j.watchSelf() }) })
 	}
+	if j.reach != nil && j.reach.credential != nil && t.Sources.Directory != nil {
+		j.work.Go(func() {
+			w.mind(j.ctx, "looking at what protects the accounts", func(context.Context) { j.watchDirectory() })
+		})
+	}
 	if t.Application == nil {
 		j.work.Go(func() { w.noApplication(j.ctx) })
 	}

@@ -41,6 +41,9 @@ func Uses(t config.Tenant) []entra.Use {
 	if t.Pulse != nil {
 		list = append(list, entra.UseRoles)
 	}
+	if t.Sources.Directory != nil {
+		list = append(list, entra.UseSnapshot, entra.UseAccounts, entra.UseRoles)
+	}
 	return list
 }
 

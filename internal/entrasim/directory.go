@@ -22,7 +22,8 @@ type User struct {
 	place      int
 	created    time.Time
 	ip         string
-	restricted bool // in a unit of restricted management
+	restricted bool     // in a unit of restricted management
+	methods    []string // registered in a story: phone or pass
 }
 
 // Graph is the user as Graph shows it, with what it shows only if it is selected.

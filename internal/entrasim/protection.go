@@ -164,6 +164,14 @@ func (w *World) methods(u *User) []json.RawMessage {
 		add("fido2AuthenticationMethod", object{"id": guidOf(u.ID, "key"), "displayName": model, "createdDateTime": made, "aaGuid": aaguid, "model": model,
 			"attestationCertificates": []string{}, "attestationLevel": "attested", "passkeyType": "deviceBound"})
 	}
+	for _, m := range u.methods {
+		switch m {
+		case "phone":
+			add("phoneAuthenticationMethod", object{"id": "3179e48a-750b-4051-897c-87b9720928f7", "phoneNumber": "+47 5555 0199", "phoneType": "mobile", "smsSignInState": "notAllowedByPolicy"})
+		case "pass":
+			add("temporaryAccessPassAuthenticationMethod", object{"id": guidOf(u.ID, "pass"), "temporaryAccessPass": nil, "createdDateTime": made, "startDateTime": made, "lifetimeInMinutes": 60, "isUsableOnce": false, "isUsable": true, "methodUsabilityReason": "EnabledByPolicy"})
+		}
+	}
 	switch u.ID {
 	case w.byKey["EA-01"].ID:
 		key("YubiKey 5 NFC", yubiKey)

@@ -156,7 +156,7 @@ func (s *Story) line(word []string, line string, rules map[string]string) (err e
 		if seconds != "" {
 			second, e2 = strconv.Atoi(seconds)
 		}
-		if e != nil || e2 != nil || len(word) < 3 || verbs[word[2]] == nil {
+		if e != nil || e2 != nil || len(word) < 3 || !doable(word[2:]) {
 			return fmt.Errorf("%s: no minute, or nothing that can be done", line)
 		}
 		s.steps = append(s.steps, storyStep{time.Duration(minute)*time.Minute + time.Duration(second)*time.Second, strings.Join(word[2:], " "), word[2:]})
@@ -222,9 +222,9 @@ func (w *World) Play(s *Story, from time.Time, length time.Duration) {
 				at = w.now
 			}
 			l := &living{w: w, hour: at, dice: newDice(hashText(w.base, s.Name, strconv.Itoa(i), from.String()))}
-			p := &player{l: l, at: at, word: st.word[1:]}
+			p := &player{l: l, at: at}
 			told := w.sentence(st.word) // before it is done: a policy that is deleted has a name
-			verbs[st.word[0]](p)
+			p.do(st.word)
 			if p.err != nil {
 				panic("entrasim: " + s.Name + ": " + st.text + ": " + p.err.Error()) // the files are part of the program and tested
 			}
@@ -244,15 +244,15 @@ func (w *World) Do(step string) error {
 	if err != nil {
 		return err
 	}
-	if len(word) == 0 || verbs[word[0]] == nil {
+	if !doable(word) {
 		return fmt.Errorf("%q is nothing that can be done in a world", step)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.made++
 	l := &living{w: w, hour: w.now, dice: newDice(hashText(w.base, step, strconv.Itoa(w.made)))}
-	p := &player{l: l, at: w.now, word: word[1:]}
-	verbs[word[0]](p)
+	p := &player{l: l, at: w.now}
+	p.do(word)
 	if p.err != nil {
 		return p.err
 	}
@@ -290,6 +290,30 @@ type player struct {
 	at   time.Time
 	word []string
 	err  error
+}
+
+// silently begins a step that leaves nothing in any log.
+const silently = "silently"
+
+// doable reports whether a step begins with what can be done.
+func doable(word []string) bool {
+	if len(word) > 0 && word[0] == silently {
+		word = word[1:]
+	}
+	return len(word) > 0 && verbs[word[0]] != nil
+}
+
+// do plays a step that is doable.
+func (p *player) do(word []string) {
+	quiet := word[0] == silently
+	if quiet {
+		word = word[1:]
+	}
+	p.word = word[1:]
+	verbs[word[0]](p)
+	if quiet {
+		p.l.out = nil
+	}
 }
 
 func (p *player) next() string {
@@ -462,6 +486,29 @@ var verbs = map[string]func(*player){
 			unit.members = append(unit.members, u.ID)
 		}
 		p.l.auditRecord(p.at, operation, "AdministrativeUnit", "Core Directory", kind, by, ip, userTarget(u, change{"AdministrativeUnit.DisplayName", "", `"` + unit.name + `"`}), target{id: unit.id, name: unit.name, kind: "AdministrativeUnit"})
+	},
+	"group": func(p *player) {
+		what, u := p.next(), p.user(p.next())
+		by, ip := p.by(p.rest()["by"])
+		group := p.l.w.groups[0]
+		operation, kind := "Remove member from group", "Unassign"
+		group.members = slices.DeleteFunc(slices.Clone(group.members), func(m string) bool { return m == u.ID })
+		if what == "add" {
+			operation, kind = "Add member to group", "Assign"
+			group.members = append(group.members, u.ID)
+		}
+		p.l.auditRecord(p.at, operation, "GroupManagement", "Core Directory", kind, by, ip, userTarget(u, change{"Group.DisplayName", "", `"` + group.name + `"`}), target{id: group.id, name: group.name, kind: "Group"})
+	},
+	"method": func(p *player) {
+		what, u, method := p.next(), p.user(p.next()), p.next()
+		by, ip := p.by(p.rest()["by"])
+		operation, reason := "Admin deleted security info", "Admin deleted "+method+" method for user"
+		u.methods = slices.DeleteFunc(slices.Clone(u.methods), func(m string) bool { return m == method })
+		if what == "add" {
+			operation, reason = "Admin registered security info", "Admin registered "+method+" method for user"
+			u.methods = append(u.methods, method)
+		}
+		p.l.auditRecord(p.at, operation, "UserManagement", "Authentication Methods", "Update", by, ip, userTarget(u)).audit.reason = reason
 	},
 	"consent": func(p *player) {
 		what, s := p.next(), p.principal(p.next())

@@ -107,7 +107,8 @@ func TestTheShippedRulesTellTheStories(t *testing.T) {
 	// What the simulated Graph carries.
 	carried := []string{"SigninLogs", "AADNonInteractiveUserSignInLogs", "AADServicePrincipalSignInLogs", "AuditLogs"}
 	for _, r := range rules {
-		here := !slices.ContainsFunc(r.Tables, func(table string) bool { return !slices.Contains(carried, table) })
+		// Rules over Glassward's own tables, which name no connector, are played with the daemon.
+		here := len(r.Tables) > 0 && !slices.ContainsFunc(r.Tables, func(table string) bool { return !slices.Contains(carried, table) })
 		if here && !told[r.Name] {
 			t.Errorf("no story needs the rule %q", r.Name)
 		}

@@ -44,6 +44,9 @@ func (w *World) sentence(word []string) string {
 		}
 		return ""
 	}
+	if at(0) == silently {
+		return w.sentence(word[1:]) + "; no log tells of it"
+	}
 	more := func(from int) map[string]string { return (&player{word: word[min(from, len(word)):]}).rest() }
 	who := w.calledFor(at(1))
 	switch at(0) {
@@ -97,6 +100,19 @@ func (w *World) sentence(word []string) string {
 			return by + " puts " + who + " into the restricted administrative unit"
 		}
 		return by + " takes " + who + " out of the restricted administrative unit"
+	case "group":
+		by, who := w.calledFor(more(3)["by"]), w.calledFor(at(2))
+		if at(1) == "add" {
+			return by + " puts " + who + " into the group of the emergency accounts"
+		}
+		return by + " takes " + who + " out of the group of the emergency accounts"
+	case "method":
+		by, who := w.calledFor(more(4)["by"]), w.calledFor(at(2))
+		what := map[string]string{"phone": "a telephone", "pass": "a Temporary Access Pass"}[at(3)]
+		if at(1) == "add" {
+			return by + " registers " + what + " for " + who
+		}
+		return by + " removes " + what + " of " + who
 	case "consent":
 		by := w.calledFor(more(4)["by"])
 		if at(1) == "grant" {

@@ -1,0 +1,450 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"glassward"
+	"glassward/config"
+	"glassward/directory"
+	"glassward/directory/change"
+	"glassward/directory/graph"
+	"glassward/entra"
+	"glassward/incident"
+	"glassward/internal/private"
+	"glassward/logstore"
+	"glassward/schema"
+	"glassward/state"
+)
+
+// What protects the accounts is looked at again and again, and each difference becomes
+// a record, whether or not a log tells of it. The snapshot lies in a folder of its own in
+// the workspace; the cursor of the source names it and is committed with the records of
+// what led to it, so that a crash repeats nothing and loses nothing.
+const (
+	directorySource = "glassward:directory"
+	// directoryFolder is where the snapshots lie, below the workspace's folder.
+	directoryFolder = "directory"
+	// directoryAfter is when it is looked first, directoryTick how often it is asked
+	// whether it is time.
+	directoryAfter = 20 * time.Second
+	directoryTick  = 15 * time.Second
+	// directoryWithin bounds one look.
+	directoryWithin = 10 * time.Minute
+	// explainAtOnce is how many differences of one look are compared with the audit log
+	// before they are told; the others are told as unexplained and compared afterwards.
+	explainAtOnce = 50
+	// explainLeast and explainMost bound how long the record that explains a change is
+	// waited for; between them it is three times what the roads are known for.
+	explainLeast = time.Hour
+	explainMost  = 24 * time.Hour
+	// clockDoubt is how far Entra's clocks and ours may be apart.
+	clockDoubt = 2 * time.Minute
+)
+
+// A directoryMark is how far the looking has come.
+type directoryMark struct {
+	// Snapshot is the folder of what was seen last.
+	Snapshot string `json:"snapshot"`
+	// Unexplained are changes that were told without the record that explains them, as
+	// long as one may come.
+	Unexplained []unexplained `json:"unexplained,omitempty"`
+}
+
+// An unexplained change waits for its record.
+type unexplained struct {
+	change.Difference
+	ID        string    `json:"changeId"`
+	LastSeen  time.Time `json:"lastSeen"`
+	FirstSeen time.Time `json:"firstSeen"`
+	Until     time.Time `json:"until"`
+}
+
+// watchDirectory looks at what protects the accounts until the journey ends.
+func (j *journey) watchDirectory() {
+	w, ctx := j.w, j.ctx
+	told := w.d.recallLasting(ctx, w.tenantID(), w.tenantID()+"/directory")
+	l := look{w: w, graph: j.reach.client(entra.Graph), tenant: j.tenant, told: told}
+	source := j.tenant.Sources.Directory
+	var last time.Time
+	wait := directoryAfter
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		wait = directoryTick
+		every := time.Duration(source.Every)
+		if l.urgent(ctx) {
+			every = time.Duration(source.Quick)
+		}
+		if !last.IsZero() && w.d.now().Sub(last) < every {
+			continue
+		}
+		last = w.d.now()
+		err := l.round(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			w.log.Warn("what protects the accounts could not be looked at", "error", err)
+			told.begins(ctx, "look", incident.Health{
+				Cause: "directory", Subject: "directory", Title: "What protects the emergency accounts cannot be looked at",
+				Detail: fmt.Sprintf("%v\nIt is tried again every %s.", err, every),
+			})
+			continue
+		}
+		told.ends(ctx, "look", "What protects the emergency accounts can be looked at again")
+	}
+}
+
+// A look is one tenant's looking.
+type look struct {
+	w      *workspace
+	graph  *entra.Client
+	tenant config.Tenant
+	told   *lasting
+}
+
+// urgent says whether an incident is open that concerns an account or what protects one.
+func (l *look) urgent(ctx context.Context) bool {
+	list, _, err := l.w.d.state.Incidents(ctx, state.IncidentFilter{
+		Tenants: []string{l.tenant.ID}, Status: []glassward.IncidentStatus{glassward.StatusNew, glassward.StatusActive}, Limit: 100,
+	})
+	if err != nil {
+		return true // nobody knows: looking once more costs little
+	}
+	return slices.ContainsFunc(list, func(inc glassward.Incident) bool {
+		return len(inc.Accounts) > 0 || slices.ContainsFunc(incident.Ties(inc), func(t string) bool { return strings.HasPrefix(t, "protected:") })
+	})
+}
+
+// round looks once, and writes down what is otherwise.
+func (l *look) round(ctx context.Context) error {
+	w := l.w
+	root := filepath.Join(WorkspaceDir(w.d.o.Config.Data, l.tenant.ID), directoryFolder)
+	mark, known, err := l.mark(ctx)
+	if err != nil {
+		return err
+	}
+	if err := private.MkdirAll(root); err != nil {
+		return err
+	}
+	l.tidy(root, mark.Snapshot)
+	name := w.d.now().UTC().Format("20060102T150405.000000000Z")
+	dir := filepath.Join(root, name)
+	if err := l.read(ctx, dir); err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	l.refused(ctx, dir) // before what was refused is taken over from the last look
+	var before *directory.Snapshot
+	if known {
+		if before, err = directory.Open(filepath.Join(root, mark.Snapshot), directory.Limits{}); err == nil {
+			err = graph.Carry(dir, filepath.Join(root, mark.Snapshot))
+		}
+		if err != nil {
+			w.log.Error("the last look at what protects the accounts is gone; this one is the first", "error", err)
+			w.d.tell(ctx, l.tenant.ID, incident.Health{
+				Cause: "directory-lost", Subject: "directory", Title: "The last look at what protects the emergency accounts is gone",
+				Detail: fmt.Sprintf("%v\nWhat was changed between it and %s is told by logs alone.", err, w.d.now().UTC().Format(time.RFC3339)), Since: w.d.now(),
+			})
+			before, mark.Unexplained = nil, nil
+		}
+	}
+	after, err := directory.Open(dir, directory.Limits{})
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	next := directoryMark{Snapshot: name}
+	var records []glassward.Record
+	if before != nil {
+		records, next.Unexplained = l.differences(ctx, before, after)
+	}
+	later, waiting := l.explainLater(ctx, mark.Unexplained)
+	records, next.Unexplained = append(records, later...), append(next.Unexplained, waiting...)
+	if err := flushed(dir); err != nil {
+		return err
+	}
+	position, err := json.Marshal(next)
+	if err != nil {
+		return err
+	}
+	if _, err := w.append(ctx, records, &logstore.Cursor{Source: directorySource, Position: position}); err != nil {
+		return err
+	}
+	l.tidy(root, name)
+	return nil
+}
+
+// mark gives how far the looking has come, false before the first look.
+func (l *look) mark(ctx context.Context) (m directoryMark, known bool, err error) {
+	position, known, err := l.w.store.Cursor(ctx, directorySource)
+	if err != nil || !known {
+		return m, false, err
+	}
+	if err := json.Unmarshal(position, &m); err != nil {
+		return m, false, fmt.Errorf("the mark of the last look cannot be read: %w", err)
+	}
+	// It is a name of ours and leads nowhere else.
+	if m.Snapshot != filepath.Base(m.Snapshot) {
+		return m, false, fmt.Errorf("the mark of the last look names %q, which is no folder's name", m.Snapshot)
+	}
+	return m, true, nil
+}
+
+// tidy removes looks that were not finished and those that are past.
+func (l *look) tidy(root, keep string) {
+	list, err := os.ReadDir(root)
+	if err != nil {
+		return
+	}
+	for _, e := range list {
+		if e.Name() != keep {
+			if err := os.RemoveAll(filepath.Join(root, e.Name())); err != nil {
+				l.w.log.Warn("an old look at what protects the accounts could not be removed", "error", err)
+			}
+		}
+	}
+}
+
+// read looks at what is declared and what the policies point to.
+func (l *look) read(ctx context.Context, dir string) error {
+	ctx, cancel := context.WithTimeout(ctx, directoryWithin)
+	defer cancel()
+	o := graph.Options{Graph: l.graph, Tenant: l.tenant.ID, Dir: dir, Only: &graph.Protection{}, Now: l.w.d.now}
+	for _, a := range l.tenant.EmergencyAccounts {
+		if a.Kind != "servicePrincipal" {
+			o.Accounts = append(o.Accounts, a.ObjectID)
+		}
+	}
+	for _, p := range l.tenant.ProtectedObjects {
+		switch p.Kind {
+		case "group":
+			o.Only.Groups = append(o.Only.Groups, p.ObjectID)
+		case "restrictedUnit":
+			o.Only.Units = append(o.Only.Units, p.ObjectID)
+		}
+	}
+	_, err := graph.Read(ctx, o)
+	return err
+}
+
+// flushed has the files of a folder on the disk.
+func flushed(dir string) error {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if err := private.Sync(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return errors.Join(private.SyncDir(dir), private.SyncDir(filepath.Dir(dir)))
+}
+
+// refused tells which parts could not be looked at for want of a permission. What the
+// licence does not give is no fault.
+func (l *look) refused(ctx context.Context, dir string) {
+	m, err := directory.ReadManifest(dir)
+	if err != nil {
+		return
+	}
+	lacking := map[string][]string{}
+	for _, p := range m.Parts {
+		if p.Permission != "" {
+			lacking[p.Permission] = append(lacking[p.Permission], string(p.Part))
+		}
+	}
+	for _, permission := range append(graph.ProtectionPermissions(), "Member.Read.Hidden") {
+		key := "permission " + permission
+		if parts := lacking[permission]; len(parts) > 0 {
+			l.told.begins(ctx, key, incident.Health{
+				Cause: "directory", Subject: permission, Title: fmt.Sprintf("A part of what protects the emergency accounts cannot be looked at: %s is missing", permission),
+				Detail: fmt.Sprintf("Not looked at: %s. What stood there at the last look is kept, and what is otherwise is told when it can be read again.", strings.Join(parts, ", ")),
+			})
+		} else {
+			l.told.ends(ctx, key, fmt.Sprintf("%s is there again: what needs it is looked at", permission))
+		}
+	}
+}
+
+// differences gives the records of what is otherwise, and what of it no record explains
+// yet.
+func (l *look) differences(ctx context.Context, before, after *directory.Snapshot) (records []glassward.Record, open []unexplained) {
+	now := l.w.d.now()
+	until := now.Add(l.patience(now))
+	for i, d := range change.Compare(before, after).Differences {
+		u := unexplained{Difference: d, LastSeen: seen(before, d), FirstSeen: seen(after, d), Until: until}
+		u.ID = u.id()
+		why := explanation{}
+		if i < explainAtOnce {
+			why = l.explain(ctx, u)
+		}
+		records = append(records, u.record(now, "Changed", why))
+		if why.record == "" {
+			open = append(open, u)
+		}
+	}
+	if n := len(records); n > 0 {
+		l.w.log.Info("what protects the accounts is otherwise than at the look before", "changes", n, "unexplained", len(open))
+	}
+	return records, open
+}
+
+// seen is when the part of a difference was read.
+func seen(s *directory.Snapshot, d change.Difference) time.Time {
+	at := s.Reading(d.Part, d.ID).At
+	if at.IsZero() {
+		at = s.Reading(d.Part, "").At
+	}
+	if at.IsZero() {
+		at = s.Contents().Taken
+	}
+	return at
+}
+
+// explainLater looks once more for the records of changes that had none.
+func (l *look) explainLater(ctx context.Context, list []unexplained) (records []glassward.Record, open []unexplained) {
+	now := l.w.d.now()
+	for i, u := range list {
+		if i < explainAtOnce {
+			if why := l.explain(ctx, u); why.record != "" {
+				records = append(records, u.record(now, "Explained", why))
+				continue
+			}
+		}
+		if now.Before(u.Until) {
+			open = append(open, u)
+		}
+	}
+	return records, open
+}
+
+// patience is how long the record of a change may take to come.
+func (l *look) patience(now time.Time) time.Duration {
+	most := time.Duration(0)
+	for _, s := range l.w.lag.Status(now) {
+		if s.Table == "AuditLogs" {
+			most = max(most, 3*s.Lag.P99)
+		}
+	}
+	return min(max(most, explainLeast), explainMost)
+}
+
+// id names a change by what it is and when.
+func (u unexplained) id() string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{u.Kind, u.Difference.ID, u.Property, u.Element, string(u.Before), string(u.After), u.FirstSeen.UTC().Format(time.RFC3339Nano)}, "\x00")))
+	return hex.EncodeToString(sum[:16])
+}
+
+// record is the row of a change.
+func (u unexplained) record(now time.Time, operation string, why explanation) glassward.Record {
+	what := "changed"
+	switch {
+	case u.Before == nil && (u.Element != "" || u.Property == ""):
+		what = "added"
+	case u.After == nil && (u.Element != "" || u.Property == ""):
+		what = "removed"
+	}
+	cells := map[string]any{
+		"ChangeId": u.ID, "OperationName": operation, "Change": what, "ObjectKind": u.Kind, "ObjectId": strings.ToLower(u.Difference.ID), "ObjectName": u.Name,
+		"Property": u.Property, "Element": u.Element, "LastSeen": u.LastSeen, "FirstSeen": u.FirstSeen,
+		"AuditRecord": cmp.Or(why.record, "none"), "AuditOperation": why.operation, "AuditInitiator": why.initiator,
+	}
+	if u.Before != nil {
+		cells["Before"] = u.Before
+	}
+	if u.After != nil {
+		cells["After"] = u.After
+	}
+	t, _ := schema.Lookup(changesTable)
+	// The id is the change's own: what a crash has repeated is one record.
+	var id glassward.RecordID
+	sum := sha256.Sum256([]byte(operation + " " + u.ID))
+	copy(id[:], sum[:])
+	return ownRecordOf(t, id, now.UTC(), cells)
+}
+
+// An explanation is the audit record that tells of a change; the zero value is none.
+type explanation struct{ record, operation, initiator string }
+
+// explain looks for the audit record of a change: of the time between the two looks, about
+// the same object and, where somebody entered or left it, about him, and of an operation
+// that can have done it. What is less sure explains nothing.
+func (l *look) explain(ctx context.Context, u unexplained) explanation {
+	query := fmt.Sprintf("AuditLogs | where TimeGenerated between (%s .. %s) and Result !~ 'failure' | where OperationName has_any (%s)",
+		datetimeOf(u.LastSeen.Add(-clockDoubt)), datetimeOf(u.FirstSeen.Add(clockDoubt)), "'"+strings.Join(operationsOf(u.Difference), "', '")+"'")
+	ids := []string{u.Difference.ID}
+	if u.Property == "members" || u.Property == "owners" {
+		ids = append(ids, u.Element)
+	}
+	for _, id := range ids {
+		if glassward.IsGUID(id) && u.Kind != change.RolePolicy {
+			query += fmt.Sprintf(" | where tostring(TargetResources) has '%s'", id)
+		}
+	}
+	rows, err := l.w.ask(ctx, query+` | top 1 by TimeGenerated desc
+| project Id, OperationName, iff(isnotempty(tostring(InitiatedBy.user.userPrincipalName)), tostring(InitiatedBy.user.userPrincipalName), tostring(InitiatedBy.app.displayName))`)
+	if err != nil {
+		// It is told without, and looked up again.
+		l.w.log.Warn("what explains a change could not be looked up", "error", err)
+		return explanation{}
+	}
+	if len(rows) == 0 {
+		return explanation{}
+	}
+	return explanation{rows[0][0], rows[0][1], rows[0][2]}
+}
+
+// operationsOf gives words of the operations that can have made a difference.
+func operationsOf(d change.Difference) []string {
+	switch d.Kind {
+	case change.Group:
+		return []string{"group"}
+	case change.AdministrativeUnit:
+		return []string{"unit"}
+	case change.Policy:
+		return []string{"policy"}
+	case change.NamedLocation:
+		return []string{"location"}
+	case change.Strength:
+		return []string{"strength", "combination"}
+	case change.MethodsPolicy, change.MethodConfiguration:
+		return []string{"authentication methods policy"}
+	case change.AuthenticationContext:
+		return []string{"authentication context", "AuthenticationContextClassReference"}
+	case change.SecurityDefaults:
+		return []string{"security defaults"}
+	case change.AuthorizationPolicy:
+		return []string{"authorization policy"}
+	case change.RoleDefinition:
+		return []string{"role definition"}
+	case change.RolePolicy:
+		return []string{"role setting", "PIM policy"}
+	case change.Domain:
+		return []string{"domain"}
+	}
+	switch d.Property {
+	case change.Assignments, change.Schedules, change.Eligibilities:
+		return []string{"role", "PIM"}
+	case "authentication.methods", "authentication.requirements.perUserMfaState":
+		return []string{"security info", "security key", "passkey", "authentication", "sign-in credential", "Windows Hello", "platform credential", "password"}
+	case "lastPasswordChangeDateTime", "passwordProfile.forceChangePasswordNextSignIn":
+		return []string{"password"}
+	case "isManagementRestricted":
+		return []string{"unit"}
+	}
+	return []string{"user", "account", "license", "group", "service principal"}
+}

@@ -1,0 +1,127 @@
+package acceptance_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	directorygraph "glassward/directory/graph"
+	"glassward/internal/entrasim"
+)
+
+// lookingHouse is a tenant whose directory is looked at, with its group and its
+// restricted unit declared; the logs come by Graph.
+func lookingHouse() setting {
+	rates := entrasim.Calm()
+	return setting{
+		world:  entrasim.Options{Seed: 12, Users: 30, Rates: &rates},
+		tenant: "sources: {graph: {streams: [directoryAudits], since: 1h}, directory: {}}\n",
+		before: func(v *virtual) {
+			for _, p := range directorygraph.ProtectionPermissions() {
+				v.world.Grant(entrasim.GlasswardApp, p)
+			}
+			v.world.Revoke(entrasim.GlasswardApp, "Directory.Read.All") // it would show everything, whatever is taken
+			v.world.Grant(entrasim.GlasswardApp, "Organization.Read.All")
+			v.world.Grant(entrasim.GlasswardApp, "Application.Read.All")
+			groups, _ := v.world.Objects("groups")
+			var group struct{ ID string }
+			if err := json.Unmarshal(groups[0], &group); err != nil {
+				v.t.Fatal(err)
+			}
+			objects := fmt.Sprintf("protectedObjects:\n  - {objectId: %s, kind: group, name: Break-glass}\n", group.ID)
+			for _, o := range v.world.Protected() {
+				if o.Kind == "restrictedUnit" {
+					objects += fmt.Sprintf("  - {objectId: %s, kind: %s, name: %s}\n", o.ID, o.Kind, o.Name)
+				}
+			}
+			v.write(tenantPath, strings.Replace(v.text(tenantPath), "emergencyAccounts:\n", objects+"emergencyAccounts:\n", 1))
+		},
+	}
+}
+
+// What no log tells is told all the same; what a log tells later is amended by a record
+// of its own and pages in the same incident; a restart finds what happened meanwhile, and
+// what could not be read is neither gone nor lost.
+func TestChangesAreRecords(t *testing.T) {
+	t.Parallel()
+	virtually(t, lookingHouse(), func(v *virtual) {
+		do := func(steps ...string) {
+			t.Helper()
+			v.world.Advance(time.Now())
+			for _, s := range steps {
+				if err := v.world.Do(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		want := func(query string, rows ...string) {
+			t.Helper()
+			var got []string
+			for _, r := range v.rows(query) {
+				got = append(got, strings.Join(r, " | "))
+			}
+			if !slices.Equal(got, rows) {
+				t.Errorf("%s\nhave\n  %s\nwant\n  %s", query, strings.Join(got, "\n  "), strings.Join(rows, "\n  "))
+			}
+		}
+		time.Sleep(20 * time.Minute)
+		want("GlasswardChanges") // the first look is what the others are compared with
+
+		do("silently unit remove EA-02 by petra")
+		time.Sleep(7 * time.Minute)
+		want("GlasswardChanges | where ObjectKind == 'administrativeUnit' | project OperationName, Change, Property, Element, AuditRecord, LastSeen < FirstSeen, FirstSeen - LastSeen < 7m",
+			"Changed | removed | members | "+entrasim.EA02+" | none | true | true")
+		if log := v.rows("AuditLogs | where OperationName has 'unit'"); len(log) != 0 {
+			t.Errorf("the log tells of it: %v", log)
+		}
+
+		// While that incident is open it is looked at each minute.
+		do("silently method add EA-01 phone by petra")
+		time.Sleep(2 * time.Minute)
+		want("GlasswardChanges | where Property == 'authentication.methods' | project Change, ObjectId, tostring(After.type), AuditRecord",
+			"added | "+entrasim.EA01+" | phoneAuthenticationMethod | none")
+
+		// What a log tells, it tells later than the look.
+		do("group add helga by petra")
+		time.Sleep(2 * time.Minute)
+		want("GlasswardChanges | where ObjectKind == 'group' | project OperationName, Change, AuditRecord", "Changed | added | none")
+		time.Sleep(40 * time.Minute)
+		want("GlasswardChanges | where ObjectKind == 'group' | order by TimeGenerated asc | project OperationName, AuditRecord == 'none', AuditOperation, AuditInitiator has 'petra'",
+			"Changed | true |  | false", "Explained | false | Add member to group | true")
+		want("GlasswardChanges | where ObjectKind == 'group' | summarize dcount(ChangeId)", "1")
+		// The rule over the log tells who did it, in the incident of what was seen.
+		in := map[string]int64{}
+		for _, x := range v.tales(t) {
+			in[x.rule] = x.incident
+		}
+		if n := in["Protecting group otherwise, seen in the directory"]; n == 0 || in["Protecting group changed"] != n {
+			t.Errorf("the incidents are %v", in)
+		}
+		if in["Restricted administrative unit otherwise, seen in the directory"] == 0 || in["Emergency account authentication method, seen in the directory"] == 0 {
+			t.Errorf("what no log tells is not told: %v", in)
+		}
+
+		// What happens while nothing runs is found after the restart.
+		v.stop()
+		do("silently policy set \"CA003 Emergency accounts: security key, short session\" disabled by petra")
+		v.start()
+		time.Sleep(7 * time.Minute)
+		want("GlasswardChanges | where ObjectKind == 'conditionalAccessPolicy' and Property == 'state' | project tostring(Before), tostring(After)", "enabled | disabled")
+
+		// Refused is not gone, and what happened behind it is told afterwards.
+		v.world.Revoke(entrasim.GlasswardApp, "UserAuthenticationMethod.Read.All")
+		time.Sleep(3 * time.Hour)
+		want("GlasswardChanges | where Property == 'authentication.methods' | summarize count()", "1")
+		want("GlasswardHealth | where Condition == 'directory' | project Status, Subject", "Warning | UserAuthenticationMethod.Read.All")
+		do("silently method remove EA-01 phone by petra")
+		time.Sleep(time.Hour)
+		v.world.Grant(entrasim.GlasswardApp, "UserAuthenticationMethod.Read.All")
+		time.Sleep(3 * time.Hour)
+		want("GlasswardChanges | where Property == 'authentication.methods' | order by TimeGenerated asc | project Change", "added", "removed")
+		want("GlasswardHealth | where Condition == 'directory' | order by TimeGenerated asc | project Status", "Warning", "Success")
+		want("GlasswardChanges | summarize n = count() by Id | where n > 1")
+	})
+}
