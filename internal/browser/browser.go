@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 )
 
 // ErrMissing says that the browser, or what judges its pages, is not installed.
@@ -72,7 +73,9 @@ func Start(ctx context.Context) (*Browser, error) {
 		"--headless", "--remote-debugging-pipe", "--user-data-dir=" + dir, "--disable-gpu", "--no-first-run", "--hide-scrollbars",
 		// It reaches nobody: no look-ups, no updates, no reports.
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic",
-		"--disable-default-apps", "--disable-breakpad", "--log-level=3", "--proxy-server=127.0.0.1:9", "--host-resolver-rules=MAP * ~NOTFOUND",
+		"--disable-default-apps", "--disable-breakpad", "--log-level=3",
+		// Containers have little shared memory.
+		"--disable-dev-shm-usage", "--proxy-server=127.0.0.1:9", "--host-resolver-rules=MAP * ~NOTFOUND",
 	}
 	if os.Geteuid() == 0 {
 		// Chromium has no sandbox for root, as in most containers.
@@ -119,7 +122,19 @@ func (b *Browser) Close() error {
 		// That it was killed is no news then.
 		wait = nil
 	}
-	return errors.Join(err, wait, os.RemoveAll(b.dir))
+	return errors.Join(err, wait, b.removeProfile())
+}
+
+// removeProfile removes the browser's profile; its helpers may write there for a moment
+// after it has ended.
+func (b *Browser) removeProfile() (err error) {
+	for range 100 {
+		if err = os.RemoveAll(b.dir); err == nil {
+			return nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return err
 }
 
 // A Page is a page that was opened.

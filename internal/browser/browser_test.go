@@ -14,7 +14,7 @@ import (
 // The checks find what they are for: a page with faults has violations, an exception is
 // told, and what a page asks of the network is seen.
 func TestFaultsAreSeen(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	b, err := browser.Start(ctx)
 	if err != nil {
@@ -69,7 +69,7 @@ func TestMissing(t *testing.T) {
 
 // A browser whose time is over is ended, and whoever waits for it is told.
 func TestEnded(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	b, err := browser.Start(ctx)
 	if err != nil {

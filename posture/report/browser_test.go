@@ -21,7 +21,7 @@ import (
 // keyboard, both themes, paper, without scripts, and axe-core judges each. Nothing may be
 // asked of the network and nothing may be refused by the page's own policy.
 func TestPageInBrowser(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 55*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	b, err := browser.Start(ctx)
 	if err != nil {
