@@ -167,6 +167,7 @@ func TestFaults(t *testing.T) {
 			t.Errorf("%s: %s and %s, want %s and %s\n%s%s", c.name, a1.Verdict, a2.Verdict, c.ea1, c.ea2, failures(a1), failures(a2))
 		}
 		for _, a := range []*access.Assessment{a1, a2} {
+			agree(t, j, a)
 			if a.Verdict == access.Open {
 				continue
 			}

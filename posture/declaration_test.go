@@ -20,6 +20,8 @@ policies: [ca000000-0000-4000-8000-000000000001]
 strength: 57000000-0000-4000-8000-000000000001
 models: [cb69481e-8ff7-4039-93ec-0a2729a154a8]
 otherGroups: [9a000000-0000-4000-8000-000000000009]
+proof: 00112233445566778899aabbccddeeff
+recovery: ['partner: Fabrikam', support contract 4711]
 norms: {drillDays: 180}
 exceptions:
   - {check: ACC-03, object: ea000000-0000-4000-8000-000000000001, owner: Nora, reason: is being rebuilt, until: 2026-12-31}
@@ -41,6 +43,8 @@ func TestDeclaration(t *testing.T) {
 		Strength:    "57000000-0000-4000-8000-000000000001",
 		Models:      []string{"cb69481e-8ff7-4039-93ec-0a2729a154a8"},
 		OtherGroups: []string{"9a000000-0000-4000-8000-000000000009"},
+		Proof:       "00112233445566778899aabbccddeeff",
+		Recovery:    []string{"partner: Fabrikam", "support contract 4711"},
 		Norms:       Norms{DrillDays: 180},
 		Exceptions:  []Exception{{"ACC-03", "ea000000-0000-4000-8000-000000000001", "Nora", "is being rebuilt", time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)}},
 	}

@@ -469,9 +469,11 @@ func (v *view) name(id string) string {
 			return u.DisplayName
 		}
 	}
-	for _, p := range slices.Concat(v.a.s.Policies(), v.a.s.Contents().DeletedPolicies) {
-		if p.ID == id && p.DisplayName != "" {
-			return p.DisplayName
+	for _, list := range [][]*directory.Policy{v.a.s.Policies(), v.a.s.Contents().DeletedPolicies} {
+		for _, p := range list {
+			if p.ID == id && p.DisplayName != "" {
+				return p.DisplayName
+			}
 		}
 	}
 	return id

@@ -129,6 +129,9 @@ func TestWholeTenant(t *testing.T) {
 				t.Errorf("%s: %v, %q", u.DisplayName, c.Registered[u.ID], c.PerUserMFA[u.ID])
 			}
 		}
+		if p := c.BetaMethods; p == nil || p.SystemPreferred == nil || p.SuspiciousReports == nil || c.Methods.SystemPreferred != nil || len(c.AccessReviews) != 1 || len(c.RoleAlerts) != 1 || len(c.RoleAlerts[0].Incidents) != 1 || len(c.ProtectedActions) != 3 {
+			t.Errorf("%+v, %d reviews, %d alerts, %d protected actions", p, len(c.AccessReviews), len(c.RoleAlerts), len(c.ProtectedActions))
+		}
 		if len(c.AppRoleAssignments) == 0 || len(c.PermissionGrants) != 1 {
 			t.Errorf("%d application permissions, %d delegated", len(c.AppRoleAssignments), len(c.PermissionGrants))
 		}

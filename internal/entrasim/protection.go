@@ -193,6 +193,12 @@ func (w *World) single(path string) (json.RawMessage, bool) {
 	switch {
 	case path == "policies/authenticationMethodsPolicy":
 		return encode(w.methodsPolicy()), true
+	case path == "beta/policies/authenticationMethodsPolicy":
+		o := w.methodsPolicy()
+		everybody := object{"targetType": "group", "id": "all_users"}
+		o["systemCredentialPreferences"] = object{"state": "default", "includeTargets": []object{everybody}, "excludeTargets": []object{}}
+		o["reportSuspiciousActivitySettings"] = object{"state": "default", "includeTarget": everybody, "voiceReportingCode": 0}
+		return encode(o), true
 	case path == "policies/identitySecurityDefaultsEnforcementPolicy":
 		return encode(object{"id": "00000000-0000-0000-0000-000000000005", "displayName": "Security Defaults", "description": "Security defaults is a set of basic identity security mechanisms recommended by Microsoft.", "isEnabled": false}), true
 	case path == "policies/authorizationPolicy":

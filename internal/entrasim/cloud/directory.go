@@ -149,6 +149,12 @@ func (c *Cloud) directory(g *call) *graphFault {
 	if cast != "" {
 		return badGraph("Resource not found for the segment 'microsoft.graph.%s'.", cast)
 	}
+	if g.beta {
+		// Of some objects beta shows more.
+		if o, ok := g.t.world.Object("beta/" + path); ok {
+			return c.object(g, s, o)
+		}
+	}
 	if o, ok := g.t.world.Object(path); ok {
 		return c.object(g, s, o)
 	}
