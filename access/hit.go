@@ -17,6 +17,8 @@ type Hit struct {
 	// Whom says whether the policy is about the account, and by what. It does not depend
 	// on the sign-in.
 	Whom Clause
+	// Included says whether the policy names the account, whether it leaves it out or not.
+	Included truth.Value
 	// Exclusions are all entries by which the policy leaves the account out.
 	Exclusions []Exclusion
 	// Idle says that the policy names nothing that could be signed in to: it applies to
@@ -91,6 +93,11 @@ func (j *Judge) hit(sub *Subject, p *policy) Hit {
 		defer j.forget(sub, on)
 	}
 	h := Hit{Policy: p.Policy, Whom: sub.clause(on), Exclusions: sub.exclusions(p.Conditions.Users), Idle: p.idle()}
+	if u := p.Conditions.Users; u != nil && !p.workload {
+		h.Included = sub.among(u.IncludeUsers, u.IncludeGroups, u.IncludeRoles, u.IncludeGuests).v
+	} else {
+		h.Included = h.Whom.Holds
+	}
 	applies := j.applies(sub, on)
 	refuses := j.refuses(sub, on, applies)
 	h.Applies, h.Refuses = j.holds(applies), j.holds(refuses)

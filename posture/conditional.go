@@ -100,8 +100,8 @@ func (v *view) noneAbout(word string, state func(*directory.Policy) bool) {
 func noBlock(v *view) {
 	for _, u := range v.accounts() {
 		clean := true
-		for _, h := range v.others(v.hits(u.ID)) {
-			if blocks(h.Policy) && h.Refuses != truth.False {
+		for _, h := range v.hits(u.ID) {
+			if !h.Deleted && on(h.Policy) && blocks(h.Policy) && h.Refuses != truth.False {
 				clean = false
 				v.keptOut(&h, u.ID, "grantControls.builtInControls")
 			}
@@ -147,7 +147,7 @@ func exclusionRobust(v *view) {
 	v.not = "no policy leaves an account out by name"
 	for _, u := range v.accounts() {
 		for _, h := range v.about(u.ID) {
-			if h.Deleted || h.Policy.State == directory.PolicyDisabled || len(h.Exclusions) == 0 {
+			if h.Deleted || h.Policy.State == directory.PolicyDisabled || len(h.Exclusions) == 0 || h.Included == truth.False {
 				continue
 			}
 			v.not = ""

@@ -25,9 +25,12 @@ func licensed(list []*directory.Licence, plan string) bool {
 }
 
 // lacks says why a check does not apply for want of a licence, or "". What was not read
-// is no want.
+// is no want; and policies that stayed when their licence ended bind as before.
 func (a *assessor) lacks(c *Check) string {
 	if c.Needs == "" || a.s.Reading(directory.Licences, "").State != directory.Read || licensed(a.s.Contents().Licences, c.Needs) {
+		return ""
+	}
+	if c.Area == "CA" && (len(a.s.Policies()) > 0 || a.s.Reading(directory.Policies, "").State != directory.Read) {
 		return ""
 	}
 	return "it rests on " + planNames[c.Needs] + ", which the tenant does not have (LIC-01)"
