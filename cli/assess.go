@@ -73,13 +73,19 @@ warning as skipped, SARIF shows what is unknown as open.`,
 			return a.assess(list[0], &x, cmd.Flags().Changed("config"))
 		},
 	}
+	x.flags(cmd)
+	choiceFlag(cmd, &x.failOn, "fail-on", "", "worst severity that may fail: ", "none", "critical", "high", "medium", "low", "informational")
+	outputFlag(cmd, &x.format, "text", "json", "markdown", "html", "junit", "sarif")
+	cmd.AddCommand(a.assessDiffCommand())
+	return cmd
+}
+
+// flags adds those by which a tenant declares its accounts.
+func (x *assess) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVar(&x.accounts, "account", nil, "object id of an emergency account (repeatable)")
 	f.StringVar(&x.declaration, "declaration", "", "YAML file of what the tenant declares")
 	f.StringVar(&x.config, "config", "glassward.yaml", "configuration that declares the accounts")
-	choiceFlag(cmd, &x.failOn, "fail-on", "", "worst severity that may fail: ", "none", "critical", "high", "medium", "low", "informational")
-	outputFlag(cmd, &x.format, "text", "json", "markdown", "html", "junit", "sarif")
-	return cmd
 }
 
 // forms are the written reports by the word of -o.
@@ -101,31 +107,9 @@ func (a *app) assess(name string, x *assess, chosen bool) error {
 	if err != nil {
 		return err
 	}
-	var o posture.Options
-	if x.declaration != "" {
-		text, err := os.ReadFile(x.declaration)
-		if err != nil {
-			return err
-		}
-		if o, err = posture.ParseDeclaration(text); err != nil {
-			return fmt.Errorf("%s: %w", x.declaration, err)
-		}
-	}
-	if len(x.accounts) > 0 {
-		o.Accounts = nil
-		for _, id := range x.accounts {
-			o.Accounts = append(o.Accounts, posture.Account{ID: id})
-		}
-	}
-	if len(o.Accounts) == 0 {
-		var r reach
-		r.config = x.config
-		if err := a.declared(s, &r, chosen); err != nil {
-			return err
-		}
-		for _, id := range r.accounts {
-			o.Accounts = append(o.Accounts, posture.Account{ID: id})
-		}
+	o, err := a.postureOptions(s, x, chosen)
+	if err != nil {
+		return err
 	}
 	a.snapshotProblems(s)
 	r, err := posture.Assess(s, o)
@@ -143,6 +127,38 @@ func (a *app) assess(name string, x *assess, chosen bool) error {
 		return err
 	}
 	return a.failing(r, posture.Severity(x.failOn))
+}
+
+// postureOptions gives what the tenant of a snapshot declares: by the declaration, the
+// flags, or else the accounts of the configuration.
+func (a *app) postureOptions(s *directory.Snapshot, x *assess, chosen bool) (posture.Options, error) {
+	var o posture.Options
+	if x.declaration != "" {
+		text, err := os.ReadFile(x.declaration)
+		if err != nil {
+			return o, err
+		}
+		if o, err = posture.ParseDeclaration(text); err != nil {
+			return o, fmt.Errorf("%s: %w", x.declaration, err)
+		}
+	}
+	if len(x.accounts) > 0 {
+		o.Accounts = nil
+		for _, id := range x.accounts {
+			o.Accounts = append(o.Accounts, posture.Account{ID: id})
+		}
+	}
+	if len(o.Accounts) == 0 {
+		var r reach
+		r.config = x.config
+		if err := a.declared(s, &r, chosen); err != nil {
+			return o, err
+		}
+		for _, id := range r.accounts {
+			o.Accounts = append(o.Accounts, posture.Account{ID: id})
+		}
+	}
+	return o, nil
 }
 
 // failing ends as --fail-on asks.
