@@ -36,6 +36,9 @@ type DirectorySource struct {
 	// account or what protects one. Zero is 5 minutes and 1 minute.
 	Every Duration `yaml:"every" json:"every,omitempty" jsonschema:"description=How often it is looked at (5m; at least 1m)"`
 	Quick Duration `yaml:"quick" json:"quick,omitempty" jsonschema:"description=How often while an incident about it is open (1m; at least 30s)"`
+	// Subscriptions are those of Azure in which alert rules, action groups and workspaces
+	// of the alarm path stand, by id; none means that Azure is not looked at.
+	Subscriptions []string `yaml:"subscriptions" json:"subscriptions,omitempty" jsonschema:"description=Azure subscriptions in which the alarm path stands (GUIDs); the application needs Monitoring Reader on each"`
 }
 
 // A GraphSource reads the reports of Microsoft Graph.
@@ -435,6 +438,9 @@ func (t *Tenant) checkSources(base string, has func(path string) bool, at, warn 
 			d.Quick = Duration(time.Minute)
 		}
 		d.Quick = min(d.Quick, d.Every)
+		for i := range d.Subscriptions {
+			id(fmt.Sprintf("$.sources.directory.subscriptions[%d]", i), &d.Subscriptions[i], "subscription")
+		}
 	}
 	if s.NeedsApplication() && t.Application == nil {
 		at("$.sources", "these roads sign in as an application: give application with clientId and certificate (glassward permissions prints how to register one)")

@@ -17,6 +17,7 @@ import (
 	"glassward"
 	"glassward/config"
 	"glassward/directory"
+	"glassward/directory/azure"
 	"glassward/directory/change"
 	"glassward/directory/graph"
 	"glassward/entra"
@@ -74,8 +75,11 @@ type unexplained struct {
 func (j *journey) watchDirectory() {
 	w, ctx := j.w, j.ctx
 	told := w.d.recallLasting(ctx, w.tenantID(), w.tenantID()+"/directory")
-	l := look{w: w, graph: j.reach.client(entra.Graph), tenant: j.tenant, told: told}
 	source := j.tenant.Sources.Directory
+	l := look{w: w, graph: j.reach.client(entra.Graph), tenant: j.tenant, told: told}
+	if len(source.Subscriptions) > 0 {
+		l.azure = j.reach.client(entra.ResourceManager)
+	}
 	var last time.Time
 	wait := directoryAfter
 	for {
@@ -113,6 +117,7 @@ func (j *journey) watchDirectory() {
 type look struct {
 	w      *workspace
 	graph  *entra.Client
+	azure  *entra.Client // nil where Azure is not looked at
 	tenant config.Tenant
 	told   *lasting
 }
@@ -236,7 +241,10 @@ func (l *look) read(ctx context.Context, dir string) error {
 			o.Only.Units = append(o.Only.Units, p.ObjectID)
 		}
 	}
-	_, err := graph.Read(ctx, o)
+	if _, err := graph.Read(ctx, o); err != nil || l.azure == nil {
+		return err
+	}
+	_, err := azure.Read(ctx, azure.Options{Application: l.azure, Dir: dir, Subscriptions: l.tenant.Sources.Directory.Subscriptions, Now: l.w.d.now})
 	return err
 }
 
@@ -263,11 +271,16 @@ func (l *look) refused(ctx context.Context, dir string) {
 	}
 	lacking := map[string][]string{}
 	for _, p := range m.Parts {
-		if p.Permission != "" {
+		// Azure shows the diagnostic settings of Entra to no application.
+		if p.Permission != "" && p.Part != directory.DiagnosticSettings {
 			lacking[p.Permission] = append(lacking[p.Permission], string(p.Part))
 		}
 	}
-	for _, permission := range append(graph.ProtectionPermissions(), "Member.Read.Hidden") {
+	known := graph.ProtectionPermissions()
+	for _, p := range azure.Permissions() {
+		known = append(known, p.Name)
+	}
+	for _, permission := range known {
 		key := "permission " + permission
 		if parts := lacking[permission]; len(parts) > 0 {
 			l.told.begins(ctx, key, incident.Health{
@@ -384,6 +397,9 @@ type explanation struct{ record, operation, initiator string }
 // the same object and, where somebody entered or left it, about him, and of an operation
 // that can have done it. What is less sure explains nothing.
 func (l *look) explain(ctx context.Context, u unexplained) explanation {
+	if u.azure() {
+		return l.explainAzure(ctx, u)
+	}
 	query := fmt.Sprintf("AuditLogs | where TimeGenerated between (%s .. %s) and Result !~ 'failure' | where OperationName has_any (%s)",
 		datetimeOf(u.LastSeen.Add(-clockDoubt)), datetimeOf(u.FirstSeen.Add(clockDoubt)), "'"+strings.Join(operationsOf(u.Difference), "', '")+"'")
 	ids := []string{u.Difference.ID}
@@ -399,6 +415,28 @@ func (l *look) explain(ctx context.Context, u unexplained) explanation {
 | project Id, OperationName, iff(isnotempty(tostring(InitiatedBy.user.userPrincipalName)), tostring(InitiatedBy.user.userPrincipalName), tostring(InitiatedBy.app.displayName))`)
 	if err != nil {
 		// It is told without, and looked up again.
+		l.w.log.Warn("what explains a change could not be looked up", "error", err)
+		return explanation{}
+	}
+	if len(rows) == 0 {
+		return explanation{}
+	}
+	return explanation{rows[0][0], rows[0][1], rows[0][2]}
+}
+
+// azure says whether the change is one of Azure's resources, which the activity log tells.
+func (u unexplained) azure() bool { return strings.HasPrefix(u.Difference.ID, "/") }
+
+// explainAzure looks in Azure's activity log, where that is taken in.
+func (l *look) explainAzure(ctx context.Context, u unexplained) explanation {
+	if strings.ContainsAny(u.Difference.ID, "'\\\n") {
+		return explanation{} // an id that cannot be asked for as it stands
+	}
+	rows, err := l.w.ask(ctx, fmt.Sprintf(`AzureActivity | where TimeGenerated between (%s .. %s) and ActivityStatusValue in~ ('Success', 'Succeeded')
+| where (ResourceId =~ '%[3]s' or _ResourceId =~ '%[3]s') and OperationNameValue has_any ('write', 'delete')
+| top 1 by TimeGenerated desc | project EventDataId, OperationNameValue, Caller`,
+		datetimeOf(u.LastSeen.Add(-clockDoubt)), datetimeOf(u.FirstSeen.Add(clockDoubt)), u.Difference.ID))
+	if err != nil {
 		l.w.log.Warn("what explains a change could not be looked up", "error", err)
 		return explanation{}
 	}

@@ -63,6 +63,9 @@ const (
 	ActionGroup           = "actionGroups"
 	ProcessingRule        = "actionRules"
 	Lock                  = "locks"
+	WorkspaceTable        = "tables"
+	CollectionRule        = "dataCollectionRules"
+	ActivityAlert         = "activityLogAlerts"
 )
 
 // Unseen is a part, or an object's own part, that was not read whole in one of the

@@ -65,6 +65,9 @@ func kinds(beta bool) []kind {
 		azure(AlertRule, directory.AlertRules, func(c directory.Contents) []*directory.AlertRule { return c.AlertRules }, func(x *directory.AlertRule) *directory.Resource { return &x.Resource }),
 		azure(ActionGroup, directory.ActionGroups, func(c directory.Contents) []*directory.ActionGroup { return c.ActionGroups }, func(x *directory.ActionGroup) *directory.Resource { return &x.Resource }),
 		azure(ProcessingRule, directory.ProcessingRules, func(c directory.Contents) []*directory.ProcessingRule { return c.ProcessingRules }, func(x *directory.ProcessingRule) *directory.Resource { return &x.Resource }),
+		azure(WorkspaceTable, directory.WorkspaceTables, func(c directory.Contents) []*directory.WorkspaceTable { return c.WorkspaceTables }, func(x *directory.WorkspaceTable) *directory.Resource { return &x.Resource }),
+		azure(CollectionRule, directory.CollectionRules, func(c directory.Contents) []*directory.CollectionRule { return c.CollectionRules }, func(x *directory.CollectionRule) *directory.Resource { return &x.Resource }),
+		azure(ActivityAlert, directory.ActivityAlerts, func(c directory.Contents) []*directory.ActivityAlert { return c.ActivityAlerts }, func(x *directory.ActivityAlert) *directory.Resource { return &x.Resource }),
 		azure(Lock, directory.Locks, func(c directory.Contents) []*directory.Lock { return c.Locks }, func(x *directory.Lock) *directory.Resource { return &x.Resource }),
 	}
 }

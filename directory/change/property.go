@@ -277,7 +277,8 @@ func secret(path string) bool {
 // moments at which it was looked at, or written.
 func unknowable(name string) bool {
 	switch name[strings.LastIndexByte(name, '.')+1:] {
-	case "modifiedDateTime", "lastModifiedDateTime", "createdDateTime", "renewedDateTime", "etag", "systemData", "modifiedOn", "createdOn", "deletedDateTime", "signInActivity", "refreshTokensValidFromDateTime", "signInSessionsValidFromDateTime":
+	case "modifiedDateTime", "lastModifiedDateTime", "createdDateTime", "renewedDateTime", "etag", "systemData", "modifiedOn", "createdOn", "deletedDateTime", "signInActivity", "refreshTokensValidFromDateTime", "signInSessionsValidFromDateTime",
+		"quotaNextResetTime", "lastModifiedDate", "createdDate", "provisioningState", "lastUpdatedTime":
 		return true
 	}
 	return false

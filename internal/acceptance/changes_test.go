@@ -125,3 +125,37 @@ func TestChangesAreRecords(t *testing.T) {
 		want("GlasswardChanges | summarize n = count() by Id | where n > 1")
 	})
 }
+
+// The alarm path in Azure is switched off, and no activity log is taken in: it is told by
+// what stands there.
+func TestTheAlarmPathIsLookedAt(t *testing.T) {
+	t.Parallel()
+	house := lookingHouse()
+	house.tenant = "sources: {graph: {streams: [directoryAudits], since: 1h}, directory: {subscriptions: [" + entrasim.AzureSubscription + "]}}\n"
+	before := house.before
+	house.before = func(v *virtual) {
+		before(v)
+		p, _ := v.world.ServicePrincipal(entrasim.GlasswardApp)
+		v.world.AssignAzure(p.ID, "Monitoring Reader", "/subscriptions/"+entrasim.AzureSubscription)
+	}
+	virtually(t, house, func(v *virtual) {
+		time.Sleep(20 * time.Minute)
+		if rows := v.rows("GlasswardChanges"); len(rows) != 0 {
+			t.Errorf("nothing was changed, and told is %v", rows)
+		}
+		v.world.Advance(time.Now())
+		v.world.DeleteAzure(entrasim.AzureAlertRule)
+		time.Sleep(7 * time.Minute)
+		rows := v.rows("GlasswardChanges | project ObjectKind, Change, Property, AuditRecord, ObjectId =~ '" + entrasim.AzureAlertRule + "'")
+		if len(rows) != 1 || strings.Join(rows[0], " ") != "scheduledQueryRules removed  none true" {
+			t.Errorf("a deleted alert rule: %v", rows)
+		}
+		told := v.tales(t)
+		if len(told) != 1 || told[0].rule != "Alarm path in Azure otherwise, seen there" {
+			t.Errorf("told was %v", told)
+		}
+		if rows := v.rows("GlasswardHealth | where Condition == 'directory'"); len(rows) != 0 {
+			t.Errorf("nothing is refused, and told is %v", rows)
+		}
+	})
+}
