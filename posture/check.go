@@ -12,7 +12,7 @@ import (
 // A Check is one thing that is judged, with the texts that people read.
 type Check struct {
 	ID string `yaml:"id" json:"id"`
-	// Area is the first part of the id: ACC, ROL, GRP, RMU, AUTH, CA, LIC.
+	// Area is the first part of the id: ACC, ROL, GRP, RMU, AUTH, CA, LIC, MON, SP, PRO.
 	Area     string   `yaml:"-" json:"area"`
 	Severity Severity `yaml:"severity" json:"severity"`
 	Title    string   `yaml:"title" json:"title"`
@@ -92,6 +92,16 @@ func inGroup(judge func(*view)) judgement {
 	return judgement{func(o *Options) string {
 		if o.Targeting != TargetGroup {
 			return "policies name the accounts themselves: there is no group to judge"
+		}
+		return ""
+	}, judge}
+}
+
+// withApplication are the checks of tenants that declare a break-glass application.
+func withApplication(judge func(*view)) judgement {
+	return judgement{func(o *Options) string {
+		if len(o.Applications) == 0 {
+			return "no break-glass application is declared"
 		}
 		return ""
 	}, judge}
@@ -220,4 +230,26 @@ var logic = map[string]judgement{
 
 	"LIC-01": always(enoughLicences),
 	"LIC-02": always(noLapse),
+
+	"MON-01": always(logsLeave),
+	"MON-02": always(widerCategories),
+	"MON-03": always(workspaceHealthy),
+	"MON-04": always(accountsWatched),
+	"MON-05": always(rulesArmed),
+	"MON-06": always(rulesHaveIdentity),
+	"MON-07": always(actionGroupsDeliver),
+	"MON-08": always(notSuppressed),
+	"MON-09": always(tamperingWatched),
+	"MON-11": always(secondWatcher),
+	"MON-12": always(infrastructureLocked),
+
+	"SP-01": withApplication(applicationTight),
+	"SP-02": withApplication(applicationWatched),
+
+	"PRO-01": always(drilled),
+	"PRO-02": always(keysKept),
+	"PRO-03": always(runbookPrinted),
+	"PRO-04": always(custodiansReviewed),
+	"PRO-05": always(usesReviewed),
+	"PRO-06": always(workstationNotNeeded),
 }

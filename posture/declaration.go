@@ -24,6 +24,7 @@ type declaration struct {
 	OtherGroups []string `yaml:"otherGroups"`
 	Proof       string   `yaml:"proof"`
 	Recovery    []string `yaml:"recovery"`
+	Practice    practice `yaml:",inline"`
 	// Norms are by the names that a report gives them.
 	Norms      map[string]int `yaml:"norms"`
 	Exceptions []struct {
@@ -61,6 +62,10 @@ func ParseDeclaration(text []byte) (Options, error) {
 	}
 	for _, a := range d.Accounts {
 		o.Accounts = append(o.Accounts, Account{a.ObjectID, a.UserPrincipalName})
+	}
+	var err error
+	if o.Practice, err = d.Practice.read(); err != nil {
+		return Options{}, err
 	}
 	left := len(d.Norms)
 	for _, n := range norms {

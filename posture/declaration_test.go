@@ -69,6 +69,7 @@ func TestDeclaration(t *testing.T) {
 // snapshot that holds nothing.
 func FuzzDeclaration(f *testing.F) {
 	f.Add([]byte(declarationText))
+	f.Add([]byte(practiceText))
 	f.Add([]byte("design: excluded-from-all\ntargeting: direct\naccounts: [{objectId: ea000000-0000-4000-8000-000000000001}]"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		o, err := ParseDeclaration(text)

@@ -48,8 +48,9 @@ type Options struct {
 	Recovery []string
 	// OtherGroups are groups that the accounts are meant to be in beside Group.
 	OtherGroups []string
-	Norms       Norms
-	Exceptions  []Exception
+	Practice
+	Norms      Norms
+	Exceptions []Exception
 	// Now is when exceptions are judged; zero means when the snapshot was taken.
 	Now time.Time
 }
@@ -76,6 +77,10 @@ type Norms struct {
 	SignInHours                                   int // after how many hours the accounts sign in again
 	LockoutThreshold                              int // failed passwords before smart lockout, at most
 	LockoutSeconds                                int // how long it lasts, at least
+	RetentionDays                                 int // how long a workspace keeps the logs, at least
+	AlertMinutes                                  int // between evaluations of an alert rule
+	ReviewDays                                    int // since the list of custodians was gone through
+	CertificateDays                               int // that the certificate of a break-glass application still lasts
 }
 
 // A Norm is one limit as it was judged by.
@@ -106,6 +111,10 @@ var norms = []norm{
 	{"signInHours", "the design with two dedicated policies: sign-in frequency of four hours", 4, func(n *Norms) *int { return &n.SignInHours }},
 	{"lockoutThreshold", "CIS Microsoft Azure Foundations: lockout threshold of at most 10", 10, func(n *Norms) *int { return &n.LockoutThreshold }},
 	{"lockoutSeconds", "CIS Microsoft Azure Foundations: lockout duration of at least 60 seconds", 60, func(n *Norms) *int { return &n.LockoutSeconds }},
+	{"retentionDays", "Microsoft Sentinel keeps 90 days without charge; an emergency is often looked into later", 90, func(n *Norms) *int { return &n.RetentionDays }},
+	{"alertMinutes", "the alert rules of the designs: every five minutes", 5, func(n *Norms) *int { return &n.AlertMinutes }},
+	{"reviewDays", "Microsoft, Manage emergency access accounts: validate at least every 90 days", 90, func(n *Norms) *int { return &n.ReviewDays }},
+	{"certificateDays", "time enough to renew it twice over: half a year", 180, func(n *Norms) *int { return &n.CertificateDays }},
 }
 
 // list gives the norms as they are judged by.

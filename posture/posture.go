@@ -160,6 +160,8 @@ type assessor struct {
 	// verdicts and armed are what was worked out of each account.
 	verdicts map[string]*access.Assessment
 	armed    map[string][]access.Hit
+	// queried are the alert rules, once they were bound.
+	queried []*queried
 }
 
 // verdict judges an account once.

@@ -30,14 +30,34 @@ func declaredOptions() Options {
 		Policies:  []string{"ca000000-0000-4000-8000-000000000001", "ca000000-0000-4000-8000-000000000002"},
 		Strength:  "57000000-0000-4000-8000-000000000001",
 		Recovery:  []string{"support contract 4711, in the safe"},
-		Models:    []string{"CB69481E-8FF7-4039-93EC-0A2729A154A8", "eabb46cc-e241-80bf-ae9e-96fa6d2975cf"},
+		Practice: Practice{
+			Applications: []string{"5d000000-0000-4000-8000-000000000003"},
+			Drills: []Drill{
+				{"ea000000-0000-4000-8000-000000000001", day(5, 1), DrillSteps()},
+				{"ea000000-0000-4000-8000-000000000002", day(5, 2), DrillSteps()},
+			},
+			Keys: []Key{
+				{"ea000000-0000-4000-8000-000000000001", "1234", "Oslo", "Bergen", true, true},
+				{"ea000000-0000-4000-8000-000000000002", "5678", "Bergen", "Oslo", true, true},
+			},
+			Uses:               []Use{},
+			Runbook:            &Runbook{day(5, 3), strings.Repeat("0", 64), RunbookHolds()},
+			CustodiansReviewed: day(4, 2),
+			Workstation:        "PAW-1",
+			Watchers:           []Watcher{{"Glassward", "graph"}},
+		},
+		Models: []string{"CB69481E-8FF7-4039-93EC-0A2729A154A8", "eabb46cc-e241-80bf-ae9e-96fa6d2975cf"},
 	}
+}
+
+func day(month, day int) time.Time {
+	return time.Date(2026, time.Month(month), day, 0, 0, 0, 0, time.UTC)
 }
 
 var taken = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
 // tenant reads testdata/tenant.txtar with what lines say: "patch PART PATCH",
-// "long PART PROPERTY LETTERS" and "option NAME VALUE".
+// "long PART PROPERTY LETTERS", "declare SECTION: YAML" and "option NAME VALUE".
 func tenant(t testing.TB, lines string) (*directory.Snapshot, Options) {
 	t.Helper()
 	a, o := planted(t, lines)
@@ -97,6 +117,35 @@ func planted(t testing.TB, lines string) (*txtar.Archive, Options) {
 			}
 			if a.Files[i].Data, err = patched(a.Files[i].Data, []byte(value)); err != nil {
 				t.Fatalf("%s: %v", line, err)
+			}
+		case "declare": // a section of the declaration
+			var d practice
+			if err := unmarshal([]byte(rest), &d); err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			p, err := d.read()
+			if err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			switch strings.TrimSuffix(name, ":") {
+			case "applications":
+				o.Applications = p.Applications
+			case "drills":
+				o.Drills = p.Drills
+			case "keys":
+				o.Keys = p.Keys
+			case "uses":
+				o.Uses = p.Uses
+			case "runbook":
+				o.Runbook = p.Runbook
+			case "custodiansReviewed":
+				o.CustodiansReviewed = p.CustodiansReviewed
+			case "workstation":
+				o.Workstation = p.Workstation
+			case "watchers":
+				o.Watchers = p.Watchers
+			default:
+				t.Fatalf("%s: there is no such section", line)
 			}
 		case "long": // a property with a text of so many letters
 			property, n, _ := strings.Cut(value, " ")
@@ -384,7 +433,7 @@ func faults(t *testing.T, files ...string) []*fault {
 				case "by":
 					name, says, _ := strings.Cut(text, " | ")
 					f.by = append(f.by, want{name, says})
-				case "", "patch", "option", "long":
+				case "", "patch", "option", "long", "declare":
 				default:
 					t.Fatalf("%s: %s: %q is no line of a fault", file, c.Name, word)
 				}
@@ -403,7 +452,7 @@ func TestFaults(t *testing.T) {
 	s, o := tenant(t, "")
 	good := assess(t, s, o)
 	found := map[string]bool{}
-	for _, c := range faults(t, "testdata/faults.txtar", "testdata/lockouts.txtar") {
+	for _, c := range faults(t, "testdata/faults.txtar", "testdata/lockouts.txtar", "testdata/watching.txtar") {
 		r := assess(t, c.s, c.o)
 		if c.class != "" && string(r.Maturity) != c.class {
 			t.Errorf("%s: class %s (%s), want %s", c.name, r.Maturity, r.MaturityReason, c.class)
@@ -547,6 +596,7 @@ func TestUnreadNeverPasses(t *testing.T) {
 	cases := append([]txtar.File{{Name: "the good tenant"}}, sections(t, "testdata/variants.txtar")...)
 	cases = append(cases, sections(t, "testdata/faults.txtar")...)
 	cases = append(cases, sections(t, "testdata/lockouts.txtar")...)
+	cases = append(cases, sections(t, "testdata/watching.txtar")...)
 	for _, c := range cases {
 		a, o := planted(t, string(c.Data))
 		o, err := o.whole()
