@@ -26,17 +26,19 @@ func (a *app) assessCommand() *cobra.Command {
 	var x assess
 	cmd := &cobra.Command{
 		Use:   "assess SNAPSHOT",
-		Short: "Check how the emergency accounts are set up: accounts, roles, their group and unit, methods, Conditional Access",
+		Short: "Check how the emergency accounts are set up: accounts, roles, their group and unit, methods, Conditional Access, alarms",
 		Long: `Judges a snapshot of the directory by checks of the emergency accounts: the accounts
 themselves (ACC), their roles (ROL), their group (GRP), the restricted unit (RMU),
-authentication methods (AUTH), Conditional Access (CA) and licences (LIC). reach proves the
-verdict on each account.
+authentication methods (AUTH), Conditional Access (CA), licences (LIC), what watches them
+(MON), a break-glass application (SP) and how they are kept and tried (PRO). reach proves
+the verdict on each account. Alert rules are tried on made-up records: whether one fires for
+every sign-in of every account.
 
 It opens with the class of the tenant, as far as what was read shows:
 
   none         there are not two accounts that could be used
   untested     there are, and one has not signed in for too long
-  unmonitored  they are exercised, and no alert rule names each of them
+  unmonitored  they are exercised, and no alert rule fires for each of them
   proven       exercised and watched
 
 What was not read is unknown, with the permission that would have read it, and never a
@@ -54,6 +56,14 @@ the snapshot's tenant. --declaration is a YAML file of what else the tenant mean
   otherGroups: [OBJECT-ID]        groups that the accounts are meant to be in
   recovery: [TEXT]                ways back that need none of the accounts
   proof: DIGEST                   what CA-26 told when it was last proven that they get in
+  applications: [ID]              break-glass applications
+  watchers: [{name: Glassward, road: graph}]
+  drills: [{account: OBJECT-ID, date: 2026-05-01, steps: [signIn, action, log, alert, acknowledged]}]
+  uses: [{account: OBJECT-ID, date: 2026-05-01, kind: drill}]
+  keys: [{account: OBJECT-ID, serial: "1", site: A, pinSite: B, sealed: true, pinOffline: true}]
+  runbook: {printed: 2026-05-01, sha256: HEX, holds: [objectIds, userPrincipalNames, tenantId, portals, support]}
+  custodiansReviewed: 2026-05-01
+  workstation: NAME               kept for the accounts, and not needed by them
   norms: {drillDays: 180}         limits, by the names that -o json gives
   exceptions:
     - {check: ACC-13, object: OBJECT-ID, owner: Nora, reason: mail is forwarded, until: 2026-12-31}

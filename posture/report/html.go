@@ -139,7 +139,7 @@ func classes(at posture.Maturity) []pageClass {
 	list := []pageClass{
 		{Name: posture.NoAccess, Means: "there are not two accounts that could be used"},
 		{Name: posture.Untested, Means: "there are, and one has not signed in for too long"},
-		{Name: posture.Unmonitored, Means: "they are exercised, and no alert rule names each of them"},
+		{Name: posture.Unmonitored, Means: "they are exercised, and no alert rule fires for each of them"},
 		{Name: posture.Proven, Means: "exercised and watched"},
 	}
 	reached := slices.IndexFunc(list, func(c pageClass) bool { return c.Name == at })
