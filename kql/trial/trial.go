@@ -108,8 +108,7 @@ func (q *Query) Tables() []string { return q.tables }
 // too.
 func (q *Query) Constants() []string {
 	var out []string
-	var visit func(e rel.Expr)
-	visit = func(e rel.Expr) {
+	visit := func(e rel.Expr) {
 		rel.WalkExpr(e, func(e rel.Expr) {
 			if c, ok := e.(*rel.Const); ok {
 				if s, ok := c.Value.(string); ok {
@@ -428,14 +427,11 @@ func (t *trial) aggregate(n *rel.Aggregate) *table {
 	out := &table{open: in.open}
 	for i, x := range in.rows {
 		single := len(in.rows) == 1
-		cells := map[string]cell{}
 		if single {
 			// The group of the only row: if it is not there, neither is the group.
 			certain = len(in.open) == 0
-			cells = result(n.Aggs, true)
-		} else {
-			cells = result(n.Aggs, false)
 		}
+		cells := result(n.Aggs, single)
 		for _, k := range n.Keys {
 			cells[k.Name] = hangs(other("summarize"))
 			if single {
