@@ -113,7 +113,7 @@ var forms = map[string]func(io.Writer, *report.Document) error{
 }
 
 func (a *app) assess(name string, x *assess, chosen bool) error {
-	s, err := directory.Open(name, directory.Limits{})
+	s, err := a.openSnapshot(name)
 	if err != nil {
 		return err
 	}
@@ -137,6 +137,13 @@ func (a *app) assess(name string, x *assess, chosen bool) error {
 		return err
 	}
 	return a.failing(r, posture.Severity(x.failOn))
+}
+
+// openSnapshot reads a snapshot, and shows how far it is where a person waits for it.
+func (a *app) openSnapshot(name string) (*directory.Snapshot, error) {
+	progress, done := a.reading(filepath.Base(name))
+	defer done()
+	return directory.Open(name, directory.Limits{Progress: progress})
 }
 
 // postureOptions gives what the tenant of a snapshot declares: by the declaration, the

@@ -3,11 +3,11 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"glassward/directory"
 	"glassward/posture"
 	"glassward/posture/drift"
 )
@@ -43,11 +43,11 @@ of one of them it is unclear; and 0 otherwise.`,
 }
 
 func (a *app) assessDiff(old, new string, x *assess, chosen bool) error {
-	before, err := directory.Open(old, directory.Limits{})
+	before, err := a.openSnapshot(old)
 	if err != nil {
 		return err
 	}
-	after, err := directory.Open(new, directory.Limits{})
+	after, err := a.openSnapshot(new)
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,8 @@ func (a *app) printDrift(d *drift.Drift) error {
 			return err
 		}
 		for _, s := range d.Checks {
-			if s.Reason != "" {
+			// What was not read is told once, below.
+			if s.Reason != "" && !slices.ContainsFunc(d.NotCompared, func(u drift.NotCompared) bool { return strings.Contains(s.Reason, string(u.Part)+" ") }) {
 				say("  %s unknown: %s", s.Check.ID, line(s.Reason))
 			}
 			for _, x := range s.New {

@@ -35,16 +35,21 @@ func (a *app) meter(name string, r io.Reader) *meter {
 func (m *meter) Read(p []byte) (int, error) {
 	n, err := m.Reader.Read(p)
 	m.read += int64(n)
+	m.show()
+	return n, err
+}
+
+// show says, now and then, how far it has come.
+func (m *meter) show() {
 	if now := time.Now(); m.visible && now.Sub(m.began) > 500*time.Millisecond && now.Sub(m.shown) > 200*time.Millisecond {
 		m.shown = now
 		rate := float64(m.read) / (1 << 20) / now.Sub(m.began).Seconds()
 		if m.size > 0 {
-			fmt.Fprintf(m.a.Stderr, "\r\x1b[K%s  %d %%  %.0f MiB/s", clip(line(m.name), 40), 100*m.read/m.size, rate)
+			fmt.Fprintf(m.a.Stderr, "\r\x1b[K%s  %d %%  %.0f MiB/s", clip(line(m.name), 40), min(100, 100*m.read/m.size), rate)
 		} else {
 			fmt.Fprintf(m.a.Stderr, "\r\x1b[K%s  %d MiB  %.0f MiB/s", clip(line(m.name), 40), m.read>>20, rate)
 		}
 	}
-	return n, err
 }
 
 // done clears the line.
@@ -52,4 +57,14 @@ func (m *meter) done() {
 	if !m.shown.IsZero() {
 		fmt.Fprint(m.a.Stderr, "\r\x1b[K")
 	}
+}
+
+// reading gives what shows how much of a snapshot was read, as a meter does, and what
+// clears the line.
+func (a *app) reading(name string) (progress func(read, of int64), done func()) {
+	m := &meter{a: a, name: name, began: time.Now(), visible: !a.quiet && terminal(a.Stderr)}
+	return func(read, of int64) {
+		m.size, m.read = of, read
+		m.show()
+	}, m.done
 }

@@ -25,6 +25,9 @@ type Limits struct {
 	Ratio int64
 	// Files is how many files there may be: 200,000.
 	Files int
+	// Progress, if it is not nil, is told after each file how many bytes were read and how
+	// many there are, unpacked; of these 0 where that is not known beforehand.
+	Progress func(read, of int64)
 }
 
 func (l Limits) whole() Limits {
@@ -119,7 +122,7 @@ func Unzip(r io.ReaderAt, size int64, limits Limits) (*Snapshot, error) {
 
 // load reads a snapshot from a file system.
 func load(fsys fs.FS, limits Limits) (*Snapshot, error) {
-	l := &loader{fsys: fsys, left: limits.Bytes, files: limits.Files, shared: shared{}}
+	l := &loader{fsys: fsys, left: limits.Bytes, files: limits.Files, shared: shared{}, progress: limits.Progress}
 	b, err := l.file(ManifestName)
 	switch {
 	case err == nil:
@@ -141,6 +144,9 @@ type loader struct {
 	files  int
 	shared shared
 	c      Contents
+
+	progress func(read, of int64)
+	read, of int64
 }
 
 var errTooMuch = errors.New("the snapshot is larger than is allowed")
@@ -166,11 +172,25 @@ func (l *loader) file(name string) ([]byte, error) {
 	if l.left -= int64(b.Len()); l.left < 0 {
 		return nil, fmt.Errorf("%w: at %s", errTooMuch, name)
 	}
+	if l.read += int64(b.Len()); l.progress != nil {
+		l.progress(l.read, l.of)
+	}
 	return b.Bytes(), nil
 }
 
 func (l *loader) manifest(m *Manifest) (*Snapshot, error) {
 	l.c.Tenant, l.c.Taken, l.c.Version = lowerID(m.Tenant), m.Taken.UTC(), m.Version
+	if l.progress != nil {
+		l.of = l.read
+		for _, p := range m.Parts {
+			for _, f := range p.Files {
+				// A file that is missing is told when it is read.
+				if info, err := fs.Stat(l.fsys, f.Path); err == nil {
+					l.of += info.Size()
+				}
+			}
+		}
+	}
 	for _, p := range m.Parts {
 		if !slices.Contains(Parts(), p.Part) {
 			continue // of a later version that still is version 1

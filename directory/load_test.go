@@ -470,3 +470,39 @@ func BenchmarkOpen150000Users(b *testing.B) {
 		}
 	}
 }
+
+// Whoever waits is told how much was read, up to all of it; of a folder without a
+// manifest nobody knows beforehand how much there is.
+func TestProgress(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"users.json": `{"value":[]}`, "groups.json": `{"value":[{"id":"1"}]}`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := func() (steps [][2]int64) {
+		if _, err := directory.Open(dir, directory.Limits{Progress: func(read, of int64) { steps = append(steps, [2]int64{read, of}) }}); err != nil {
+			t.Fatal(err)
+		}
+		return steps
+	}
+	if steps := open(); len(steps) != 2 || steps[1] != [2]int64{34, 0} {
+		t.Errorf("without a manifest: %v", steps)
+	}
+	if err := directory.Seal(dir, directory.Manifest{Parts: []directory.ManifestPart{
+		{Part: directory.Users, Files: []directory.ManifestFile{{Path: "users.json"}}},
+		{Part: directory.Groups, Files: []directory.ManifestFile{{Path: "groups.json"}, {Path: "gone.json"}}},
+	}}); err == nil {
+		t.Fatal("a file that is not there was sealed")
+	}
+	if err := directory.Seal(dir, directory.Manifest{Parts: []directory.ManifestPart{
+		{Part: directory.Users, Files: []directory.ManifestFile{{Path: "users.json"}}},
+		{Part: directory.Groups, Files: []directory.ManifestFile{{Path: "groups.json"}}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	steps := open()
+	if len(steps) != 3 || steps[0][1] != 0 || steps[2][0] != steps[2][1] || steps[1][0] >= steps[2][0] {
+		t.Errorf("with a manifest: %v", steps)
+	}
+}

@@ -115,17 +115,29 @@ func Compare(before, after *directory.Snapshot, o posture.Options) (*Drift, erro
 	for _, a := range o.Accounts {
 		p, q := first.Emergency(a.ID), second.Emergency(a.ID)
 		if p.Outcome != q.Outcome {
-			d.Access = append(d.Access, AccessShift{q.Subject.ID, q.Subject.Name(), outcomes(p.Outcome, q.Outcome), p.Outcome, q.Outcome})
+			name := q.Subject.Name()
+			if q.Subject.User == nil {
+				name = p.Subject.Name() // as far as anybody knows
+			}
+			d.Access = append(d.Access, AccessShift{q.Subject.ID, name, outcomes(p.Outcome, q.Outcome), p.Outcome, q.Outcome})
 		}
 	}
 	return d, d.changes(before, after, o)
 }
 
+// outcomes compares two verdicts. Of one that is unknown only what is certain counts.
 func outcomes(p, q access.Outcome) Direction {
-	switch worse, better := q.Worse(p), p.Worse(q); {
-	case worse && better:
+	if p.Verdict == access.Unresolved || q.Verdict == access.Unresolved {
+		sure := func(v access.Verdict) access.Outcome { return access.Outcome{Verdict: v, Worst: v, Best: v} }
+		switch {
+		case sure(q.Best).Worse(sure(p.Worst)):
+			return Worse
+		case sure(p.Best).Worse(sure(q.Worst)):
+			return Better
+		}
 		return Unclear
-	case worse:
+	}
+	if q.Worse(p) {
 		return Worse
 	}
 	return Better
@@ -144,7 +156,10 @@ func shifts(was, is *posture.Report) []Shift {
 		if y.Result == posture.Unknown {
 			s.Reason = y.Reason
 		}
-		s.New, s.Gone = only(y.Seen, x.Seen), only(x.Seen, y.Seen)
+		s.New = only(y.Seen, x.Seen)
+		if y.Result != posture.Unknown { // what was not looked at has not gone
+			s.Gone = only(x.Seen, y.Seen)
+		}
 		switch n := rank(y.Result) - rank(x.Result); {
 		case n != 0 && y.Result != posture.Fail && (x.Result == posture.Unknown || y.Result == posture.Unknown):
 			// What is not read any more may be as it was, and what is read for the first

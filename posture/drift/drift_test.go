@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +112,9 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// shown are the checks whose shifts are described: each new check would change all texts.
+var shown = []string{"ACC-01", "ACC-02", "ACC-03", "GRP-03", "GRP-04", "CA-01", "CA-02"}
+
 func describe(d *drift.Drift) string {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -121,6 +125,9 @@ func describe(d *drift.Drift) string {
 		say("access %s %s: %s -> %s", x.Name, x.Direction, outcome(x.Before), outcome(x.After))
 	}
 	for _, x := range d.Checks {
+		if !slices.Contains(shown, x.Check.ID) {
+			continue
+		}
 		say("check %s %s: %s -> %s", x.Check.ID, x.Direction, x.Before, x.After)
 		for _, s := range x.New {
 			say("  new %s", s)
