@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"glassward"
 	"glassward/internal/fault"
@@ -283,6 +284,50 @@ func TestOlderStoreIsMigrated(t *testing.T) {
 		if left, _ := filepath.Glob(filepath.Join(dir, "*.migration-*")); len(left) > 0 {
 			t.Errorf("%s: the copy is left: %v", point, left)
 		}
+	}
+}
+
+// A process that was killed while it tried a migration leaves a copy and the copy's
+// write-ahead log. One that tries again within the same second takes neither for its own.
+func TestMigrationAfterAKill(t *testing.T) {
+	dir := olderFixture(t, "")
+	now := time.Date(2026, 11, 16, 6, 0, 0, 0, time.UTC)
+	copied := filepath.Join(dir, "logs.duckdb.migration-20261116T060000Z")
+	store, err := os.ReadFile(filepath.Join(dir, "logs.duckdb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(copied, store, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bare, err := logstore.OpenBare(copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bare.Exec("CREATE TABLE _format (n INTEGER)"); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.ReadFile(copied + ".wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare.Close()
+	for path, content := range map[string][]byte{copied: store, copied + ".wal": log} {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := small()
+	o.Now = func() time.Time { return now }
+	s, err := logstore.Open(t.Context(), dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*.migration-*")); len(left) > 0 {
+		t.Errorf("the copy is left: %v", left)
 	}
 }
 

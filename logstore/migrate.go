@@ -86,7 +86,13 @@ func (s *Store) tryOut(ctx context.Context, p plan) error {
 		return &MigrationError{Path: s.path(), Copy: copied, Cause: tried}
 	}
 	s.options.Log.Info("the log store is brought up to date; on a copy that went well", "file", s.path())
-	return ignoreAbsent(os.Remove(copied))
+	return removeCopy(copied)
+}
+
+// removeCopy removes a database file with its write-ahead log, which the engine would
+// else apply to the next file of that name.
+func removeCopy(path string) error {
+	return errors.Join(ignoreAbsent(os.Remove(path+".wal")), ignoreAbsent(os.Remove(path)))
 }
 
 func (s *Store) checkpointNow(ctx context.Context) error {
@@ -101,7 +107,8 @@ func (s *Store) checkpointNow(ctx context.Context) error {
 // tryOn carries a plan out on a copy of the file, and counts what it holds before
 // and after.
 func (s *Store) tryOn(ctx context.Context, p plan, copied string) error {
-	if err := ignoreAbsent(os.Remove(copied)); err != nil {
+	// One that a crash left, within the same second.
+	if err := removeCopy(copied); err != nil {
 		return err
 	}
 	began := time.Now()
