@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"glassward"
+	"glassward/access"
 	"glassward/config"
 	"glassward/directory"
 	"glassward/directory/azure"
@@ -298,7 +299,9 @@ func (l *look) refused(ctx context.Context, dir string) {
 func (l *look) differences(ctx context.Context, before, after *directory.Snapshot) (records []glassward.Record, open []unexplained) {
 	now := l.w.d.now()
 	until := now.Add(l.patience(now))
-	for i, d := range change.Compare(before, after).Differences {
+	list := change.Compare(before, after).Differences
+	list = append(list, l.verdicts(before, after, list)...)
+	for i, d := range list {
 		u := unexplained{Difference: d, LastSeen: seen(before, d), FirstSeen: seen(after, d), Until: until}
 		u.ID = u.id()
 		why := explanation{}
@@ -306,7 +309,7 @@ func (l *look) differences(ctx context.Context, before, after *directory.Snapsho
 			why = l.explain(ctx, u)
 		}
 		records = append(records, u.record(now, "Changed", why))
-		if why.record == "" {
+		if why.record == "" && d.Property != verdictProperty {
 			open = append(open, u)
 		}
 	}
@@ -314,6 +317,47 @@ func (l *look) differences(ctx context.Context, before, after *directory.Snapsho
 		l.w.log.Info("what protects the accounts is otherwise than at the look before", "changes", n, "unexplained", len(open))
 	}
 	return records, open
+}
+
+// verdictProperty is the property, of ours and not Graph's, that says whether an
+// emergency account gets in.
+const verdictProperty = "verdict"
+
+// verdicts gives a difference for each emergency account that gets in otherwise than
+// before. Nothing of it changes where no difference of the directory was found.
+func (l *look) verdicts(before, after *directory.Snapshot, list []change.Difference) (out []change.Difference) {
+	if !slices.ContainsFunc(list, func(d change.Difference) bool { return !strings.HasPrefix(d.ID, "/") }) {
+		return nil
+	}
+	was, is := access.NewJudge(before), access.NewJudge(after)
+	for _, a := range l.tenant.EmergencyAccounts {
+		if a.Kind != "" && a.Kind != "user" || before.User(a.ObjectID) == nil || after.User(a.ObjectID) == nil {
+			continue
+		}
+		x, y := was.Emergency(a.ObjectID), is.Emergency(a.ObjectID)
+		if x.Outcome == y.Outcome {
+			continue
+		}
+		d := change.Difference{Kind: change.User, ID: strings.ToLower(a.ObjectID), Name: a.Name, Property: verdictProperty, Part: directory.Policies}
+		d.Before, d.After = verdictOf(x), verdictOf(y)
+		out = append(out, d)
+	}
+	return out
+}
+
+// verdictOf is a verdict with what keeps the account out somewhere.
+func verdictOf(a *access.Assessment) json.RawMessage {
+	v := struct {
+		access.Outcome
+		Failures []string `json:"failures,omitempty"`
+	}{Outcome: a.Outcome}
+	for _, f := range a.Failures {
+		if name := f.Name(); !slices.Contains(v.Failures, name) {
+			v.Failures = append(v.Failures, name)
+		}
+	}
+	text, _ := json.Marshal(v) // always marshals
+	return text
 }
 
 // seen is when the part of a difference was read.
@@ -397,6 +441,9 @@ type explanation struct{ record, operation, initiator string }
 // the same object and, where somebody entered or left it, about him, and of an operation
 // that can have done it. What is less sure explains nothing.
 func (l *look) explain(ctx context.Context, u unexplained) explanation {
+	if u.Property == verdictProperty {
+		return explanation{} // what follows from other changes has no record of its own
+	}
 	if u.azure() {
 		return l.explainAzure(ctx, u)
 	}

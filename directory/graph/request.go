@@ -109,7 +109,7 @@ func protecting() []request {
 		directory.Strengths, directory.Methods, directory.SecurityDefaults, directory.AuthorizationPolicy, directory.Domains, directory.Roles,
 		directory.RoleAssignments, directory.RoleSchedules, directory.RoleEligibilities, directory.RolePolicies,
 		directory.Users, directory.Units, directory.UnitMembers, directory.Groups, directory.GroupMembers, directory.GroupOwners,
-		directory.Registered, directory.PerUserMFA,
+		directory.MemberOf, directory.Registered, directory.PerUserMFA,
 	}
 	var list []request
 	for _, q := range requests() {
@@ -125,7 +125,7 @@ func protecting() []request {
 			q.each = ofExclusions
 		case directory.UnitMembers:
 			q.each = ofShields
-		case directory.Registered, directory.PerUserMFA:
+		case directory.MemberOf, directory.Registered, directory.PerUserMFA:
 			q.each = ofAccounts
 		}
 		list = append(list, q)

@@ -159,3 +159,30 @@ func TestTheAlarmPathIsLookedAt(t *testing.T) {
 		}
 	})
 }
+
+// A policy for everybody that no log tells of: the account does not get in any more, and
+// that is told as well as the policy.
+func TestWhetherAccountsGetInIsLookedAt(t *testing.T) {
+	t.Parallel()
+	virtually(t, lookingHouse(), func(v *virtual) {
+		time.Sleep(20 * time.Minute)
+		v.world.Advance(time.Now())
+		if err := v.world.Do(`silently policy add "CA900 Compliant devices" enabled by petra`); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(7 * time.Minute)
+		var got []string
+		for _, x := range v.tales(t) {
+			got = append(got, x.rule+": "+x.title)
+		}
+		slices.Sort(got)
+		want := []string{
+			"Conditional Access policy otherwise, seen in the directory: Conditional Access policy CA900 Compliant devices: added, seen in the directory",
+			"Emergency account no longer gets in as before: Emergency account EA-01 does not get in any more",
+			"Emergency account no longer gets in as before: Emergency account EA-02 does not get in any more",
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("told was\n  %s\n%v", strings.Join(got, "\n  "), v.rows("GlasswardChanges | where Property == 'verdict' | project tostring(Before), tostring(After)"))
+		}
+	})
+}

@@ -146,7 +146,8 @@ func (c *Cloud) directory(g *call) *graphFault {
 		}
 		return c.objectPage(g, s, list)
 	}
-	if cast != "" {
+	// Of somebody who is not there nobody can say what he is a member of.
+	if cast != "" && !strings.HasSuffix(path, "/memberOf") {
 		return badGraph("Resource not found for the segment 'microsoft.graph.%s'.", cast)
 	}
 	if g.beta {
