@@ -107,6 +107,18 @@ func BenchmarkChanges(b *testing.B) {
 	}
 }
 
+// What each of as many policies does to an account.
+func BenchmarkHits(b *testing.B) {
+	s := large(500)
+	j := access.NewJudge(s)
+	a := j.Emergency(s.Contents().Users[0].ID)
+	for b.Loop() {
+		if len(j.Hits(a)) < 500 {
+			b.Fatal("policies are missing")
+		}
+	}
+}
+
 // One What If, over a tenant of ordinary size and over a large one; the account is
 // looked up once.
 func BenchmarkWhatIf(b *testing.B) {

@@ -167,8 +167,15 @@ func (p *policy) idle() bool {
 // Context judges the sign-in of an emergency account to Microsoft Graph for an
 // authentication context, as c1: what protects an action asks for it.
 func (j *Judge) Context(account, context string) *Assessment {
-	target := atom{name: "authentication context " + context, in: SignIn{Resources: []string{appGraph}, Context: context}}
-	at := &Judge{e: j.e, sp: newSpace(j.e, j.e.policies, []atom{target})}
+	at := j.contexts[context]
+	if at == nil {
+		target := atom{name: "authentication context " + context, in: SignIn{Resources: []string{appGraph}, Context: context}}
+		at = &Judge{e: j.e, sp: newSpace(j.e, j.e.policies, []atom{target})}
+		if j.contexts == nil {
+			j.contexts = map[string]*Judge{}
+		}
+		j.contexts[context] = at
+	}
 	return at.Emergency(account)
 }
 

@@ -141,6 +141,8 @@ type Judge struct {
 	sp *space
 	// deleted are policies that could be restored.
 	deleted []*policy
+	// contexts are the judges of single authentication contexts, made when asked for.
+	contexts map[string]*Judge
 }
 
 // NewJudge makes the partition that the policies of a snapshot induce, those that are

@@ -183,17 +183,19 @@ func decodeRoleAlert(d *decoder, n node) *RoleAlert {
 	return a
 }
 
-// A GroupEligibility says that a principal may activate its membership or ownership of
-// a group (Privileged Identity Management for groups).
-type GroupEligibility struct {
+// A GroupSchedule says that a principal is a member or owner of a group, or may become
+// one by activating it (Privileged Identity Management for groups).
+type GroupSchedule struct {
 	ID, Group, Principal string
 	Access               string // member, owner
-	Start, End           time.Time
-	Extra                Extra
+	// Type is assigned or activated of who is one, and "" of who may become one.
+	Type       string
+	Start, End time.Time
+	Extra      Extra
 }
 
-func decodeGroupEligibility(d *decoder, n node) GroupEligibility {
-	e := GroupEligibility{}
+func decodeGroupSchedule(d *decoder, n node) GroupSchedule {
+	e := GroupSchedule{}
 	d.object(n, &e.Extra, func(key string, v node) bool {
 		switch key {
 		case "id":
@@ -204,6 +206,8 @@ func decodeGroupEligibility(d *decoder, n node) GroupEligibility {
 			e.Principal = d.id(v)
 		case "accessId":
 			e.Access = d.enum(v, "member", "owner")
+		case "assignmentType":
+			e.Type = d.enum(v, "assigned", "activated")
 		case "startDateTime":
 			e.Start = d.time(v)
 		case "endDateTime":

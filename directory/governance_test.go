@@ -57,7 +57,7 @@ func TestGovernance(t *testing.T) {
 	}, c.AccessReviews)
 	check("workflows", []*directory.LifecycleWorkflow{{ID: "w1", DisplayName: "Goodbye", Category: "leaver", Enabled: truth.True, Scheduled: truth.False, Rule: "(department eq 'Sales')"}}, c.LifecycleWorkflows)
 	check("alerts", []*directory.RoleAlert{{ID: "a1", Definition: "DirectoryRole_t_StaleSignInAlert", Active: truth.True, Count: 2, Incidents: []directory.RoleAlertIncident{{ID: "i1", Kind: "staleSignInAlertIncident", Assignee: "ea000000-0000-4000-8000-000000000002"}}}}, c.RoleAlerts)
-	check("eligible members", map[string][]directory.GroupEligibility{group: {{ID: "e1", Group: group, Principal: "ad000000-0000-4000-8000-000000000003", Access: "owner", Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}}}, c.GroupEligibilities)
+	check("eligible members", map[string][]directory.GroupSchedule{group: {{ID: "e1", Group: group, Principal: "ad000000-0000-4000-8000-000000000003", Access: "owner", Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}}}, c.GroupEligibilities)
 	check("protected actions", []*directory.ProtectedAction{{ID: "p1", Name: "microsoft.directory/conditionalAccessPolicies/delete", Context: "c3"}, {ID: "p2", Name: "microsoft.directory/namedLocations/delete"}}, c.ProtectedActions)
 	check("settings", []*directory.GroupSetting{{ID: "g1", DisplayName: "Password Rule Settings", Template: directory.PasswordRuleSettings, Values: map[string]string{"LockoutThreshold": "7"}}}, c.GroupSettings)
 	everybody := []directory.Target{{Kind: "group", ID: "all_users"}}

@@ -618,19 +618,9 @@ func (l *loader) take(d *decoder, p Part, object string, page node, r *Reading) 
 	case RoleAlerts:
 		gather(d, &c.RoleAlerts, page, r, decodeRoleAlert, func(o *RoleAlert) string { return o.ID })
 	case GroupEligibilities:
-		if object == "" {
-			r.fail("it does not say of which group")
-			return
-		}
-		if c.GroupEligibilities == nil {
-			c.GroupEligibilities = map[string][]GroupEligibility{}
-		}
-		list := c.GroupEligibilities[object]
-		if list == nil {
-			list = []GroupEligibility{} // read, and none
-		}
-		gather(d, &list, page, r, decodeGroupEligibility, func(o GroupEligibility) string { return o.Principal })
-		c.GroupEligibilities[object] = list
+		l.groupSchedules(d, &c.GroupEligibilities, object, page, r)
+	case GroupAssignments:
+		l.groupSchedules(d, &c.GroupAssignments, object, page, r)
 	case ProtectedActions:
 		gather(d, &c.ProtectedActions, page, r, decodeProtectedAction, func(o *ProtectedAction) string { return o.ID })
 	case GroupSettings:
@@ -707,6 +697,23 @@ func (l *loader) refs(d *decoder, into *map[string][]Ref, object string, page no
 		list = []Ref{} // read, and empty
 	}
 	gather(d, &list, page, r, decodeRef, func(x Ref) string { return x.ID })
+	(*into)[object] = list
+}
+
+// groupSchedules takes in who is, or may become, a member or owner of a group.
+func (l *loader) groupSchedules(d *decoder, into *map[string][]GroupSchedule, object string, page node, r *Reading) {
+	if object == "" {
+		r.fail("it does not say of which group")
+		return
+	}
+	if *into == nil {
+		*into = map[string][]GroupSchedule{}
+	}
+	list := (*into)[object]
+	if list == nil {
+		list = []GroupSchedule{} // read, and none
+	}
+	gather(d, &list, page, r, decodeGroupSchedule, func(o GroupSchedule) string { return o.Principal })
 	(*into)[object] = list
 }
 

@@ -53,6 +53,7 @@ const (
 	LifecycleWorkflows     Part = "lifecycleWorkflows"
 	RoleAlerts             Part = "roleManagementAlerts"                              // beta
 	GroupEligibilities     Part = "privilegedAccessGroupEligibilityScheduleInstances" // of each group
+	GroupAssignments       Part = "privilegedAccessGroupAssignmentScheduleInstances"  // of each group
 	ProtectedActions       Part = "resourceActions"                                   // beta; those that can be protected
 	GroupSettings          Part = "groupSettings"
 	DiagnosticSettings     Part = "diagnosticSettings"
@@ -77,7 +78,7 @@ func Parts() []Part {
 		Policies, BetaPolicies, DeletedPolicies, Locations, AuthenticationContexts, Strengths,
 		Methods, Registered, PerUserMFA,
 		ServicePrincipals, Applications, AppRoleAssignments, PermissionGrants,
-		BetaMethods, RiskyUsers, AccessReviews, LifecycleWorkflows, RoleAlerts, GroupEligibilities, ProtectedActions, GroupSettings,
+		BetaMethods, RiskyUsers, AccessReviews, LifecycleWorkflows, RoleAlerts, GroupEligibilities, GroupAssignments, ProtectedActions, GroupSettings,
 		DiagnosticSettings, Subscriptions, Workspaces, WorkspaceTables, CollectionRules,
 		AlertRules, ActivityAlerts, ActionGroups, ProcessingRules, Locks, AzureAssignments,
 	}
@@ -158,7 +159,8 @@ type Contents struct {
 	AccessReviews            []*AccessReview
 	LifecycleWorkflows       []*LifecycleWorkflow
 	RoleAlerts               []*RoleAlert
-	GroupEligibilities       map[string][]GroupEligibility // of groups, by id
+	GroupEligibilities       map[string][]GroupSchedule // of groups, by id
+	GroupAssignments         map[string][]GroupSchedule
 	ProtectedActions         []*ProtectedAction
 	GroupSettings            []*GroupSetting
 	DiagnosticSettings       []*DiagnosticSetting
@@ -296,6 +298,8 @@ func (s *Snapshot) has(p Part, object string) bool {
 		_, ok = s.c.PerUserMFA[object]
 	case GroupEligibilities:
 		_, ok = s.c.GroupEligibilities[object]
+	case GroupAssignments:
+		_, ok = s.c.GroupAssignments[object]
 	}
 	return ok
 }

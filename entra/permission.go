@@ -86,6 +86,8 @@ func Permissions() []Permission {
 			"alerts of Privileged Identity Management", "whom they are about is unknown"),
 		graph("PrivilegedEligibilitySchedule.Read.AzureADGroup", "edb419d6-7edc-42a3-9345-509bfdf5d87c", UseSnapshot,
 			"who may activate a membership of a group", "whether a member must be activated first is unknown"),
+		graph("PrivilegedAssignmentSchedule.Read.AzureADGroup", "cd4161cb-f098-48f8-a884-1eda9a42434c", UseSnapshot,
+			"until when memberships of groups last", "whether a member is one for good is unknown"),
 		graph("Directory.Read.All", "7ab1d382-f21e-4acd-a863-ba3e13f7da61", UseLicence,
 			"the directory; ask for it only where a licensed tenant is told that it has no licence", "in some tenants, sign-ins by Microsoft Graph"),
 	}
@@ -148,6 +150,7 @@ func permissionFor(service, doing string) string {
 		{"/identityGovernance/accessReviews", "AccessReview.Read.All"},
 		{"/identityGovernance/lifecycleWorkflows", "LifecycleWorkflows.Read.All"},
 		{"/identityGovernance/roleManagementAlerts", "RoleManagementAlert.Read.Directory"},
+		{"/identityGovernance/privilegedAccess/group/assignment", "PrivilegedAssignmentSchedule.Read.AzureADGroup"},
 		{"/identityGovernance/privilegedAccess/group", "PrivilegedEligibilitySchedule.Read.AzureADGroup"},
 		{"/policies/roleManagementPolicyAssignments", "RoleManagementPolicy.Read.Directory"},
 		{"/policies/", "Policy.Read.All"},

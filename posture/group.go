@@ -174,21 +174,34 @@ func namedTogether(v *view) {
 	}
 }
 
-// notEligible: nobody has to activate the membership first, and nobody can.
+// notEligible: nobody has to activate the membership first, nobody can, and the accounts
+// are members without end.
 func notEligible(v *view) {
 	g := v.declaredGroup()
 	if g == nil {
 		return
 	}
-	list, ok := v.groupEligibilities(g.ID)
-	for _, e := range list {
+	may, ok := v.groupEligibilities(g.ID)
+	for _, e := range may {
 		what := "membership"
 		if e.Access == "owner" {
 			what = "ownership"
 		}
 		v.fail(e.Principal, "eligibilityScheduleInstances", "may activate %s of %s", what, v.name(g.ID))
 	}
-	if ok && len(list) == 0 {
+	if ok && len(may) == 0 {
 		v.pass(g.ID, "eligibilityScheduleInstances", "none: who is a member is one now")
+	}
+	are, _ := v.groupAssignments(g.ID)
+	for _, e := range are {
+		switch {
+		case e.Access == "owner" || !v.emergencyID(e.Principal):
+		case e.Type == "activated":
+			v.fail(e.Principal, "assignmentScheduleInstances", "is a member of %s by activation", v.name(g.ID))
+		case !e.End.IsZero():
+			v.fail(e.Principal, "assignmentScheduleInstances", "is a member of %s until %s", v.name(g.ID), e.End.Format("2006-01-02 15:04"))
+		default:
+			v.pass(e.Principal, "assignmentScheduleInstances", "a member without end")
+		}
 	}
 }

@@ -207,7 +207,7 @@ type view struct {
 func ofEach(p directory.Part) bool {
 	switch p {
 	case directory.GroupMembers, directory.GroupOwners, directory.MemberOf, directory.UnitMembers,
-		directory.Registered, directory.PerUserMFA, directory.GroupEligibilities:
+		directory.Registered, directory.PerUserMFA, directory.GroupEligibilities, directory.GroupAssignments:
 		return true
 	}
 	return false
@@ -435,9 +435,16 @@ func (v *view) perUserMFA(account string) (string, bool) {
 }
 
 // groupEligibilities gives who may activate its membership of a group, if it was read.
-func (v *view) groupEligibilities(group string) ([]directory.GroupEligibility, bool) {
+func (v *view) groupEligibilities(group string) ([]directory.GroupSchedule, bool) {
 	ok := v.read(directory.GroupEligibilities, group)
 	return v.a.s.Contents().GroupEligibilities[group], ok
+}
+
+// groupAssignments gives who is a member of a group and until when, as Privileged Identity
+// Management has it, if it was read. A group that it does not manage has none.
+func (v *view) groupAssignments(group string) ([]directory.GroupSchedule, bool) {
+	ok := v.read(directory.GroupAssignments, group)
+	return v.a.s.Contents().GroupAssignments[group], ok
 }
 
 // emergency gives the verdict on an account. What the verdict rests on counts as read by

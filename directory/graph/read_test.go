@@ -171,8 +171,9 @@ func TestTakenPermissions(t *testing.T) {
 						if slices.Contains(taken, permission) {
 							if r.State == directory.Read || r.Permission == "" || r.Reason == "" {
 								// PIM's rules are shown to who may read roles, too, and who has Policy.Read.All
-								// or UserAuthenticationMethod.Read.All sees per-user MFA.
-								if part == directory.RolePolicies && !slices.Contains(taken, "RoleManagement.Read.Directory") || part == directory.PerUserMFA && !slices.Contains(taken, "UserAuthenticationMethod.Read.All") {
+								// or UserAuthenticationMethod.Read.All sees per-user MFA; who may read people is told
+								// the ids of their groups.
+								if part == directory.RolePolicies && !slices.Contains(taken, "RoleManagement.Read.Directory") || part == directory.PerUserMFA && !slices.Contains(taken, "UserAuthenticationMethod.Read.All") || part == directory.MemberOf && !slices.Contains(taken, "User.Read.All") {
 									continue
 								}
 								t.Errorf("%s was read without %s: %+v", part, permission, r)
@@ -227,7 +228,7 @@ func TestTroublesOfOnePart(t *testing.T) {
 						}
 						continue
 					}
-					depends := c.part == directory.Groups && (p == directory.GroupMembers || p == directory.GroupOwners || p == directory.GroupEligibilities)
+					depends := c.part == directory.Groups && (p == directory.GroupMembers || p == directory.GroupOwners || p == directory.GroupEligibilities || p == directory.GroupAssignments)
 					if depends != (r.State != directory.Read) {
 						t.Errorf("%s too: %+v", p, r)
 					}

@@ -88,6 +88,7 @@ func requests() []request {
 		{part: directory.LifecycleWorkflows, path: "/v1.0/identityGovernance/lifecycleWorkflows/workflows", permission: "LifecycleWorkflows.Read.All"},
 		{part: directory.RoleAlerts, path: "/beta/identityGovernance/roleManagementAlerts/alerts?" + roleAlertQuery, permission: "RoleManagementAlert.Read.Directory", beta: true},
 		{part: directory.GroupEligibilities, path: "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances?$filter=groupId%20eq%20'{id}'", permission: "PrivilegedEligibilitySchedule.Read.AzureADGroup", each: ofGates},
+		{part: directory.GroupAssignments, path: "/identityGovernance/privilegedAccess/group/assignmentScheduleInstances?$filter=groupId%20eq%20'{id}'", permission: "PrivilegedAssignmentSchedule.Read.AzureADGroup", each: ofGates},
 		{part: directory.ProtectedActions, path: "/beta/roleManagement/directory/resourceNamespaces/microsoft.directory/resourceActions?$filter=isAuthenticationContextSettable%20eq%20true", permission: "RoleManagement.Read.Directory", beta: true},
 	}
 }

@@ -179,6 +179,7 @@ var permissions = []permission{
 	{"LifecycleWorkflows.Read.All", "7c67316a-232a-4b84-be22-cea2c0906404", graphApp},
 	{"RoleManagementAlert.Read.Directory", "ef31918f-2d50-4755-8943-b8638c0a077e", graphApp},
 	{"PrivilegedEligibilitySchedule.Read.AzureADGroup", "edb419d6-7edc-42a3-9345-509bfdf5d87c", graphApp},
+	{"PrivilegedAssignmentSchedule.Read.AzureADGroup", "cd4161cb-f098-48f8-a884-1eda9a42434c", graphApp},
 	{"ActivityFeed.Read", "594c1fb6-4f81-4475-ae41-0c394909246c", activityApp},
 	{"ActivityFeed.ReadDlp", "4807a72c-ad38-4250-94c9-4eabfe26cd55", activityApp},
 }

@@ -80,8 +80,8 @@ func (w *World) protection(path string) ([]json.RawMessage, bool) {
 	case "identityGovernance/roleManagementAlerts/alerts":
 		add(object{"id": "DirectoryRole_" + tenant + "_StaleSignInAlert", "alertDefinitionId": "DirectoryRole_" + tenant + "_StaleSignInAlert", "scopeId": "/", "scopeType": "DirectoryRole", "incidentCount": 1, "isActive": true,
 			"alertIncidents": []object{{"@odata.type": "#microsoft.graph.staleSignInAlertIncident", "id": guidOf(tenant, "stale"), "assigneeId": w.byKey["EA-02"].ID}}})
-	case "identityGovernance/privilegedAccess/group/eligibilityScheduleInstances":
-		// Nobody must activate a membership.
+	case "identityGovernance/privilegedAccess/group/eligibilityScheduleInstances", "identityGovernance/privilegedAccess/group/assignmentScheduleInstances":
+		// No group is managed by Privileged Identity Management.
 	case "roleManagement/directory/resourceNamespaces/microsoft.directory/resourceActions":
 		for _, name := range []string{"conditionalAccessPolicies/basic/update", "conditionalAccessPolicies/delete", "namedLocations/basic/update"} {
 			add(object{"id": "microsoft.directory-" + strings.ReplaceAll(name, "/", "-") + "-patch", "name": "microsoft.directory/" + name, "actionVerb": "PATCH", "isAuthenticationContextSettable": true, "authenticationContextId": nil})
