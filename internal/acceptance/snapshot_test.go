@@ -56,6 +56,12 @@ func TestSnapshotOfATenant(t *testing.T) {
 	if said := run(0, "reach", "whole.zip", "--no-changes"); !strings.Contains(said, "2 of 2 accounts are open") {
 		t.Error(said)
 	}
+	judged := strings.Join(strings.Fields(run(0, "assess", "whole.zip")), " ")
+	for _, line := range []string{"MON-01 critical pass", "MON-03 high pass", "MON-04 critical pass", "MON-06 medium pass", "MON-07 high pass", "MON-12 medium pass", "MON-09 high fail"} {
+		if !strings.Contains(judged, line) {
+			t.Errorf("%s:\n%s", line, judged)
+		}
+	}
 	if said := run(2, "snapshot", "--out", "whole.zip"); !strings.Contains(said, "is there already") {
 		t.Error(said)
 	}

@@ -104,33 +104,6 @@ func failed(list diag.List) error {
 // Tables gives the names of the stored tables that the query reads, sorted.
 func (q *Query) Tables() []string { return q.tables }
 
-// Constants gives the texts that stand in the query, those in lists and dynamic values
-// too.
-func (q *Query) Constants() []string {
-	var out []string
-	visit := func(e rel.Expr) {
-		rel.WalkExpr(e, func(e rel.Expr) {
-			if c, ok := e.(*rel.Const); ok {
-				if s, ok := c.Value.(string); ok {
-					out = append(out, s)
-				}
-			}
-		})
-	}
-	rel.Walk(q.tree, func(r rel.Rel) {
-		if v, ok := r.(*rel.Values); ok {
-			for _, row := range v.Rows {
-				for _, e := range row {
-					visit(e)
-				}
-			}
-			return
-		}
-		r.Exprs(func(e rel.Expr) rel.Expr { visit(e); return e })
-	})
-	return out
-}
-
 // Try says how many rows the query gives at a time for a record.
 func (q *Query) Try(r Record, now time.Time) Verdict {
 	t := &trial{record: r, now: int64(value.FromTime(now)), done: map[rel.Rel]*table{}}
