@@ -3,11 +3,14 @@ package acceptance_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"glassward/daemon"
 	directorygraph "glassward/directory/graph"
 	"glassward/internal/entrasim"
 )
@@ -183,6 +186,36 @@ func TestWhetherAccountsGetInIsLookedAt(t *testing.T) {
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("told was\n  %s\n%v", strings.Join(got, "\n  "), v.rows("GlasswardChanges | where Property == 'verdict' | project tostring(Before), tostring(After)"))
+		}
+	})
+}
+
+// Where the last look is gone, that is told; the next is the first again, and what differs
+// from it is told as ever.
+func TestALookThatIsGone(t *testing.T) {
+	t.Parallel()
+	virtually(t, lookingHouse(), func(v *virtual) {
+		time.Sleep(20 * time.Minute)
+		v.stop()
+		looks, err := filepath.Glob(filepath.Join(daemon.WorkspaceDir(v.data(), entrasim.TenantID), "directory", "*"))
+		if err != nil || len(looks) != 1 {
+			t.Fatalf("the looks are %v, %v", looks, err)
+		}
+		if err := os.RemoveAll(looks[0]); err != nil {
+			t.Fatal(err)
+		}
+		v.start()
+		time.Sleep(7 * time.Minute)
+		if rows := v.rows("GlasswardHealth | where Condition == 'directory-lost' | project Status"); len(rows) != 1 || rows[0][0] != "Failure" {
+			t.Errorf("a look that is gone: %v", rows)
+		}
+		v.world.Advance(time.Now())
+		if err := v.world.Do("silently group add helga by petra"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(7 * time.Minute)
+		if rows := v.rows("GlasswardChanges | project ObjectKind, Property, Change"); len(rows) != 1 || strings.Join(rows[0], " ") != "group members added" {
+			t.Errorf("after it: %v", rows)
 		}
 	})
 }
