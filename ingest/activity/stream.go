@@ -96,7 +96,7 @@ func (s *stream) run(ctx context.Context, cursors ingest.Cursors) error {
 			continue
 		}
 		s.retries.Reset()
-		t := time.NewTimer(max(pollEvery-s.o.Now().Sub(began), time.Second))
+		t := time.NewTimer(max(pollEvery-max(0, s.o.Now().Sub(began)), time.Second))
 		select {
 		case <-t.C:
 		case <-ctx.Done():

@@ -418,7 +418,8 @@ func (f *follower) pollOnce(ctx context.Context, l *liveState, terms []string) (
 		// together still use no more than half of its limit.
 		pause = max(pause, time.Duration(got.pages)*3*bulkRequest)
 	}
-	return max(time.Second, pause-f.s.o.Now().Sub(started)), nil
+	// The host's clock may have been set back meanwhile; that is no reason to rest.
+	return max(time.Second, pause-max(0, f.s.o.Now().Sub(started))), nil
 }
 
 // newcomers owes the past of accounts that were not asked for before. f.mu is
