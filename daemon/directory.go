@@ -458,8 +458,13 @@ func (l *look) explain(ctx context.Context, u unexplained) explanation {
 			query += fmt.Sprintf(" | where tostring(TargetResources) has '%s'", id)
 		}
 	}
-	rows, err := l.w.ask(ctx, query+` | top 1 by TimeGenerated desc
+	return l.explanationOf(ctx, query+` | top 1 by TimeGenerated desc
 | project Id, OperationName, iff(isnotempty(tostring(InitiatedBy.user.userPrincipalName)), tostring(InitiatedBy.user.userPrincipalName), tostring(InitiatedBy.app.displayName))`)
+}
+
+// explanationOf asks for a record: its id, its operation and who did it.
+func (l *look) explanationOf(ctx context.Context, query string) explanation {
+	rows, err := l.w.ask(ctx, query)
 	if err != nil {
 		// It is told without, and looked up again.
 		l.w.log.Warn("what explains a change could not be looked up", "error", err)
@@ -479,18 +484,10 @@ func (l *look) explainAzure(ctx context.Context, u unexplained) explanation {
 	if strings.ContainsAny(u.Difference.ID, "'\\\n") {
 		return explanation{} // an id that cannot be asked for as it stands
 	}
-	rows, err := l.w.ask(ctx, fmt.Sprintf(`AzureActivity | where TimeGenerated between (%s .. %s) and ActivityStatusValue in~ ('Success', 'Succeeded')
+	return l.explanationOf(ctx, fmt.Sprintf(`AzureActivity | where TimeGenerated between (%s .. %s) and ActivityStatusValue in~ ('Success', 'Succeeded')
 | where (ResourceId =~ '%[3]s' or _ResourceId =~ '%[3]s') and OperationNameValue has_any ('write', 'delete')
 | top 1 by TimeGenerated desc | project EventDataId, OperationNameValue, Caller`,
 		datetimeOf(u.LastSeen.Add(-clockDoubt)), datetimeOf(u.FirstSeen.Add(clockDoubt)), u.Difference.ID))
-	if err != nil {
-		l.w.log.Warn("what explains a change could not be looked up", "error", err)
-		return explanation{}
-	}
-	if len(rows) == 0 {
-		return explanation{}
-	}
-	return explanation{rows[0][0], rows[0][1], rows[0][2]}
 }
 
 // operationsOf gives words of the operations that can have made a difference.

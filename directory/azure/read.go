@@ -171,9 +171,6 @@ type reader struct {
 	blind map[each]string
 }
 
-// A trouble is why a part is not whole.
-type trouble struct{ reason, permission string }
-
 // part reads one part. Its error ends the whole snapshot.
 func (r *reader) part(ctx context.Context, q request) (directory.ManifestPart, error) {
 	f, err := part.Create(r.o.Dir, q.part, q.said())
@@ -185,26 +182,11 @@ func (r *reader) part(ctx context.Context, q request) (directory.ManifestPart, e
 	if err != nil {
 		return directory.ManifestPart{}, err
 	}
-	entry := directory.ManifestPart{Part: q.part, Request: f.Request}
-	if t != nil {
-		entry.Reason, entry.Permission, entry.Incomplete = t.reason, t.permission, true
-	}
-	if f.Documents == 0 {
-		entry.Incomplete = false // nothing is there that more could be missing of
-		if entry.Reason == "" {
-			entry.Reason = "nothing was answered"
-		}
-		return entry, f.Discard()
-	}
-	at := r.o.Now().UTC()
-	entry.Read = &at
-	file, err := f.Finish()
-	entry.Files = []directory.ManifestFile{file}
-	return entry, err
+	return f.Entry(r.o.Now(), t)
 }
 
 // read asks for a part, wherever it is to be had, and gives the first trouble.
-func (r *reader) read(ctx context.Context, q request, f *part.File) (*trouble, error) {
+func (r *reader) read(ctx context.Context, q request, f *part.File) (*part.Trouble, error) {
 	var paths []string
 	switch q.each {
 	case once:
@@ -220,9 +202,9 @@ func (r *reader) read(ctx context.Context, q request, f *part.File) (*trouble, e
 			}
 		}
 	}
-	var first *trouble
+	var first *part.Trouble
 	if why := r.blind[q.each]; why != "" {
-		first = &trouble{why, q.role}
+		first = &part.Trouble{Reason: why, Permission: q.role}
 	}
 	n := 0
 	for _, path := range paths {
@@ -242,30 +224,30 @@ func (r *reader) read(ctx context.Context, q request, f *part.File) (*trouble, e
 }
 
 // ask asks for one address, as whoever may.
-func (r *reader) ask(ctx context.Context, q request, path string, f *part.File, n *int) (*trouble, error) {
+func (r *reader) ask(ctx context.Context, q request, path string, f *part.File, n *int) (*part.Trouble, error) {
 	if r.nobody != "" {
-		return &trouble{reason: r.nobody}, nil
+		return &part.Trouble{Reason: r.nobody}, nil
 	}
-	why := &trouble{reason: "nobody is configured as whom Azure could be asked"}
+	why := &part.Trouble{Reason: "nobody is configured as whom Azure could be asked"}
 	for _, c := range r.clients {
 		fault, err := r.as(ctx, c, q, path, f, n)
 		if err != nil || fault == nil {
 			return nil, err
 		}
-		why = &trouble{reason: strings.TrimRight(fmt.Sprintf("Azure answered %d %s: %s", fault.Status, fault.Code, fault.Message), ": ")}
+		why = &part.Trouble{Reason: strings.TrimRight(fmt.Sprintf("Azure answered %d %s: %s", fault.Status, fault.Code, fault.Message), ": ")}
 		if fault.Status == 0 {
-			why.reason = fault.Error()
+			why.Reason = fault.Error()
 		}
 		if path != q.path {
-			why.reason = "of " + path[:strings.IndexByte(path, '?')] + ": " + why.reason
+			why.Reason = "of " + path[:strings.IndexByte(path, '?')] + ": " + why.Reason
 		}
 		switch fault.Kind {
 		case entra.FaultConsent:
-			why.permission = q.role
+			why.Permission = q.role
 		case entra.FaultToken:
 		case entra.FaultOutage:
 			if fault.Status == 0 {
-				r.nobody = why.reason
+				r.nobody = why.Reason
 			}
 			return why, nil
 		default:

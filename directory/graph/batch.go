@@ -32,14 +32,14 @@ type response struct {
 }
 
 // objects reads a part that is asked for object by object, many in one request.
-func (r *reader) objects(ctx context.Context, q request, f *part.File) (*trouble, error) {
+func (r *reader) objects(ctx context.Context, q request, f *part.File) (*part.Trouble, error) {
 	ids, from := r.known.objects(q.each, r.o)
-	var source *trouble
+	var source *part.Trouble
 	if from != "" {
 		if p := r.known.readings[from]; p.Read == nil {
-			return &trouble{reason: fmt.Sprintf("%s were not read: %s", from, p.Reason), permission: p.Permission}, nil
+			return &part.Trouble{Reason: fmt.Sprintf("%s were not read: %s", from, p.Reason), Permission: p.Permission}, nil
 		} else if p.Incomplete {
-			source = &trouble{reason: fmt.Sprintf("%s were not read whole: %s", from, p.Reason), permission: p.Permission}
+			source = &part.Trouble{Reason: fmt.Sprintf("%s were not read whole: %s", from, p.Reason), Permission: p.Permission}
 		}
 	}
 	if len(ids) == 0 {
@@ -75,9 +75,9 @@ feed:
 	workers.Wait()
 	t, err := c.trouble()
 	if err != nil && !errors.Is(err, errWrite) {
-		var why *trouble
+		var why *part.Trouble
 		if why, err = r.troubleOf(context.WithoutCancel(ctx), q, err); why != nil {
-			why.reason = fmt.Sprintf("%d of %d could be read: %s", c.answered, c.of, why.reason)
+			why.Reason = fmt.Sprintf("%d of %d could be read: %s", c.answered, c.of, why.Reason)
 			t = why
 		}
 	}
@@ -328,22 +328,22 @@ func (c *collector) hopeless() bool {
 }
 
 // trouble puts what is missing in words.
-func (c *collector) trouble() (*trouble, error) {
+func (c *collector) trouble() (*part.Trouble, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.err != nil:
 		return nil, c.err
 	case c.refused > 0 && c.answered == 0 && c.absent == 0:
-		return &trouble{reason: c.why, permission: c.q.permission}, nil
+		return &part.Trouble{Reason: c.why, Permission: c.q.permission}, nil
 	case c.refused+c.absent > 0:
-		t := &trouble{reason: fmt.Sprintf("%d of %d were not read; of the first: %s", c.refused+c.absent+c.secret, c.of, c.why)}
+		t := &part.Trouble{Reason: fmt.Sprintf("%d of %d were not read; of the first: %s", c.refused+c.absent+c.secret, c.of, c.why)}
 		if c.refused > 0 {
-			t.permission = c.q.permission
+			t.Permission = c.q.permission
 		}
 		return t, nil
 	case c.secret > 0:
-		return &trouble{reason: fmt.Sprintf("%d groups hide their members: that their lists are empty says nothing", c.secret), permission: "Member.Read.Hidden"}, nil
+		return &part.Trouble{Reason: fmt.Sprintf("%d groups hide their members: that their lists are empty says nothing", c.secret), Permission: "Member.Read.Hidden"}, nil
 	}
 	return nil, nil
 }

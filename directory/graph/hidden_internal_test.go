@@ -29,7 +29,7 @@ func TestHiddenMembersAreNotTakenForNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	why, err := c.trouble()
-	if err != nil || why == nil || why.permission != "Member.Read.Hidden" || why.whole {
+	if err != nil || why == nil || why.Permission != "Member.Read.Hidden" || why.Unasked {
 		t.Errorf("%+v %v", why, err)
 	}
 	if _, err := f.Finish(); err != nil {

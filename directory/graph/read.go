@@ -161,7 +161,7 @@ func (r *reader) part(ctx context.Context, q request) (directory.ManifestPart, e
 		return directory.ManifestPart{}, err
 	}
 	defer f.Close()
-	var trouble *trouble
+	var trouble *part.Trouble
 	if q.each != once {
 		trouble, err = r.objects(ctx, q, f)
 	} else {
@@ -170,35 +170,15 @@ func (r *reader) part(ctx context.Context, q request) (directory.ManifestPart, e
 	if err != nil {
 		return directory.ManifestPart{}, err
 	}
-	entry := directory.ManifestPart{Part: q.part, Request: f.Request}
-	if trouble != nil {
-		entry.Reason, entry.Permission, entry.Incomplete = trouble.reason, trouble.permission, !trouble.whole
-	}
-	if f.Documents == 0 {
-		entry.Incomplete = false // nothing is there that more could be missing of
-		if entry.Reason == "" {
-			entry.Reason = "nothing was answered"
-		}
-		return entry, f.Discard()
-	}
-	at := r.o.Now().UTC()
-	entry.Read = &at
-	if trouble == nil && r.o.Only != nil && (q.part == directory.Users || q.part == directory.Groups) {
+	entry, err := f.Entry(r.o.Now(), trouble)
+	if trouble == nil && entry.Read != nil && r.o.Only != nil && (q.part == directory.Users || q.part == directory.Groups) {
 		entry.Incomplete, entry.Reason = true, only
 	}
-	file, err := f.Finish()
-	entry.Files = []directory.ManifestFile{file}
 	return entry, err
 }
 
-// A trouble is why a part is not whole.
-type trouble struct {
-	reason, permission string
-	whole              bool // the part is, and only a property of its objects is not there
-}
-
 // troubleOf puts a failed request in words; the error ends the snapshot.
-func (r *reader) troubleOf(ctx context.Context, q request, err error) (*trouble, error) {
+func (r *reader) troubleOf(ctx context.Context, q request, err error) (*part.Trouble, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -216,12 +196,12 @@ func (r *reader) troubleOf(ctx context.Context, q request, err error) (*trouble,
 	} else {
 		r.silent = 0
 	}
-	t := &trouble{reason: f.Error()}
+	t := &part.Trouble{Reason: f.Error()}
 	if f.Status != 0 {
-		t.reason = strings.TrimRight(fmt.Sprintf("Graph answered %d %s: %s", f.Status, f.Code, f.Message), ": ")
+		t.Reason = strings.TrimRight(fmt.Sprintf("Graph answered %d %s: %s", f.Status, f.Code, f.Message), ": ")
 	}
 	if f.Kind == entra.FaultConsent {
-		t.permission = q.permission
+		t.Permission = q.permission
 	}
 	return t, nil
 }
@@ -230,7 +210,7 @@ func (r *reader) troubleOf(ctx context.Context, q request, err error) (*trouble,
 const silence = 3
 
 // list reads a list to its end, or one object.
-func (r *reader) list(ctx context.Context, q request, f *part.File) (*trouble, error) {
+func (r *reader) list(ctx context.Context, q request, f *part.File) (*part.Trouble, error) {
 	if q.single {
 		for b := part.Backoff(); ; {
 			answer, err := r.o.Graph.Get(ctx, q.path, nil)
@@ -243,7 +223,7 @@ func (r *reader) list(ctx context.Context, q request, f *part.File) (*trouble, e
 			}
 		}
 	}
-	var lesser *trouble
+	var lesser *part.Trouble
 	path, restarted := q.path, false
 	seen := map[string]bool{}
 	n := 0
@@ -266,7 +246,7 @@ func (r *reader) list(ctx context.Context, q request, f *part.File) (*trouble, e
 			}
 			next = page.Next
 			if seen[next] {
-				return &trouble{reason: fmt.Sprintf("a page points to one that was read already, after %d objects", n)}, nil
+				return &part.Trouble{Reason: fmt.Sprintf("a page points to one that was read already, after %d objects", n)}, nil
 			}
 			seen[next] = true
 		}
@@ -291,7 +271,7 @@ func (r *reader) list(ctx context.Context, q request, f *part.File) (*trouble, e
 			if err != nil {
 				return nil, err
 			}
-			lesser = &trouble{reason: "signInActivity was not read: " + why.reason, permission: why.permission, whole: true}
+			lesser = &part.Trouble{Reason: "signInActivity was not read: " + why.Reason, Permission: why.Permission, Unasked: true}
 			path = strings.Replace(path, activityField, "", 1)
 			next, f.Request = path, "GET "+path
 			continue

@@ -28,6 +28,7 @@ type File struct {
 	Request   string
 	Documents int
 
+	part directory.Part
 	name string
 	f    *os.File
 	w    *bufio.Writer
@@ -41,9 +42,39 @@ func Create(dir string, p directory.Part, request string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &File{Request: request, name: name, f: f, sum: sha256.New()}
+	x := &File{Request: request, part: p, name: name, f: f, sum: sha256.New()}
 	x.w = bufio.NewWriterSize(io.MultiWriter(f, x.sum), 1<<16)
 	return x, nil
+}
+
+// A Trouble is why a part is not whole.
+type Trouble struct {
+	Reason     string
+	Permission string // which would have read it, if it is for want of one
+	// Unasked says that the part is whole, and only a property of its objects is not there.
+	Unasked bool
+}
+
+// Entry ends the file and gives the part's entry in the manifest: read at a time, with
+// what kept it from being whole, nil if nothing did. A file in which nothing stands is
+// removed; then nothing was read.
+func (x *File) Entry(at time.Time, t *Trouble) (directory.ManifestPart, error) {
+	entry := directory.ManifestPart{Part: x.part, Request: x.Request}
+	if t != nil {
+		entry.Reason, entry.Permission, entry.Incomplete = t.Reason, t.Permission, !t.Unasked
+	}
+	if x.Documents == 0 {
+		entry.Incomplete = false // nothing is there that more could be missing of
+		if entry.Reason == "" {
+			entry.Reason = "nothing was answered"
+		}
+		return entry, x.Discard()
+	}
+	at = at.UTC()
+	entry.Read = &at
+	file, err := x.Finish()
+	entry.Files = []directory.ManifestFile{file}
+	return entry, err
 }
 
 // Name is the file's name within the folder.

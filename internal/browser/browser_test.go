@@ -14,21 +14,7 @@ import (
 // The checks find what they are for: a page with faults has violations, an exception is
 // told, and what a page asks of the network is seen.
 func TestFaultsAreSeen(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	b, err := browser.Start(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	p, err := b.Page(800, 600)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := browser.ForTest(t, 800, 600)
 	text := `<!doctype html><title>x</title><p style="color:#ccc;background:#fff">faint</p><img src="http://elsewhere.invalid/a.png"><script>throw new Error("broken")</script>`
 	if err := p.Open("data:text/html," + url.PathEscape(text)); err != nil {
 		t.Fatal(err)

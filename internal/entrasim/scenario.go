@@ -353,6 +353,20 @@ func (p *player) user(key string) *User {
 	return &User{}
 }
 
+// member plays that an account comes into a collection ("add") or leaves it: what kind of
+// object that is, the category of the record, and its name in the name of the operation.
+func (p *player) member(c *collection, kind, category, name string) {
+	what, u := p.next(), p.user(p.next())
+	by, ip := p.by(p.rest()["by"])
+	operation, verb := "Remove member from "+name, "Unassign"
+	c.members = slices.DeleteFunc(slices.Clone(c.members), func(m string) bool { return m == u.ID })
+	if what == "add" {
+		operation, verb = "Add member to "+name, "Assign"
+		c.members = append(c.members, u.ID)
+	}
+	p.l.auditRecord(p.at, operation, category, "Core Directory", verb, by, ip, userTarget(u, change{kind + ".DisplayName", "", `"` + c.name + `"`}), target{id: c.id, name: c.name, kind: kind})
+}
+
 func (p *player) principal(key string) *ServicePrincipal {
 	for _, s := range p.l.w.principals {
 		if strings.EqualFold(s.DisplayName, key) || s.AppID == key {
@@ -476,28 +490,10 @@ var verbs = map[string]func(*player){
 		}
 	},
 	"unit": func(p *player) {
-		what, u := p.next(), p.user(p.next())
-		by, ip := p.by(p.rest()["by"])
-		unit := p.l.w.units[0]
-		operation, kind := "Remove member from restricted management administrative unit", "Unassign"
-		unit.members = slices.DeleteFunc(slices.Clone(unit.members), func(m string) bool { return m == u.ID })
-		if what == "add" {
-			operation, kind = "Add member to restricted management administrative unit", "Assign"
-			unit.members = append(unit.members, u.ID)
-		}
-		p.l.auditRecord(p.at, operation, "AdministrativeUnit", "Core Directory", kind, by, ip, userTarget(u, change{"AdministrativeUnit.DisplayName", "", `"` + unit.name + `"`}), target{id: unit.id, name: unit.name, kind: "AdministrativeUnit"})
+		p.member(p.l.w.units[0], "AdministrativeUnit", "AdministrativeUnit", "restricted management administrative unit")
 	},
 	"group": func(p *player) {
-		what, u := p.next(), p.user(p.next())
-		by, ip := p.by(p.rest()["by"])
-		group := p.l.w.groups[0]
-		operation, kind := "Remove member from group", "Unassign"
-		group.members = slices.DeleteFunc(slices.Clone(group.members), func(m string) bool { return m == u.ID })
-		if what == "add" {
-			operation, kind = "Add member to group", "Assign"
-			group.members = append(group.members, u.ID)
-		}
-		p.l.auditRecord(p.at, operation, "GroupManagement", "Core Directory", kind, by, ip, userTarget(u, change{"Group.DisplayName", "", `"` + group.name + `"`}), target{id: group.id, name: group.name, kind: "Group"})
+		p.member(p.l.w.groups[0], "Group", "GroupManagement", "group")
 	},
 	"method": func(p *player) {
 		what, u, method := p.next(), p.user(p.next()), p.next()

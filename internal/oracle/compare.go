@@ -42,28 +42,6 @@ const (
 	differs
 )
 
-// catalog is the tables of a question.
-type catalog []*rel.Table
-
-// Table gives a table by its name.
-func (c catalog) Table(name string) (*rel.Table, bool) {
-	for _, t := range c {
-		if t.Name == name {
-			return t, true
-		}
-	}
-	return nil, false
-}
-
-// TableNames gives the names of all tables.
-func (c catalog) TableNames() []string {
-	var names []string
-	for _, t := range c {
-		names = append(names, t.Name)
-	}
-	return names
-}
-
 func columnsOf(list []kqltest.Column) ([]rel.Column, error) {
 	var out []rel.Column
 	for _, c := range list {
@@ -78,7 +56,7 @@ func columnsOf(list []kqltest.Column) ([]rel.Column, error) {
 
 // options gives what the questions of one set of tables are compiled against.
 func options(tables, watchlists []*kqltest.Table) (kql.Options, error) {
-	var cat catalog
+	var cat rel.Tables
 	for _, t := range tables {
 		cols, err := columnsOf(t.Columns)
 		if err != nil {

@@ -34,6 +34,28 @@ type Table struct {
 	Shadows []Shadow
 }
 
+// Tables are stored tables in a list, the simplest catalogue that a query can be bound to.
+type Tables []*Table
+
+// Table gives a table by its name, false if there is none.
+func (t Tables) Table(name string) (*Table, bool) {
+	for _, x := range t {
+		if x.Name == name {
+			return x, true
+		}
+	}
+	return nil, false
+}
+
+// TableNames gives the names of all tables, in the list's order.
+func (t Tables) TableNames() []string {
+	var names []string
+	for _, x := range t {
+		names = append(names, x.Name)
+	}
+	return names
+}
+
 // The columns that rewrites look for in a stored table.
 const (
 	TimeColumn = "TimeGenerated" // event time; the window ByTime restricts it

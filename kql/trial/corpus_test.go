@@ -13,26 +13,6 @@ import (
 	"glassward/kql/value"
 )
 
-// catalog is the tables of a case.
-type catalog []*rel.Table
-
-func (c catalog) Table(name string) (*rel.Table, bool) {
-	for _, t := range c {
-		if t.Name == name {
-			return t, true
-		}
-	}
-	return nil, false
-}
-
-func (c catalog) TableNames() []string {
-	var names []string
-	for _, t := range c {
-		names = append(names, t.Name)
-	}
-	return names
-}
-
 // testCell makes a cell of one of a case's table.
 func testCell(v any, t value.Type) cell {
 	switch x := v.(type) {
@@ -87,7 +67,7 @@ func TestCorpus(t *testing.T) {
 			if c.Rows == nil || len(c.Options) > 0 {
 				continue // of those with options most see a part of the records
 			}
-			var list catalog
+			var list rel.Tables
 			rows := map[string][]row{}
 			for _, x := range c.Tables {
 				table := &rel.Table{Name: x.Name}
@@ -167,7 +147,7 @@ func FuzzTry(f *testing.F) {
 		f.Add(q)
 	}
 	cols := []rel.Column{{Name: "UserId", Type: value.String}, {Name: "x", Type: value.Dynamic}, {Name: "y", Type: value.Long}, {Name: "k", Type: value.String}}
-	list := catalog{{Name: "SigninLogs", Columns: cols}, {Name: "T", Columns: cols}, {Name: "A", Columns: cols}, {Name: "B", Columns: cols}, {Name: "C", Columns: cols}}
+	list := rel.Tables{{Name: "SigninLogs", Columns: cols}, {Name: "T", Columns: cols}, {Name: "A", Columns: cols}, {Name: "B", Columns: cols}, {Name: "C", Columns: cols}}
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Contains(text, "range") || len(text) > 2000 {
 			return

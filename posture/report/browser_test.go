@@ -1,7 +1,6 @@
 package report_test
 
 import (
-	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -9,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"glassward/directory"
 	"glassward/internal/browser"
@@ -21,21 +19,7 @@ import (
 // keyboard, both themes, paper, without scripts, and axe-core judges each. Nothing may be
 // asked of the network and nothing may be refused by the page's own policy.
 func TestPageInBrowser(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	b, err := browser.Start(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	p, err := b.Page(1200, 900)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := browser.ForTest(t, 1200, 900)
 	x := &pageTest{T: t, Page: p}
 
 	x.open(page(t, faulty(t)))
