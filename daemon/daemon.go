@@ -286,12 +286,12 @@ func (d *Daemon) Run(ctx context.Context) error {
 		return err
 	case <-time.After(endWithin):
 		d.log.Error("ending without waiting any longer for a query, a reload or a store that does not end", "within", endWithin)
-		return errors.Join(fault(ctx), fmt.Errorf("not all that was under way has ended within %s", endWithin))
+		return errors.Join(unasked(ctx), fmt.Errorf("not all that was under way has ended within %s", endWithin))
 	}
 }
 
-// fault gives why a context ended if nobody asked for it.
-func fault(ctx context.Context) error {
+// unasked gives why a context ended if nobody asked for it.
+func unasked(ctx context.Context) error {
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
 	}
@@ -313,7 +313,7 @@ func (d *Daemon) end(ctx context.Context, api, local *http.Server) error {
 		w.wait()
 	}
 	d.work.Wait()
-	return errors.Join(fault(ctx), err, d.close())
+	return errors.Join(unasked(ctx), err, d.close())
 }
 
 func (d *Daemon) serve(s *http.Server, l net.Listener, stop context.CancelCauseFunc) {

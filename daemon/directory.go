@@ -23,6 +23,7 @@ import (
 	"glassward/directory/graph"
 	"glassward/entra"
 	"glassward/incident"
+	"glassward/internal/fault"
 	"glassward/internal/private"
 	"glassward/logstore"
 	"glassward/schema"
@@ -179,6 +180,9 @@ func (l *look) round(ctx context.Context) error {
 	}
 	later, waiting := l.explainLater(ctx, mark.Unexplained)
 	records, next.Unexplained = append(records, later...), append(next.Unexplained, waiting...)
+	if err := fault.Point("daemon.look.before"); err != nil {
+		return err
+	}
 	if err := flushed(dir); err != nil {
 		return err
 	}
@@ -186,7 +190,13 @@ func (l *look) round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := fault.Point("daemon.look.flushed"); err != nil {
+		return err
+	}
 	if _, err := w.append(ctx, records, &logstore.Cursor{Source: directorySource, Position: position}); err != nil {
+		return err
+	}
+	if err := fault.Point("daemon.look.after"); err != nil {
 		return err
 	}
 	l.tidy(root, name)
@@ -242,10 +252,11 @@ func (l *look) read(ctx context.Context, dir string) error {
 			o.Only.Units = append(o.Only.Units, p.ObjectID)
 		}
 	}
-	if _, err := graph.Read(ctx, o); err != nil || l.azure == nil {
+	_, err := graph.Read(ctx, o)
+	if err = errors.Join(err, fault.Point("daemon.look.read")); err != nil || l.azure == nil {
 		return err
 	}
-	_, err := azure.Read(ctx, azure.Options{Application: l.azure, Dir: dir, Subscriptions: l.tenant.Sources.Directory.Subscriptions, Now: l.w.d.now})
+	_, err = azure.Read(ctx, azure.Options{Application: l.azure, Dir: dir, Subscriptions: l.tenant.Sources.Directory.Subscriptions, Now: l.w.d.now})
 	return err
 }
 

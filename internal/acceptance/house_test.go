@@ -36,7 +36,13 @@ type house struct {
 // and tenant.
 func newHouse(t *testing.T, files map[string]string) *house {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir()}
+	return newHouseIn(t, t.TempDir(), files)
+}
+
+// newHouseIn makes one in a folder in which another may have lived before.
+func newHouseIn(t *testing.T, dir string, files map[string]string) *house {
+	t.Helper()
+	h := &house{t: t, dir: dir}
 	for name, text := range files {
 		h.write(name, text)
 	}

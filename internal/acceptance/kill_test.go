@@ -58,6 +58,10 @@ var elsewhere = map[fault.Name]string{
 	"logstore.floor.before":    "a restore, a command",
 	"logstore.migrate.copied":  "a store of an older form",
 	"private.copy.before":      "a backup, a command",
+	"daemon.look.read":         "a look at the directory, in TestKilledLook",
+	"daemon.look.before":       "a look at the directory, in TestKilledLook",
+	"daemon.look.flushed":      "a look at the directory, in TestKilledLook",
+	"daemon.look.after":        "a look at the directory, in TestKilledLook",
 	"state.migrate.copied":     "a store of an older form",
 }
 

@@ -42,7 +42,7 @@ type virtual struct {
 
 // A setting says what a virtual is made of.
 type setting struct {
-	world entrasim.Options // Start is set
+	world entrasim.Options // Start is set, unless it is given
 	cloud cloud.Options    // Worlds is set
 	// tenant are more lines of the tenant's file.
 	tenant string
@@ -52,6 +52,8 @@ type setting struct {
 	// disk and resolve stand in for the system's, if they are given.
 	disk    func(dir string) (free, total int64, err error)
 	resolve func(host string) ([]netip.Addr, error)
+	// dir is where an earlier life left its stores; a new folder if it is empty.
+	dir string
 	// before is called before the daemon starts.
 	before func(*virtual)
 }
@@ -78,7 +80,9 @@ func virtually(t *testing.T, s setting, test func(*virtual)) {
 
 func newVirtual(t *testing.T, s setting) *virtual {
 	t.Helper()
-	s.world.Start = time.Now().Add(-time.Hour)
+	if s.world.Start.IsZero() {
+		s.world.Start = time.Now().Add(-time.Hour)
+	}
 	v := &virtual{world: entrasim.NewWorld(s.world), sink: mailsink.New(mailsink.Options{}), log: new(bytes.Buffer)}
 	v.world.AddSecret(entrasim.GlasswardApp, entrasim.Secret{Text: secret})
 	public := v.world.Register(entrasim.Application{DisplayName: "Public client of the pulse"})
@@ -96,7 +100,10 @@ func newVirtual(t *testing.T, s setting) *virtual {
 	for name, text := range s.files {
 		files[name] = text
 	}
-	v.house = newHouse(t, files)
+	if s.dir == "" {
+		s.dir = t.TempDir()
+	}
+	v.house = newHouseIn(t, s.dir, files)
 	mail := pipe.New("pipe")
 	var control atomic.Pointer[pipe.Listener]
 	v.sink.Serve(mail)
