@@ -256,7 +256,9 @@ func (l *look) read(ctx context.Context, dir string) error {
 	if err = errors.Join(err, fault.Point("daemon.look.read")); err != nil || l.azure == nil {
 		return err
 	}
-	_, err = azure.Read(ctx, azure.Options{Application: l.azure, Dir: dir, Subscriptions: l.tenant.Sources.Directory.Subscriptions, Now: l.w.d.now})
+	_, err = azure.Read(ctx, azure.Options{Application: l.azure, Dir: dir, Subscriptions: l.tenant.Sources.Directory.Subscriptions, Now: l.w.d.now,
+		// When records arrived last is another time at each look, and told by the lag.
+		Without: []directory.Part{directory.LogArrivals}})
 	return err
 }
 

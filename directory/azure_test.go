@@ -36,7 +36,8 @@ func TestAzure(t *testing.T) {
 	var have strings.Builder
 	c := reflect.ValueOf(s.Contents())
 	for _, name := range []string{"DiagnosticSettings", "Subscriptions", "Workspaces", "WorkspaceTables", "CollectionRules",
-		"AlertRules", "ActivityAlerts", "ActionGroups", "ProcessingRules", "Locks", "AzureAssignments"} {
+		"AlertRules", "ActivityAlerts", "ActionGroups", "ProcessingRules", "Locks", "AzureAssignments",
+		"LogArrivals", "OnboardingStates", "AnalyticsRules", "AutomationRules"} {
 		list := c.FieldByName(name)
 		for i := range list.Len() {
 			x := reflect.New(list.Index(i).Elem().Type()).Elem()
@@ -64,6 +65,11 @@ func TestAzure(t *testing.T) {
 	x := s.Contents()
 	if x.WorkspaceTables[0].Workspace() != "/s/workspaces/law" || x.Locks[0].Scope() != "/subscriptions/5b/resourceGroups/rg" {
 		t.Error("a table's workspace, or a lock's scope")
+	}
+	for _, id := range []string{x.OnboardingStates[0].Workspace(), x.AnalyticsRules[0].Workspace(), x.AutomationRules[0].Workspace()} {
+		if id != "/s/workspaces/law" {
+			t.Errorf("%q is no workspace of Sentinel's", id)
+		}
 	}
 }
 
@@ -94,5 +100,37 @@ func TestScopes(t *testing.T) {
 	}
 	if directory.SubscriptionOf(law) != "5b" || directory.SubscriptionOf("providers/x") != "" || directory.SameResource("", "") {
 		t.Error("a subscription, or ids that are none")
+	}
+}
+
+// An answer in which the newest records do not stand, or not all, is not whole; nobody to
+// ask is.
+func TestLogArrivals(t *testing.T) {
+	const whole = `{"tables":[{"name":"PrimaryResult","columns":[{"name":"Table","type":"string"},{"name":"Newest","type":"datetime"},{"name":"Workspace","type":"string"}],"rows":[["SigninLogs",%s,"/w"]]}]}`
+	for text, want := range map[string]struct {
+		state directory.State
+		rows  int
+	}{
+		`{"value":[]}`: {directory.Read, 0},
+		fmt.Sprintf(whole, `"2026-06-01T11:00:00Z"`): {directory.Read, 1},
+		fmt.Sprintf(whole, `null`):                   {directory.Read, 1},
+		fmt.Sprintf(whole, `"noon"`):                 {directory.Incomplete, 0},
+		fmt.Sprintf(whole, `"", ""`):                 {directory.Incomplete, 0},
+		`{"tables":[]}`:                              {directory.Incomplete, 0},
+		`{}`:                                         {directory.Incomplete, 0},
+		`{"tables":[],"error":{"code":"x"}}`:         {directory.Unread, 0},
+		fmt.Sprintf(whole, `null`) + `{"tables":[]}`: {directory.Incomplete, 1},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "logArrivals.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := directory.Open(dir, directory.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := s.Reading(directory.LogArrivals, ""); r.State != want.state || len(s.Contents().LogArrivals) != want.rows {
+			t.Errorf("%s: %+v, %d rows", text, r, len(s.Contents().LogArrivals))
+		}
 	}
 }

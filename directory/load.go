@@ -678,6 +678,14 @@ func (l *loader) take(d *decoder, p Part, object string, page node, r *Reading) 
 		gather(d, &c.Locks, page, r, decodeLock, func(o *Lock) string { return o.ID })
 	case AzureAssignments:
 		gather(d, &c.AzureAssignments, page, r, decodeAzureAssignment, func(o *AzureAssignment) string { return o.ID })
+	case LogArrivals:
+		l.arrivals(d, page, r)
+	case OnboardingStates:
+		gather(d, &c.OnboardingStates, page, r, decodeOnboardingState, func(o *OnboardingState) string { return o.ID })
+	case AnalyticsRules:
+		gather(d, &c.AnalyticsRules, page, r, decodeAnalyticsRule, func(o *AnalyticsRule) string { return o.ID })
+	case AutomationRules:
+		gather(d, &c.AutomationRules, page, r, decodeAutomationRule, func(o *AutomationRule) string { return o.ID })
 	}
 }
 

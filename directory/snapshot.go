@@ -67,6 +67,10 @@ const (
 	ProcessingRules        Part = "actionRules"
 	Locks                  Part = "locks"
 	AzureAssignments       Part = "azureRoleAssignments"
+	LogArrivals            Part = "logArrivals"      // the newest record of each workspace's logs
+	OnboardingStates       Part = "onboardingStates" // of each workspace: whether it has Microsoft Sentinel
+	AnalyticsRules         Part = "alertRules"       // of each workspace with Microsoft Sentinel
+	AutomationRules        Part = "automationRules"  // of each workspace with Microsoft Sentinel
 )
 
 // Parts gives every part, in the order in which they are read.
@@ -81,6 +85,7 @@ func Parts() []Part {
 		BetaMethods, RiskyUsers, AccessReviews, LifecycleWorkflows, RoleAlerts, GroupEligibilities, GroupAssignments, ProtectedActions, GroupSettings,
 		DiagnosticSettings, Subscriptions, Workspaces, WorkspaceTables, CollectionRules,
 		AlertRules, ActivityAlerts, ActionGroups, ProcessingRules, Locks, AzureAssignments,
+		LogArrivals, OnboardingStates, AnalyticsRules, AutomationRules,
 	}
 }
 
@@ -174,6 +179,10 @@ type Contents struct {
 	ProcessingRules          []*ProcessingRule
 	Locks                    []*Lock
 	AzureAssignments         []*AzureAssignment
+	LogArrivals              []*LogArrival
+	OnboardingStates         []*OnboardingState
+	AnalyticsRules           []*AnalyticsRule
+	AutomationRules          []*AutomationRule
 }
 
 // A Snapshot is a tenant's directory at a time. It never changes.

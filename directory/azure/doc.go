@@ -1,6 +1,7 @@
 // Package azure reads what Azure Resource Manager shows of a tenant's monitoring into the
 // folder of a snapshot: the diagnostic settings of Entra, and of each subscription that is
-// shown workspaces with the tables of sign-ins and audits, data collection rules, alert
+// shown workspaces with the tables of sign-ins and audits and the time of the newest record
+// in each, Microsoft Sentinel's analytics and automation rules, data collection rules, alert
 // rules, action groups, alert processing rules, locks and role assignments.
 //
 // It goes into the folder that package directory/graph has written, part by part in the

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,6 +33,8 @@ type Options struct {
 	Resume bool
 	// Subscriptions are the ids of those that are read; all that are shown if it is empty.
 	Subscriptions []string
+	// Without are parts that are not asked for and do not stand in the manifest.
+	Without []directory.Part
 	// Progress is told how far a part has come: objects so far. It may be nil.
 	Progress func(part directory.Part, objects, of int)
 	Now      func() time.Time // nil: time.Now
@@ -44,6 +47,8 @@ const (
 	once each = iota
 	ofSubscriptions
 	ofWorkspaces
+	ofTables    // of each workspace
+	ofSentinels // workspaces with Microsoft Sentinel
 )
 
 // A request is how a part is asked for.
@@ -52,7 +57,12 @@ type request struct {
 	path string // with {id}, of a subscription or a workspace
 	each each
 	role string // which would have read it
+	// query is KQL that is asked of a workspace, with {id} for the workspace's own.
+	query string
 }
+
+// single says whether the answer is one document and no list of pages.
+func (q request) single() bool { return q.each == ofTables || q.query != "" }
 
 // The roles by which it is read.
 const (
@@ -64,10 +74,23 @@ const (
 // tables are those of a workspace that are looked at.
 var tables = []string{"SigninLogs", "AuditLogs"}
 
+// newest asks a workspace for the time of the newest record of each table, and for
+// nothing else of what it holds. A table that is not there has none: the first operand of
+// the union is there always, so that the others need not be.
+var newest = func() string {
+	none, legs := "", ""
+	for _, t := range tables {
+		none += fmt.Sprintf(", '%s', datetime(null)", t)
+		legs += fmt.Sprintf(",\n    (%[1]s | where TimeGenerated > ago(%[2]dd) | summarize Newest = max(TimeGenerated) | extend Table = '%[1]s')", t, directory.ArrivalDays)
+	}
+	return "union isfuzzy=true\n    (datatable(Table: string, Newest: datetime) [" + none[2:] + "])" + legs +
+		"\n| summarize Newest = max(Newest) by Table\n| extend Workspace = '{id}'"
+}()
+
 func requests() []request {
 	list := []request{
-		{directory.DiagnosticSettings, diagnostics, once, rolePerson},
-		{directory.Subscriptions, "/subscriptions?api-version=2022-12-01", once, roleReader},
+		{part: directory.DiagnosticSettings, path: diagnostics, role: rolePerson},
+		{part: directory.Subscriptions, path: "/subscriptions?api-version=2022-12-01", role: roleReader},
 	}
 	for _, x := range []struct {
 		part          directory.Part
@@ -82,9 +105,17 @@ func requests() []request {
 		{directory.Locks, "Microsoft.Authorization/locks", "2020-05-01"},
 		{directory.AzureAssignments, "Microsoft.Authorization/roleAssignments", "2022-04-01"},
 	} {
-		list = append(list, request{x.part, "/subscriptions/{id}/providers/" + x.kind + "?api-version=" + x.version, ofSubscriptions, roleReader})
+		list = append(list, request{part: x.part, path: "/subscriptions/{id}/providers/" + x.kind + "?api-version=" + x.version, each: ofSubscriptions, role: roleReader})
 	}
-	return append(list, request{directory.WorkspaceTables, "{id}/tables/{table}?api-version=2023-09-01", ofWorkspaces, roleReader})
+	const insights = "{id}/providers/Microsoft.SecurityInsights/"
+	return append(list,
+		request{part: directory.WorkspaceTables, path: "{id}/tables/{table}?api-version=2023-09-01", each: ofTables, role: roleReader},
+		request{part: directory.LogArrivals, path: "{id}/api/query?api-version=2017-01-01-preview&query=", each: ofWorkspaces, role: roleReader, query: newest},
+		request{part: directory.OnboardingStates, path: insights + "onboardingStates?api-version=2024-09-01", each: ofWorkspaces, role: roleReader},
+		// No stable version knows rules of the kind NRT.
+		request{part: directory.AnalyticsRules, path: insights + "alertRules?api-version=2024-10-01-preview", each: ofSentinels, role: roleReader},
+		request{part: directory.AutomationRules, path: insights + "automationRules?api-version=2024-09-01", each: ofSentinels, role: roleReader},
+	)
 }
 
 // A Permission is what reads some of the parts.
@@ -98,7 +129,7 @@ type Permission struct {
 // anything.
 func Permissions() []Permission {
 	list := []Permission{
-		{Name: roleReader, Give: "assign it to our application on the subscription of the workspace and the alert rules; Reader does as well"},
+		{Name: roleReader, Give: "assign it to our application on the subscription of the workspace and the alert rules; Reader does as well. Of the logs it is asked when the newest record was made, and nothing else"},
 		{Name: rolePerson, Give: "Azure shows the diagnostic settings of Entra to no application: --azure-token gives the token of a person"},
 	}
 	for _, q := range requests() {
@@ -139,6 +170,9 @@ func Read(ctx context.Context, o Options) (*directory.Manifest, error) {
 		return ours
 	})
 	for _, q := range requests() {
+		if slices.Contains(o.Without, q.part) {
+			continue
+		}
 		entry := before[q.part]
 		if !o.Resume || entry.Request != q.said() || !part.Whole(o.Dir, entry) {
 			if entry, err = r.part(ctx, q); err != nil {
@@ -158,13 +192,14 @@ func Read(ctx context.Context, o Options) (*directory.Manifest, error) {
 }
 
 // said is the request as the manifest has it.
-func (q request) said() string { return "GET " + q.path }
+func (q request) said() string { return "GET " + q.path + q.query }
 
 // A reader reads what stands in Azure.
 type reader struct {
-	o                         Options
-	clients                   []*entra.Client
-	subscriptions, workspaces []string
+	o       Options
+	clients []*entra.Client
+	// of are the ids of what parts are read for.
+	of map[each][]string
 	// nobody says why nobody is asked any more.
 	nobody string
 	// blind says of what others are read for why it is not known.
@@ -187,27 +222,12 @@ func (r *reader) part(ctx context.Context, q request) (directory.ManifestPart, e
 
 // read asks for a part, wherever it is to be had, and gives the first trouble.
 func (r *reader) read(ctx context.Context, q request, f *part.File) (*part.Trouble, error) {
-	var paths []string
-	switch q.each {
-	case once:
-		paths = []string{q.path}
-	case ofSubscriptions:
-		for _, id := range r.subscriptions {
-			paths = append(paths, strings.ReplaceAll(q.path, "{id}", id))
-		}
-	case ofWorkspaces:
-		for _, id := range r.workspaces {
-			for _, name := range tables {
-				paths = append(paths, strings.NewReplacer("{id}", id, "{table}", name).Replace(q.path))
-			}
-		}
-	}
 	var first *part.Trouble
 	if why := r.blind[q.each]; why != "" {
 		first = &part.Trouble{Reason: why, Permission: q.role}
 	}
 	n := 0
-	for _, path := range paths {
+	for _, path := range r.paths(q) {
 		t, err := r.ask(ctx, q, path, f, &n)
 		if err != nil {
 			return nil, err
@@ -216,11 +236,34 @@ func (r *reader) read(ctx context.Context, q request, f *part.File) (*part.Troub
 			first = t
 		}
 	}
-	if q.each == ofWorkspaces && f.Documents == 0 && first == nil {
-		// There is no such table anywhere, which is an answer.
+	if q.each >= ofWorkspaces && f.Documents == 0 && first == nil {
+		// There is nothing of the kind anywhere, which is an answer.
 		return nil, f.Write([]byte(`{"value":[]}`))
 	}
 	return first, nil
+}
+
+// paths are the addresses at which a part is asked for.
+func (r *reader) paths(q request) []string {
+	if q.each == once {
+		return []string{q.path}
+	}
+	names := []string{""}
+	if q.each == ofTables {
+		names = tables
+	}
+	var paths []string
+	for _, id := range r.of[q.each] {
+		for _, name := range names {
+			path := strings.NewReplacer("{id}", id, "{table}", name).Replace(q.path)
+			if q.query != "" {
+				text := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(id)
+				path += url.QueryEscape(strings.ReplaceAll(q.query, "{id}", text))
+			}
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 // ask asks for one address, as whoever may.
@@ -275,15 +318,14 @@ func (r *reader) as(ctx context.Context, c *entra.Client, q request, path string
 		}
 		return x, nil, true
 	}
-	if q.each == ofWorkspaces {
+	if q.single() {
 		for {
 			answer, err := c.Get(ctx, path, nil)
 			if err == nil {
 				return nil, f.Write(answer.Body)
 			}
-			var x *entra.Fault
-			if errors.As(err, &x) && x.Status == http.StatusNotFound && x.Code == "ResourceNotFound" {
-				return nil, nil // the workspace has no such table
+			if q.answers(err) {
+				return nil, nil
 			}
 			if x, err, done := fault(err); done {
 				return x, err
@@ -314,42 +356,69 @@ func (r *reader) as(ctx context.Context, c *entra.Client, q request, path string
 			}
 			seen[next] = true
 		}
+		if q.answers(err) {
+			return nil, nil
+		}
 		if x, err, done := fault(err); done {
 			return x, err
 		}
 	}
 }
 
+// answers says whether a refusal is the answer that there is no such thing: a workspace
+// without the table, or without Microsoft Sentinel, or in a subscription that never had it.
+func (q request) answers(err error) bool {
+	var x *entra.Fault
+	if !errors.As(err, &x) {
+		return false
+	}
+	switch q.part {
+	case directory.WorkspaceTables:
+		return x.Status == http.StatusNotFound && x.Code == "ResourceNotFound"
+	case directory.OnboardingStates:
+		return x.Status == http.StatusNotFound && (x.Code == "ResourceNotFound" || x.Code == "NotFound") ||
+			x.Code == "MissingSubscriptionRegistration" ||
+			x.Status == http.StatusBadRequest && (strings.Contains(x.Message, "is not onboarded to Microsoft Sentinel") || strings.Contains(x.Message, "is not registered to 'Microsoft.SecurityInsights'"))
+	}
+	return false
+}
+
 // learn takes from a part what others are read for.
 func (r *reader) learn(q request, entry directory.ManifestPart) error {
-	if q.part != directory.Subscriptions && q.part != directory.Workspaces {
+	var of []each
+	switch q.part {
+	case directory.Subscriptions:
+		of = []each{ofSubscriptions}
+	case directory.Workspaces:
+		of = []each{ofWorkspaces, ofTables}
+	case directory.OnboardingStates:
+		of = []each{ofSentinels}
+	default:
 		return nil
 	}
-	ids, err := r.ids(entry, q.part == directory.Subscriptions)
+	if r.of == nil {
+		r.of, r.blind = map[each][]string{}, map[each]string{}
+	}
+	if q.part == directory.Subscriptions && len(r.o.Subscriptions) > 0 {
+		r.of[ofSubscriptions] = r.o.Subscriptions
+		return nil
+	}
+	ids, err := r.ids(entry)
 	if err != nil {
 		return err
 	}
-	if r.blind == nil {
-		r.blind = map[each]string{}
-	}
-	of, list := ofWorkspaces, &r.workspaces
-	if q.part == directory.Subscriptions {
-		of, list = ofSubscriptions, &r.subscriptions
-		if len(r.o.Subscriptions) > 0 {
-			*list = r.o.Subscriptions
-			return nil
+	for _, e := range of {
+		r.of[e] = ids
+		if entry.Read == nil || entry.Incomplete {
+			r.blind[e] = fmt.Sprintf("%s were not read whole: %s", q.part, entry.Reason)
 		}
-	}
-	*list = ids
-	if entry.Read == nil || entry.Incomplete {
-		r.blind[of] = fmt.Sprintf("%s were not read whole: %s", q.part, entry.Reason)
 	}
 	return nil
 }
 
-// ids gives the ids of the objects of a part: subscriptions by their GUIDs, resources by
-// their paths.
-func (r *reader) ids(entry directory.ManifestPart, subscriptions bool) ([]string, error) {
+// ids gives what stands in a part: subscriptions by their GUIDs, workspaces by their
+// paths, and of the states of Microsoft Sentinel the workspaces that they are of.
+func (r *reader) ids(entry directory.ManifestPart) ([]string, error) {
 	var ids []string
 	for _, file := range entry.Files {
 		in, err := os.Open(filepath.Join(r.o.Dir, filepath.FromSlash(file.Path)))
@@ -371,11 +440,19 @@ func (r *reader) ids(entry directory.ManifestPart, subscriptions bool) ([]string
 				return nil, err
 			}
 			for _, x := range page.Value {
-				switch {
-				case subscriptions && glassward.IsGUID(x.Subscription):
-					ids = append(ids, strings.ToLower(x.Subscription))
-				case !subscriptions && strings.HasPrefix(x.ID, "/") && !strings.ContainsAny(x.ID, "?#"):
-					ids = append(ids, x.ID)
+				id, good := x.ID, true
+				switch entry.Part {
+				case directory.Subscriptions:
+					id = strings.ToLower(x.Subscription)
+					good = glassward.IsGUID(id)
+				case directory.OnboardingStates:
+					id = (&directory.OnboardingState{Resource: directory.Resource{ID: x.ID}}).Workspace()
+					fallthrough
+				default:
+					good = strings.HasPrefix(id, "/") && !strings.ContainsAny(id, "?#")
+				}
+				if good && !slices.Contains(ids, id) {
+					ids = append(ids, id)
 				}
 			}
 		}

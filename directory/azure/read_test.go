@@ -124,6 +124,9 @@ func TestWhole(t *testing.T) {
 		if len(c.Subscriptions) != 1 || len(c.Workspaces) != 1 || len(c.WorkspaceTables) != 2 || len(c.AlertRules) != 2 || len(c.ActivityAlerts) != 1 || len(c.ActionGroups) != 1 || len(c.Locks) != 61 || len(c.AzureAssignments) != 3 {
 			t.Errorf("%d subscriptions, %d workspaces, %d tables, %d rules, %d locks, %d assignments", len(c.Subscriptions), len(c.Workspaces), len(c.WorkspaceTables), len(c.AlertRules), len(c.Locks), len(c.AzureAssignments))
 		}
+		if len(c.OnboardingStates) != 1 || len(c.AnalyticsRules) != 2 || len(c.AutomationRules) != 1 || c.AnalyticsRules[0].Workspace() != entrasim.AzureWorkspace {
+			t.Errorf("%d workspaces with Sentinel, %d analytics rules, %d automation rules", len(c.OnboardingStates), len(c.AnalyticsRules), len(c.AutomationRules))
+		}
 		if g := c.ActionGroups[0]; len(g.Receivers) != 3 || g.Enabled != truth.True {
 			t.Errorf("%+v", g)
 		}
@@ -184,6 +187,10 @@ func TestTroublesOfOnePart(t *testing.T) {
 		{"the second page", cloud.Trouble{Path: "skiptoken", Status: 403, Code: "AuthorizationFailed", Message: "No more."}, directory.Locks, directory.Incomplete, "403 AuthorizationFailed: No more."},
 		{"an answer that breaks off", cloud.Trouble{Path: "/activityLogAlerts", Cut: true, Times: 1}, directory.ActivityAlerts, directory.Read, ""},
 		{"a table that nobody may read", cloud.Trouble{Path: "/tables/SigninLogs", Status: 403, Code: "AuthorizationFailed", Message: "No."}, directory.WorkspaceTables, directory.Incomplete, "SigninLogs: Azure answered 403"},
+		{"logs that nobody may read", cloud.Trouble{Path: "/api/query", Status: 403, Code: "InsufficientAccessError", Message: "No."}, directory.LogArrivals, directory.Unread, "(needs Monitoring Reader"},
+		{"a query that came to no end", cloud.Trouble{Path: "/api/query", Status: 200, ContentType: "application/json", Body: `{"tables":[],"error":{"code":"PartialError"}}`}, directory.LogArrivals, directory.Unread, "PartialError"},
+		{"another answer than was asked for", cloud.Trouble{Path: "/api/query", Status: 200, ContentType: "application/json", Body: `{"tables":[{"name":"PrimaryResult","columns":[{"name":"x"}],"rows":[["1"]]}]}`}, directory.LogArrivals, directory.Incomplete, "no table of newest records"},
+		{"a version that is gone", cloud.Trouble{Path: "SecurityInsights/alertRules", Status: 400, Code: "NoRegisteredProviderFound", Message: "The supported api-versions are '2031-01-01'."}, directory.AnalyticsRules, directory.Unread, "NoRegisteredProviderFound"},
 		{"a page for people", cloud.Trouble{Path: "/dataCollectionRules", Status: 200, ContentType: "text/html", Body: "<html><title>Sign in to the proxy</title></html>"}, directory.CollectionRules, directory.Unread, "Sign in to the proxy"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -262,6 +269,77 @@ func TestNoTables(t *testing.T) {
 		}
 		s := x.snapshot(azure.Options{})
 		if r := s.Reading(directory.WorkspaceTables, ""); r.State != directory.Read || len(s.Contents().WorkspaceTables) != 0 {
+			x.t.Errorf("%+v", r)
+		}
+	})
+}
+
+// A workspace without Microsoft Sentinel has answered, in each of the ways in which Azure
+// says it; one of which nobody may say it leaves what it would have held unread.
+func TestNoSentinel(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		trouble cloud.Trouble
+		state   directory.State
+	}{
+		{"no state of it", cloud.Trouble{}, directory.Read},
+		{"not onboarded", cloud.Trouble{Status: 400, Code: "BadRequest", Message: "Workspace 'law' is not onboarded to Microsoft Sentinel."}, directory.Read},
+		{"never registered", cloud.Trouble{Status: 409, Code: "MissingSubscriptionRegistration", Message: "The subscription is not registered to use namespace 'Microsoft.SecurityInsights'."}, directory.Read},
+		{"an empty list", cloud.Trouble{Status: 200, ContentType: "application/json", Body: `{"value":[]}`}, directory.Read},
+		{"refused", cloud.Trouble{Status: 403, Code: "AuthorizationFailed", Message: "No."}, directory.Unread},
+		{"another bad request", cloud.Trouble{Status: 400, Code: "BadRequest", Message: "No."}, directory.Unread},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			play(t, func(x *tenant) {
+				x.world.DeleteAzure(entrasim.AzureSentinel + "onboardingStates/default")
+				if c.trouble.Status != 0 {
+					c.trouble.Service, c.trouble.Path = cloud.ResourceManager, "onboardingStates"
+					x.cloud.Faults().Add(c.trouble)
+				}
+				s := x.snapshot(azure.Options{})
+				for _, p := range []directory.Part{directory.OnboardingStates, directory.AnalyticsRules, directory.AutomationRules} {
+					if r := s.Reading(p, ""); r.State != c.state {
+						x.t.Errorf("%s: %+v", p, r)
+					}
+				}
+				if n := len(s.Contents().AnalyticsRules); n != 0 {
+					x.t.Errorf("%d rules", n)
+				}
+			})
+		})
+	}
+}
+
+// Of each workspace stands when the newest record was made, or that there is none, also
+// where there is no table; and what is left out is not asked for.
+func TestLogArrivals(t *testing.T) {
+	play(t, func(x *tenant) {
+		const other = subscription + "/resourceGroups/o'neil/providers/Microsoft.OperationalInsights/workspaces/other"
+		x.world.PutAzure(other, `"location":"westeurope"`, `{"retentionInDays":30}`)
+		s := x.snapshot(azure.Options{})
+		have := map[string]time.Time{}
+		for _, a := range s.Contents().LogArrivals {
+			have[a.Workspace+" "+a.Table] = a.Newest
+		}
+		for _, key := range []string{entrasim.AzureWorkspace + " SigninLogs", entrasim.AzureWorkspace + " AuditLogs", other + " SigninLogs", other + " AuditLogs"} {
+			if at, ok := have[key]; !ok || !at.IsZero() {
+				x.t.Errorf("%s: %v %v", key, at, ok)
+			}
+		}
+		began := time.Now()
+		if err := x.world.Do("sign-in EA-01 0"); err != nil {
+			x.t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		s = x.snapshot(azure.Options{})
+		for _, a := range s.Contents().LogArrivals {
+			if in := a.Workspace == entrasim.AzureWorkspace && a.Table == "SigninLogs"; in != !a.Newest.IsZero() || in && a.Newest.Sub(began) > time.Hour {
+				x.t.Errorf("%+v", a)
+			}
+		}
+		x.cloud.Faults().Add(cloud.Trouble{Service: cloud.ResourceManager, Path: "/api/query", Status: 500, Code: "AskedAgain"})
+		s = x.snapshot(azure.Options{Without: []directory.Part{directory.LogArrivals}})
+		if r := s.Reading(directory.LogArrivals, ""); r.State != directory.Unread || !strings.Contains(r.Why(), "does not hold") {
 			x.t.Errorf("%+v", r)
 		}
 	})

@@ -17,6 +17,10 @@ const (
 	AzureWorkspace = azureGroup + "/providers/Microsoft.OperationalInsights/workspaces/law-security"
 	// AzureAlertRule is the alert rule of the emergency accounts' sign-ins.
 	AzureAlertRule = azureGroup + "/providers/Microsoft.Insights/scheduledQueryRules/ea-sign-in"
+	// AzureSentinel is where Microsoft Sentinel's objects of the workspace stand, and
+	// AzureAnalyticsRule its rule of the emergency accounts' sign-ins.
+	AzureSentinel      = AzureWorkspace + "/providers/Microsoft.SecurityInsights/"
+	AzureAnalyticsRule = AzureSentinel + "alertRules/ea-sign-in"
 )
 
 // azureRoles are Azure's own roles by name.
@@ -200,4 +204,12 @@ func (w *World) settleAzure(accounts []string) {
 	rule(insights+"scheduledQueryRules/ea-audit", "let accounts = dynamic("+ids+");\nAuditLogs\n| where InitiatedBy.user.id in (accounts) or TargetResources has_any (accounts)")
 	w.putAzure(insights+"activityLogAlerts/alarm-path", `"location":"Global"`, `{"scopes":[`+jsonText(azureSubscription)+`],"condition":{"allOf":[{"field":"category","equals":"Administrative"},{"anyOf":[{"field":"operationName","equals":"Microsoft.Insights/scheduledQueryRules/write"},{"field":"operationName","equals":"Microsoft.Insights/scheduledQueryRules/delete"},{"field":"operationName","equals":"Microsoft.Insights/actionGroups/write"},{"field":"operationName","equals":"Microsoft.Insights/actionGroups/delete"}]}]},"actions":{"actionGroups":[{"actionGroupId":`+jsonText(group)+`,"webhookProperties":{}}]},"enabled":true}`)
 	w.putAzure(azureGroup+"/providers/Microsoft.Authorization/locks/keep", "", `{"level":"CanNotDelete","notes":"the way of the alarm"}`)
+	w.putAzure(AzureSentinel+"onboardingStates/default", `"etag":"\"1\""`, `{"customerManagedKey":false}`)
+	analytics := func(id, kind, timing, query string) {
+		w.putAzure(id, `"etag":"\"1\"","kind":`+jsonText(kind),
+			`{"displayName":"Emergency account","severity":"High","enabled":true,`+timing+`"query":`+jsonText(query)+`,"suppressionDuration":"PT5H","suppressionEnabled":false,"entityMappings":[{"entityType":"Account","fieldMappings":[{"identifier":"AadUserId","columnName":"UserId"}]}],"eventGroupingSettings":{"aggregationKind":"AlertPerResult"},"incidentConfiguration":{"createIncident":true,"groupingConfiguration":{"enabled":false,"reopenClosedIncident":false,"lookbackDuration":"PT5H","matchingMethod":"AllEntities"}},"lastModifiedUtc":"2026-01-05T09:00:00Z"}`)
+	}
+	analytics(AzureAnalyticsRule, "Scheduled", `"queryFrequency":"PT5M","queryPeriod":"PT15M","triggerOperator":"GreaterThan","triggerThreshold":0,`, "SigninLogs\n| where UserId in (dynamic("+ids+"))")
+	analytics(AzureSentinel+"alertRules/ea-audit", "NRT", "", "AuditLogs\n| where InitiatedBy.user.id in (dynamic("+ids+")) or TargetResources has_any (dynamic("+ids+"))\n| extend UserId = tostring(InitiatedBy.user.id)")
+	w.putAzure(AzureSentinel+"automationRules/assign", `"etag":"\"1\""`, `{"displayName":"Assign","order":1,"triggeringLogic":{"isEnabled":true,"triggersOn":"Incidents","triggersWhen":"Created","conditions":[]},"actions":[{"order":1,"actionType":"ModifyProperties","actionConfiguration":{"owner":{"userPrincipalName":"soc@example.org"}}}]}`)
 }

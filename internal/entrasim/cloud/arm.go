@@ -4,12 +4,16 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"glassward/internal/entrasim"
 )
 
 // UserToken makes a token by which a person, by its object id, asks a service through
@@ -34,6 +38,9 @@ var resourceTypes = map[string]struct {
 	"microsoft.alertsmanagement/actionrules":          {"Microsoft.AlertsManagement/actionRules", []string{"2021-08-08"}},
 	"microsoft.operationalinsights/workspaces":        {"Microsoft.OperationalInsights/workspaces", []string{"2022-10-01", "2023-09-01"}},
 	"microsoft.operationalinsights/workspaces/tables": {"Microsoft.OperationalInsights/workspaces/tables", []string{"2022-10-01", "2023-09-01"}},
+	"microsoft.securityinsights/onboardingstates":     {"Microsoft.SecurityInsights/onboardingStates", []string{"2024-03-01", "2024-09-01", "2025-09-01"}},
+	"microsoft.securityinsights/alertrules":           {"Microsoft.SecurityInsights/alertRules", []string{"2024-03-01", "2024-09-01", "2024-10-01-preview", "2025-09-01"}},
+	"microsoft.securityinsights/automationrules":      {"Microsoft.SecurityInsights/automationRules", []string{"2024-03-01", "2024-09-01", "2025-09-01"}},
 	"microsoft.authorization/locks":                   {"Microsoft.Authorization/locks", []string{"2016-09-01", "2020-05-01"}},
 	"microsoft.authorization/roleassignments":         {"Microsoft.Authorization/roleAssignments", []string{"2018-07-01", "2022-04-01"}},
 }
@@ -75,8 +82,8 @@ func (g *armCall) version(kind string, versions ...string) bool {
 }
 
 // resourceManager serves what Azure Resource Manager shows of a tenant's logs and alerts:
-// subscriptions, the diagnostic settings of Entra, workspaces and their tables, rules,
-// action groups, locks and role assignments.
+// subscriptions, the diagnostic settings of Entra, workspaces with their tables and what
+// Microsoft Sentinel keeps there, rules, action groups, locks and role assignments.
 func (c *Cloud) resourceManager() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g := &armCall{c: c, w: w, r: r}
@@ -173,6 +180,10 @@ func (g *armCall) resource(path string) {
 		g.refuse(http.StatusBadRequest, "InvalidSubscriptionId", "The provided subscription identifier '%s' is malformed or invalid.", id)
 		return
 	}
+	if workspace, ok := strings.CutSuffix(low, "/api/query"); ok {
+		g.query(workspace)
+		return
+	}
 	i := strings.LastIndex(low, "/providers/")
 	if i < 0 {
 		g.refuse(http.StatusNotFound, "InvalidResourceType", "The resource type could not be found.")
@@ -185,7 +196,8 @@ func (g *armCall) resource(path string) {
 		kind += "/" + parts[j]
 	}
 	of, ok := resourceTypes[kind]
-	if !ok || list && strings.Count(kind, "/") > 1 {
+	sentinel := parts[0] == "microsoft.securityinsights"
+	if !ok || list && strings.Count(kind, "/") > 1 || sentinel && !strings.Contains(low[:i], workspaces) {
 		g.refuse(http.StatusNotFound, "InvalidResourceType", "The resource type '%s' could not be found in the namespace '%s'.", strings.Join(parts[1:], "/"), parts[0])
 		return
 	}
@@ -206,6 +218,14 @@ func (g *armCall) resource(path string) {
 		return
 	}
 	g.w.Header().Set("x-ms-ratelimit-remaining-subscription-reads", "249")
+	if sentinel && len(g.t.world.AzureList(scope, "Microsoft.SecurityInsights/onboardingStates")) == 0 {
+		if parts[1] == "onboardingstates" {
+			g.refuse(http.StatusNotFound, "ResourceNotFound", "The Resource '%s/default' was not found.", of.name)
+		} else {
+			g.refuse(http.StatusBadRequest, "BadRequest", "Workspace '%s' is not onboarded to Microsoft Sentinel. Please onboard through the portal or use the OnboardingStates ARM api to onboard to Sentinel.", scope[strings.LastIndex(scope, "/")+1:])
+		}
+		return
+	}
 	if !list {
 		one, ok := g.t.world.AzureObject(path)
 		if !ok {
@@ -216,6 +236,83 @@ func (g *armCall) resource(path string) {
 		return
 	}
 	g.page(g.t.world.AzureList(scope, of.name))
+}
+
+// workspaces is what stands in the id of a workspace, in lower case.
+const workspaces = "/providers/microsoft.operationalinsights/workspaces/"
+
+// The one query that is asked of workspaces through Resource Manager, with white space as
+// single blanks: for the newest record of tables.
+var (
+	arrivalsForm = regexp.MustCompile(`^union isfuzzy=true \(datatable\(Table: string, Newest: datetime\) \[(.+?)\]\), (.+) \| summarize Newest = max\(Newest\) by Table \| extend Workspace = '((?:[^'\\]|\\.)*)'$`)
+	arrivalsNone = regexp.MustCompile(`^'(\w+)', datetime\(null\)(?:, |$)`)
+	arrivalsLeg  = regexp.MustCompile(`^\((\w+) \| where TimeGenerated > ago\((\d+)d\) \| summarize Newest = max\(TimeGenerated\) \| extend Table = '(\w+)'\)(?:, |$)`)
+)
+
+// query answers a query that is asked of a workspace, in the older form that Resource
+// Manager keeps. Of tables that are not there the union takes none.
+func (g *armCall) query(workspace string) {
+	if !g.version("Microsoft.OperationalInsights/workspaces/api/query", "2017-01-01-preview", "2020-08-01") {
+		return
+	}
+	if !g.t.world.MayReadAzure(g.claims.Object, workspace, false) || g.c.faults.is(g.c.faults.denied, g.t.id) {
+		g.denied("Microsoft.OperationalInsights/workspaces/query/read", workspace)
+		return
+	}
+	if _, ok := g.t.world.AzureObject(workspace); !ok || !strings.Contains(workspace, workspaces) {
+		g.refuse(http.StatusNotFound, "ResourceNotFound", "The Resource '%s' was not found.", workspace)
+		return
+	}
+	text := query(g.r, "query")
+	if query(g.r, "timespan") != "" || text == "" {
+		g.refuse(http.StatusBadRequest, "BadArgumentError", "a query without a timespan is what is simulated")
+		return
+	}
+	form := arrivalsForm.FindStringSubmatch(strings.Join(strings.Fields(text), " "))
+	if form == nil {
+		g.refuse(http.StatusBadRequest, "BadArgumentError", "The simulated workspace does not know the query '%s'", text)
+		return
+	}
+	now := g.c.live(g.t)
+	g.t.rows.refresh(now)
+	newest := map[string]any{}
+	for rest := form[1]; rest != ""; {
+		m := arrivalsNone.FindStringSubmatch(rest)
+		if m == nil {
+			g.refuse(http.StatusBadRequest, "BadArgumentError", "The simulated workspace does not know the row '%s'", rest)
+			return
+		}
+		newest[m[1]], rest = nil, rest[len(m[0]):]
+	}
+	for rest := form[2]; rest != ""; {
+		m := arrivalsLeg.FindStringSubmatch(rest)
+		if m == nil {
+			g.refuse(http.StatusBadRequest, "BadArgumentError", "The simulated workspace does not know the operand '%s'", rest)
+			return
+		}
+		rest = rest[len(m[0]):]
+		days, _ := strconv.Atoi(m[2])
+		table := strings.ToLower(workspace + "/tables/" + m[1])
+		if _, ok := g.t.world.AzureObject(table); !ok || !strings.EqualFold(workspace, entrasim.AzureWorkspace) || g.c.faults.is(g.c.faults.missing, g.t.id+"/"+m[1]) {
+			continue
+		}
+		if at := g.t.rows.newest(m[1], now.AddDate(0, 0, -days)); !at.IsZero() {
+			newest[m[3]] = at.UTC().Format(time.RFC3339Nano)
+		} else {
+			newest[m[3]] = nil
+		}
+	}
+	rows := [][]any{}
+	for _, name := range slices.Sorted(maps.Keys(newest)) {
+		rows = append(rows, []any{name, newest[name], strings.NewReplacer(`\\`, `\`, `\'`, `'`).Replace(form[3])})
+	}
+	column := func(name, data, kind string) object {
+		return object{"ColumnName": name, "DataType": data, "ColumnType": kind}
+	}
+	answer(g.w, http.StatusOK, object{"Tables": []object{
+		{"TableName": "Table_0", "Columns": []object{column("Table", "String", "string"), column("Newest", "DateTime", "datetime"), column("Workspace", "String", "string")}, "Rows": rows},
+		{"TableName": "Table_1", "Columns": []object{column("Value", "String", "string")}, "Rows": [][]any{{"{}"}}},
+	}})
 }
 
 // page answers a part of a list, with the link to the next.

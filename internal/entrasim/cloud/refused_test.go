@@ -137,6 +137,9 @@ func TestWhatTheServicesRefuse(t *testing.T) {
 		kql := "SigninLogs\n| where ingestion_time() >= datetime(" + iso(-time.Hour) + ") and ingestion_time() < datetime(" + iso(0) + ")\n| order by ingestion_time() asc"
 		ask := func(q string) string { s, _ := json.Marshal(map[string]string{"query": q}); return string(s) }
 		rules := e.ResourceManager + "/subscriptions/" + entrasim.AzureSubscription + "/providers/Microsoft.Insights/scheduledQueryRules?api-version=2023-12-01"
+		analytics := e.ResourceManager + entrasim.AzureSentinel + "alertRules?api-version=2024-10-01-preview"
+		arrivals := e.ResourceManager + entrasim.AzureWorkspace + "/api/query?api-version=2017-01-01-preview&query=" + url.QueryEscape("union isfuzzy=true (datatable(Table: string, Newest: datetime) ['SigninLogs', datetime(null)]), "+
+			"(SigninLogs | where TimeGenerated > ago(7d) | summarize Newest = max(TimeGenerated) | extend Table = 'SigninLogs') | summarize Newest = max(Newest) by Table | extend Workspace = 'w'")
 		table := e.ResourceManager + entrasim.AzureWorkspace + "/tables/SigninLogs?api-version=2023-09-01"
 		sp, _ := b.w.ServicePrincipal(entrasim.GlasswardApp)
 		b.w.AssignAzure(sp.ID, "Reader", "/subscriptions/"+entrasim.AzureSubscription)
@@ -331,6 +334,28 @@ func TestWhatTheServicesRefuse(t *testing.T) {
 					{"a write", request{method: "PUT", url: rules, body: "{}"}, 405, "MethodNotAllowed"},
 					{"no token", request{url: rules, token: "none"}, 401, "AuthenticationFailed"},
 					{"somebody who holds no role", request{url: rules, token: b.c.UserToken(tenant, entrasim.EA01, cloud.ResourceManager)}, 403, "AuthorizationFailed"},
+				},
+			},
+			"queries": {
+				[]request{get(arrivals)},
+				[]mutant{
+					{"no version", get(strings.Replace(arrivals, "api-version=2017-01-01-preview&", "", 1)), 400, "MissingApiVersionParameter"},
+					{"another version", get(strings.Replace(arrivals, "2017-01-01-preview", "2023-09-01", 1)), 400, "NoRegisteredProviderFound"},
+					{"another query", get(e.ResourceManager + entrasim.AzureWorkspace + "/api/query?api-version=2017-01-01-preview&query=" + url.QueryEscape("SigninLogs | take 10")), 400, "BadArgumentError"},
+					{"more than the newest", get(strings.Replace(arrivals, url.QueryEscape("Newest = max(TimeGenerated) | extend"), url.QueryEscape("Newest = max(TimeGenerated), Who = make_set(UserId) | extend"), 1)), 400, "BadArgumentError"},
+					{"a workspace that there is none of", get(strings.Replace(arrivals, "law-security/api", "other/api", 1)), 404, "ResourceNotFound"},
+					{"no token", request{url: arrivals, token: "none"}, 401, "AuthenticationFailed"},
+					{"somebody who holds no role", request{url: arrivals, token: b.c.UserToken(tenant, entrasim.EA01, cloud.ResourceManager)}, 403, "AuthorizationFailed"},
+				},
+			},
+			"sentinel": {
+				[]request{get(analytics), get(strings.Replace(analytics, "alertRules?api-version=2024-10-01-preview", "onboardingStates?api-version=2024-09-01", 1)), get(strings.Replace(analytics, "alertRules?api-version=2024-10-01-preview", "automationRules?api-version=2024-09-01", 1))},
+				[]mutant{
+					{"no version", get(strings.TrimSuffix(analytics, "?api-version=2024-10-01-preview")), 400, "MissingApiVersionParameter"},
+					{"another version", get(strings.Replace(analytics, "2024-10-01-preview", "2019-04-01", 1)), 400, "NoRegisteredProviderFound"},
+					{"of a subscription", get(strings.Replace(rules, "Microsoft.Insights/scheduledQueryRules?api-version=2023-12-01", "Microsoft.SecurityInsights/alertRules?api-version=2024-09-01", 1)), 404, "InvalidResourceType"},
+					{"a workspace without it", get(strings.Replace(analytics, "law-security/", "other/", 1)), 400, "BadRequest"},
+					{"somebody who holds no role", request{url: analytics, token: b.c.UserToken(tenant, entrasim.EA01, cloud.ResourceManager)}, 403, "AuthorizationFailed"},
 				},
 			},
 			"settings, for people": {

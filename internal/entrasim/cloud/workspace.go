@@ -63,6 +63,18 @@ func (r *rows) refresh(now time.Time) {
 	r.upTo = end
 }
 
+// newest gives the time of the newest event of a table after a moment, or zero.
+func (r *rows) newest(table string, after time.Time) (at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, x := range r.tables[table] {
+		if x.event.At.After(at) && x.event.At.After(after) {
+			at = x.event.At
+		}
+	}
+	return at
+}
+
 // between gives the rows of a table that came in a span of time, the end not
 // included.
 func (r *rows) between(table string, from, to time.Time) []row {
