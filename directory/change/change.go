@@ -66,6 +66,9 @@ const (
 	WorkspaceTable        = "tables"
 	CollectionRule        = "dataCollectionRules"
 	ActivityAlert         = "activityLogAlerts"
+	OnboardingState       = "onboardingStates" // Microsoft Sentinel's, of a workspace
+	AnalyticsRule         = "alertRules"       // Microsoft Sentinel's
+	AutomationRule        = "automationRules"  // Microsoft Sentinel's
 )
 
 // Unseen is a part, or an object's own part, that was not read whole in one of the

@@ -68,6 +68,9 @@ func kinds(beta bool) []kind {
 		azure(WorkspaceTable, directory.WorkspaceTables, func(c directory.Contents) []*directory.WorkspaceTable { return c.WorkspaceTables }, func(x *directory.WorkspaceTable) *directory.Resource { return &x.Resource }),
 		azure(CollectionRule, directory.CollectionRules, func(c directory.Contents) []*directory.CollectionRule { return c.CollectionRules }, func(x *directory.CollectionRule) *directory.Resource { return &x.Resource }),
 		azure(ActivityAlert, directory.ActivityAlerts, func(c directory.Contents) []*directory.ActivityAlert { return c.ActivityAlerts }, func(x *directory.ActivityAlert) *directory.Resource { return &x.Resource }),
+		azure(OnboardingState, directory.OnboardingStates, func(c directory.Contents) []*directory.OnboardingState { return c.OnboardingStates }, func(x *directory.OnboardingState) *directory.Resource { return &x.Resource }),
+		azure(AnalyticsRule, directory.AnalyticsRules, func(c directory.Contents) []*directory.AnalyticsRule { return c.AnalyticsRules }, func(x *directory.AnalyticsRule) *directory.Resource { return named(x.Resource, x.DisplayName) }),
+		azure(AutomationRule, directory.AutomationRules, func(c directory.Contents) []*directory.AutomationRule { return c.AutomationRules }, func(x *directory.AutomationRule) *directory.Resource { return named(x.Resource, x.DisplayName) }),
 		azure(Lock, directory.Locks, func(c directory.Contents) []*directory.Lock { return c.Locks }, func(x *directory.Lock) *directory.Resource { return &x.Resource }),
 	}
 }
@@ -516,6 +519,12 @@ func application(_ *directory.Snapshot, a *directory.Application) *object {
 	o.ends("passwordCredentials", a.SecretsEnd)
 	o.extra("", a.Extra)
 	return o
+}
+
+// named is a resource by the name that people gave it, where Azure's own is a GUID.
+func named(r directory.Resource, name string) *directory.Resource {
+	r.Name = cmp.Or(name, r.Name)
+	return &r
 }
 
 func resource(_ *directory.Snapshot, r *directory.Resource) *object {

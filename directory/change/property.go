@@ -243,7 +243,7 @@ func (o *object) any(path string, v any, depth int) {
 // name is what an element of a list that we do not know is called by.
 func name(v any, shown json.RawMessage) string {
 	if m, ok := v.(map[string]any); ok {
-		for _, key := range []string{"id", "name", "category", "categoryGroup", "targetResource"} {
+		for _, key := range []string{"id", "name", "category", "categoryGroup", "targetResource", "entityType"} {
 			if s, ok := m[key].(string); ok && s != "" {
 				return s
 			}
@@ -274,11 +274,12 @@ func secret(path string) bool {
 }
 
 // unknowable says of properties that they say nothing about what the tenant is: the
-// moments at which it was looked at, or written.
+// moments at which it was looked at, or written, and by whom.
 func unknowable(name string) bool {
 	switch name[strings.LastIndexByte(name, '.')+1:] {
 	case "modifiedDateTime", "lastModifiedDateTime", "createdDateTime", "renewedDateTime", "etag", "systemData", "modifiedOn", "createdOn", "deletedDateTime", "signInActivity", "refreshTokensValidFromDateTime", "signInSessionsValidFromDateTime",
-		"quotaNextResetTime", "lastModifiedDate", "createdDate", "provisioningState", "lastUpdatedTime":
+		"quotaNextResetTime", "lastModifiedDate", "createdDate", "provisioningState", "lastUpdatedTime",
+		"lastModifiedUtc", "lastModifiedTimeUtc", "createdTimeUtc", "lastModifiedBy", "createdBy":
 		return true
 	}
 	return false
