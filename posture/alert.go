@@ -145,11 +145,13 @@ func judge(c directory.Criterion, v trial.Verdict) (truth.Value, string) {
 			return n <= c.Threshold
 		case "Equals":
 			return n == c.Threshold
+		case "NotEquals": // Sentinel's
+			return n != c.Threshold
 		}
 		return false
 	}
 	switch least, most := met(v.Least), met(v.Most); {
-	case c.Operator == "Equals" && v.Least != v.Most:
+	case strings.HasSuffix(c.Operator, "Equals") && v.Least != v.Most:
 	case least && most:
 		return truth.True, ""
 	case !least && !most:

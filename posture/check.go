@@ -240,8 +240,10 @@ var logic = map[string]judgement{
 	"MON-07": always(actionGroupsDeliver),
 	"MON-08": always(notSuppressed),
 	"MON-09": always(tamperingWatched),
+	"MON-10": always(alive),
 	"MON-11": always(secondWatcher),
 	"MON-12": always(infrastructureLocked),
+	"MON-13": always(sentinelWatches),
 
 	"SP-01": withApplication(applicationTight),
 	"SP-02": withApplication(applicationWatched),

@@ -345,8 +345,10 @@ func orNothing(s string) string {
 	return s
 }
 
-// notSuppressed: no alert processing rule takes the action groups from the alerts.
+// notSuppressed: no alert processing rule takes the action groups from the alerts, and
+// Microsoft Sentinel does not close what it makes of them.
 func notSuppressed(v *view) {
+	notClosed(v)
 	c := v.azure(directory.ProcessingRules)
 	for _, r := range v.watching() {
 		clean := true

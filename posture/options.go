@@ -79,6 +79,8 @@ type Norms struct {
 	LockoutSeconds                                int // how long it lasts, at least
 	RetentionDays                                 int // how long a workspace keeps the logs, at least
 	AlertMinutes                                  int // between evaluations of an alert rule
+	SignInLogMinutes                              int // since the newest record of sign-ins was made
+	AuditLogHours                                 int // since the newest record of changes was made
 	ReviewDays                                    int // since the list of custodians was gone through
 	CertificateDays                               int // that the certificate of a break-glass application still lasts
 }
@@ -113,6 +115,8 @@ var norms = []norm{
 	{"lockoutSeconds", "CIS Microsoft Azure Foundations: lockout duration of at least 60 seconds", 60, func(n *Norms) *int { return &n.LockoutSeconds }},
 	{"retentionDays", "Microsoft Sentinel keeps 90 days without charge; an emergency is often looked into later", 90, func(n *Norms) *int { return &n.RetentionDays }},
 	{"alertMinutes", "the alert rules of the designs: every five minutes", 5, func(n *Norms) *int { return &n.AlertMinutes }},
+	{"signInLogMinutes", "guides of emergency accounts: in small tenants sign-ins were seen 90 to 120 minutes late", 120, func(n *Norms) *int { return &n.SignInLogMinutes }},
+	{"auditLogHours", "a tenant in which nothing is changed for a day is a small one, or nobody tells", 24, func(n *Norms) *int { return &n.AuditLogHours }},
 	{"reviewDays", "Microsoft, Manage emergency access accounts: validate at least every 90 days", 90, func(n *Norms) *int { return &n.ReviewDays }},
 	{"certificateDays", "time enough to renew it twice over: half a year", 180, func(n *Norms) *int { return &n.CertificateDays }},
 }

@@ -160,8 +160,10 @@ type assessor struct {
 	// verdicts and armed are what was worked out of each account.
 	verdicts map[string]*access.Assessment
 	armed    map[string][]access.Hit
-	// queried are the alert rules, once they were bound.
-	queried []*queried
+	// queried are the alert rules, and analytics those of Microsoft Sentinel, once they
+	// were bound.
+	queried   []*queried
+	analytics []*analytic
 }
 
 // verdict judges an account once.

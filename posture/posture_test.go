@@ -182,6 +182,8 @@ func planted(t testing.TB, lines string) (*txtar.Archive, Options) {
 				o.OtherGroups = strings.Fields(value)
 			case "norm-groups":
 				o.Norms.Groups, err = strconv.Atoi(value)
+			case "norm-sign-in-log":
+				o.Norms.SignInLogMinutes, err = strconv.Atoi(value)
 			case "norm-most-admins":
 				o.Norms.MostAdministrators, err = strconv.Atoi(value)
 			default:
