@@ -389,6 +389,8 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte("\xff\xfe{\x00}\x00"))
 	f.Add([]byte(`{"responses":[{"id":"x","status":200,"body":{"value":[{"id":"y"}]}}]}`))
 	f.Add([]byte(`[{"value":[{"id":"a"}],"@odata.nextLink":"x"},{"value":[]}]`))
+	f.Add([]byte(`{"Tables":[{"Columns":[{"ColumnName":"Table"},{"ColumnName":"Newest"},{"name":"Workspace"}],"Rows":[["SigninLogs","2026-06-01T11:00:00Z","/w"],["AuditLogs"],7]}]}`))
+	f.Add([]byte(`{"value":[{"id":"/w/providers/Microsoft.SecurityInsights/automationRules/a","kind":"nrt","properties":{"entityMappings":[{"entityType":1}],"triggeringLogic":{"conditions":[{"conditionProperties":{"propertyValues":"x"}}]},"actions":[{"actionConfiguration":{"status":"closed"}}]}}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if s, err := directory.FromPolicies(text); err == nil {
 			_ = describe(s, nil)

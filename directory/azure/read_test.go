@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,6 +17,8 @@ import (
 	"glassward/entra"
 	"glassward/internal/entrasim"
 	"glassward/internal/entrasim/cloud"
+	"glassward/kql/trial"
+	"glassward/schema"
 )
 
 // A tenant is a simulated one with an application that may read its subscription.
@@ -325,6 +328,15 @@ func TestLogArrivals(t *testing.T) {
 			if at, ok := have[key]; !ok || !at.IsZero() {
 				x.t.Errorf("%s: %v %v", key, at, ok)
 			}
+		}
+		m, err := directory.ReadManifest(x.dir)
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		i := slices.IndexFunc(m.Parts, func(p directory.ManifestPart) bool { return p.Part == directory.LogArrivals })
+		_, query, _ := strings.Cut(m.Parts[i].Request, "&query=")
+		if _, err := trial.New(query, schema.Default().Catalog()); err != nil || !strings.HasPrefix(query, "union") {
+			x.t.Errorf("what is asked is no KQL: %v\n%s", err, query)
 		}
 		began := time.Now()
 		if err := x.world.Do("sign-in EA-01 0"); err != nil {
