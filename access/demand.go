@@ -173,7 +173,7 @@ func protectedByToken(app string) bool {
 // A Gate is something outside Conditional Access that an account must pass.
 type Gate struct {
 	// Name is account, domain, groups, first factor, mandatory MFA, security defaults
-	// or per-user MFA.
+	// or per-user MFA; of a service principal account or credential.
 	Name   string      `json:"gate"`
 	Passed truth.Value `json:"passed"`
 	Why    string      `json:"why,omitempty"`
@@ -192,6 +192,9 @@ func (e *Evaluator) gates(sub *Subject, in *SignIn) []Gate {
 		list = append(list, gate("policies that were not read", f))
 	}
 	if sub.Principal != nil {
+		if f := e.credential(sub.Principal); f.v != truth.True {
+			list = append(list, gate("credential", f))
+		}
 		return list
 	}
 	d := sub.managed()
@@ -240,7 +243,14 @@ func (e *Evaluator) account(sub *Subject) fact {
 		case truth.False:
 			return fact{truth.False, "the service principal is disabled"}
 		}
-		return fact{truth.Unknown, "whether the service principal is enabled was not read: " + e.s.Reading(directory.ServicePrincipals, "").Why()}
+		r := e.s.Reading(directory.ServicePrincipals, sub.ID)
+		switch {
+		case e.s.ServicePrincipal(sub.ID) != nil:
+			return fact{truth.Unknown, "whether the service principal is enabled is not told"}
+		case r.State != directory.Read:
+			return fact{truth.Unknown, "the service principal was not read: " + r.Why()}
+		}
+		return fact{truth.False, "there is no service principal " + sub.ID}
 	}
 	if sub.User == nil {
 		if r := e.s.Reading(directory.Users, ""); r.State != directory.Read {
@@ -255,6 +265,43 @@ func (e *Evaluator) account(sub *Subject) fact {
 		return fact{truth.False, "the account is disabled"}
 	}
 	return fact{truth.Unknown, "whether the account is enabled is not told"}
+}
+
+// credential says whether a service principal has something to sign in with: a
+// certificate or secret that is valid, or an issuer whose tokens it takes. Those of its
+// application count, and the tokens of a managed identity are Azure's.
+func (e *Evaluator) credential(p *directory.ServicePrincipal) fact {
+	if p.Type == "ManagedIdentity" {
+		return fact{truth.True, ""}
+	}
+	a := e.s.Application(p.AppID)
+	keys, now := slices.Concat(p.Keys, p.Secrets), e.s.Contents().Taken
+	if a != nil {
+		keys = slices.Concat(keys, a.Keys, a.Secrets)
+	}
+	valid := func(c directory.Credential) bool {
+		return c.Usage != "Sign" && !c.Start.After(now) && (c.End.IsZero() || c.End.After(now))
+	}
+	r := e.s.Reading(directory.Applications, p.AppID)
+	tokens := directory.Reading{}
+	if a != nil {
+		tokens = e.s.Reading(directory.Federations, a.ID)
+	}
+	switch {
+	case !now.IsZero() && slices.ContainsFunc(keys, valid), a != nil && len(e.s.Contents().Federations[a.ID]) > 0:
+		return fact{truth.True, ""}
+	case now.IsZero() && len(keys) > 0:
+		return fact{truth.Unknown, "whether its credentials have ended: the snapshot does not say when it was taken"}
+	case a == nil && r.State != directory.Read:
+		return fact{truth.Unknown, "its application was not read: " + r.Why()}
+	case a == nil:
+		return fact{truth.Unknown, "its application is another tenant's, and so are its credentials"}
+	case tokens.State != directory.Read:
+		return fact{truth.Unknown, "it has no certificate or secret that is valid; whose tokens it takes was not read: " + tokens.Why()}
+	case len(keys) > 0:
+		return fact{truth.False, "each of its certificates and secrets has ended, or is not valid yet"}
+	}
+	return fact{truth.False, "it has no certificate, no secret and takes nobody's tokens"}
 }
 
 // first says whether there is anything to sign in with.

@@ -174,6 +174,9 @@ func (a *app) postureOptions(s *directory.Snapshot, x *assess, chosen bool) (pos
 		for _, id := range r.accounts {
 			o.Accounts = append(o.Accounts, posture.Account{ID: id})
 		}
+		if len(o.Applications) == 0 {
+			o.Applications = r.applications
+		}
 	}
 	return o, nil
 }

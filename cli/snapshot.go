@@ -107,14 +107,17 @@ func (a *app) snapshot(ctx context.Context, s *snapshot) error {
 			return usagef("--subscription %q: a subscription is named by its id, a GUID", id)
 		}
 	}
-	accounts := s.accounts
+	accounts, principals := s.accounts, []string(nil)
 	for _, e := range t.EmergencyAccounts {
-		if e.Kind == "" || e.Kind == "user" {
+		switch e.Kind {
+		case "", "user":
 			accounts = append(accounts, e.ObjectID)
+		case "servicePrincipal":
+			principals = append(principals, e.ObjectID)
 		}
 	}
 	bar := &partMeter{a: a, visible: !a.quiet && terminal(a.Stderr)}
-	m, err := graph.Read(ctx, graph.Options{Graph: client, Tenant: t.ID, Dir: dir, Resume: s.resume, Accounts: accounts, Progress: bar.show})
+	m, err := graph.Read(ctx, graph.Options{Graph: client, Tenant: t.ID, Dir: dir, Resume: s.resume, Accounts: accounts, Principals: principals, Progress: bar.show})
 	if err == nil && !s.noAzure {
 		m, err = azure.Read(ctx, azure.Options{Application: application, Person: person, Dir: dir, Resume: s.resume, Subscriptions: s.subscriptions, Progress: bar.show})
 	}

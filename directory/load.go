@@ -654,6 +654,24 @@ func (l *loader) take(d *decoder, p Part, object string, page node, r *Reading) 
 		gather(d, &c.Applications, page, r, decodeApplication, func(o *Application) string { return o.ID })
 	case AppRoleAssignments:
 		gather(d, &c.AppRoleAssignments, page, r, decodeAppRoleAssignment, func(o *AppRoleAssignment) string { return o.Principal })
+	case ApplicationOwners:
+		l.refs(d, &c.ApplicationOwners, object, page, r)
+	case PrincipalOwners:
+		l.refs(d, &c.PrincipalOwners, object, page, r)
+	case Federations:
+		if object == "" {
+			r.fail("it does not say of which application")
+			return
+		}
+		if c.Federations == nil {
+			c.Federations = map[string][]Federation{}
+		}
+		list := c.Federations[object]
+		if list == nil {
+			list = []Federation{} // read, and none
+		}
+		gather(d, &list, page, r, decodeFederation, func(f Federation) string { return f.ID })
+		c.Federations[object] = list
 	case PermissionGrants:
 		gather(d, &c.PermissionGrants, page, r, decodePermissionGrant, func(o *PermissionGrant) string { return o.Client })
 	case DiagnosticSettings:

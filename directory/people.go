@@ -294,9 +294,27 @@ type ServicePrincipal struct {
 	Tenant string
 	// Roles are the application permissions that others may be given on this one.
 	Roles []AppRole
-	// KeysEnd and SecretsEnd are when its certificates and secrets end.
-	KeysEnd, SecretsEnd []time.Time
-	Extra               Extra
+	// Keys are its certificates, Secrets its passwords: mostly those stand in the
+	// registration.
+	Keys, Secrets []Credential
+	Extra         Extra
+}
+
+// A Credential is a certificate or secret by which an application signs in: what it is
+// known by and how long it lasts, and nothing of what is secret.
+type Credential struct {
+	KeyID, DisplayName string
+	// Usage is Verify, or Sign of what the service signs with; empty of a secret.
+	Usage      string
+	Start, End time.Time
+}
+
+// A Federation is another issuer whose tokens an application signs in with (Graph's
+// federatedIdentityCredential): who that issuer calls Subject is the application.
+type Federation struct {
+	ID, Name, Issuer, Subject string
+	Audiences                 []string
+	Extra                     Extra
 }
 
 // An AppRole is an application permission that a service principal offers.
@@ -305,12 +323,13 @@ type AppRole struct{ ID, Value string }
 // An Application is the registration of an application in this tenant.
 type Application struct {
 	ID, AppID, DisplayName, Audience string
-	KeysEnd, SecretsEnd              []time.Time
+	Keys, Secrets                    []Credential
 	Extra                            Extra
 }
 
-// An AppRoleAssignment is an application permission that was given.
-type AppRoleAssignment struct{ ID, Principal, Resource, Role string }
+// An AppRoleAssignment is an application permission that was given: a role of a resource,
+// whose display name it carries.
+type AppRoleAssignment struct{ ID, Principal, Resource, ResourceName, Role string }
 
 // A PermissionGrant is a delegated permission that was given: for one user, or for
 // all if Principal is empty.
@@ -319,14 +338,51 @@ type PermissionGrant struct {
 	Scopes                          []string
 }
 
-func (d *decoder) ends(n node) []time.Time {
-	var list []time.Time
+func (d *decoder) credentials(n node) []Credential {
+	var list []Credential
 	d.array(n, func(v node) {
-		if e := v.get("endDateTime"); e != nil {
-			list = append(list, d.time(e))
-		}
+		var c Credential
+		d.object(v, nil, func(key string, v node) bool {
+			switch key {
+			case "keyId":
+				c.KeyID = d.id(v)
+			case "displayName":
+				c.DisplayName = d.text(v)
+			case "usage":
+				c.Usage = d.text(v)
+			case "startDateTime":
+				c.Start = d.time(v)
+			case "endDateTime":
+				c.End = d.time(v)
+			}
+			return true // the key itself, and the hint of a secret, are never kept
+		})
+		list = append(list, c)
 	})
 	return list
+}
+
+func decodeFederation(d *decoder, n node) Federation {
+	var f Federation
+	d.object(n, &f.Extra, func(key string, v node) bool {
+		switch key {
+		case "id":
+			f.ID = d.id(v)
+		case "name":
+			f.Name = d.text(v)
+		case "issuer":
+			f.Issuer = d.text(v)
+		case "subject":
+			f.Subject = d.text(v)
+		case "audiences":
+			f.Audiences = d.texts(v)
+		case "description":
+		default:
+			return v.kind() == 'n'
+		}
+		return true
+	})
+	return f
 }
 
 func decodeServicePrincipal(d *decoder, n node) *ServicePrincipal {
@@ -350,9 +406,9 @@ func decodeServicePrincipal(d *decoder, n node) *ServicePrincipal {
 				s.Roles = append(s.Roles, AppRole{d.id(v.get("id")), d.text(v.get("value"))})
 			})
 		case "keyCredentials":
-			s.KeysEnd = d.ends(v)
+			s.Keys = d.credentials(v)
 		case "passwordCredentials":
-			s.SecretsEnd = d.ends(v)
+			s.Secrets = d.credentials(v)
 		default:
 			return v.kind() == 'n'
 		}
@@ -374,9 +430,9 @@ func decodeApplication(d *decoder, n node) *Application {
 		case "signInAudience":
 			a.Audience = d.text(v)
 		case "keyCredentials":
-			a.KeysEnd = d.ends(v)
+			a.Keys = d.credentials(v)
 		case "passwordCredentials":
-			a.SecretsEnd = d.ends(v)
+			a.Secrets = d.credentials(v)
 		default:
 			return v.kind() == 'n'
 		}
@@ -395,6 +451,8 @@ func decodeAppRoleAssignment(d *decoder, n node) *AppRoleAssignment {
 			a.Principal = d.id(v)
 		case "resourceId":
 			a.Resource = d.id(v)
+		case "resourceDisplayName":
+			a.ResourceName = d.text(v)
 		case "appRoleId":
 			a.Role = d.id(v)
 		}

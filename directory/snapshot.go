@@ -46,6 +46,9 @@ const (
 	ServicePrincipals      Part = "servicePrincipals"
 	Applications           Part = "applications"
 	AppRoleAssignments     Part = "appRoleAssignments"
+	ApplicationOwners      Part = "applicationOwners"            // of each declared one
+	PrincipalOwners        Part = "servicePrincipalOwners"       // of each declared one
+	Federations            Part = "federatedIdentityCredentials" // of each declared one's application
 	PermissionGrants       Part = "oauth2PermissionGrants"
 	BetaMethods            Part = "authenticationMethodsPolicyBeta"
 	RiskyUsers             Part = "riskyUsers"
@@ -81,7 +84,7 @@ func Parts() []Part {
 		Roles, RoleAssignments, RoleSchedules, RoleEligibilities, RolePolicies, Units, UnitMembers,
 		Policies, BetaPolicies, DeletedPolicies, Locations, AuthenticationContexts, Strengths,
 		Methods, Registered, PerUserMFA,
-		ServicePrincipals, Applications, AppRoleAssignments, PermissionGrants,
+		ServicePrincipals, Applications, AppRoleAssignments, ApplicationOwners, PrincipalOwners, Federations, PermissionGrants,
 		BetaMethods, RiskyUsers, AccessReviews, LifecycleWorkflows, RoleAlerts, GroupEligibilities, GroupAssignments, ProtectedActions, GroupSettings,
 		DiagnosticSettings, Subscriptions, Workspaces, WorkspaceTables, CollectionRules,
 		AlertRules, ActivityAlerts, ActionGroups, ProcessingRules, Locks, AzureAssignments,
@@ -159,6 +162,9 @@ type Contents struct {
 	ServicePrincipals        []*ServicePrincipal
 	Applications             []*Application
 	AppRoleAssignments       []*AppRoleAssignment
+	ApplicationOwners        map[string][]Ref        // of applications, by object id
+	PrincipalOwners          map[string][]Ref        // of service principals, by object id
+	Federations              map[string][]Federation // of applications, by object id
 	PermissionGrants         []*PermissionGrant
 	RiskyUsers               []*RiskyUser
 	AccessReviews            []*AccessReview
@@ -303,6 +309,12 @@ func (s *Snapshot) has(p Part, object string) bool {
 		_, ok = s.c.MemberOf[object]
 	case Registered:
 		_, ok = s.c.Registered[object]
+	case ApplicationOwners:
+		_, ok = s.c.ApplicationOwners[object]
+	case PrincipalOwners:
+		_, ok = s.c.PrincipalOwners[object]
+	case Federations:
+		_, ok = s.c.Federations[object]
 	case PerUserMFA:
 		_, ok = s.c.PerUserMFA[object]
 	case GroupEligibilities:
@@ -329,6 +341,17 @@ func (s *Snapshot) Group(id string) *Group { return s.groups[lowerID(id)] }
 
 // ServicePrincipal gives one by its object id, or nil.
 func (s *Snapshot) ServicePrincipal(id string) *ServicePrincipal { return s.principals[lowerID(id)] }
+
+// Application gives the registration of a service principal's application by its
+// application id, or nil: that of another tenant's stands there.
+func (s *Snapshot) Application(appID string) *Application {
+	for _, a := range s.c.Applications {
+		if appID != "" && a.AppID == lowerID(appID) {
+			return a
+		}
+	}
+	return nil
+}
 
 // Location gives a named location by its id, or nil.
 func (s *Snapshot) Location(id string) *NamedLocation { return s.locations[lowerID(id)] }

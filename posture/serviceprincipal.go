@@ -105,16 +105,16 @@ func (v *view) registration(p *directory.ServicePrincipal, a *directory.Applicat
 		v.fail(p.ID, "signInAudience", "%s: others can have it in their tenants", a.Audience)
 	}
 	now := v.a.s.Contents().Taken
-	keys, secrets := slices.Concat(a.KeysEnd, p.KeysEnd), slices.Concat(a.SecretsEnd, p.SecretsEnd)
+	keys, secrets := slices.Concat(a.Keys, p.Keys), slices.Concat(a.Secrets, p.Secrets)
 	if len(secrets) > 0 {
 		v.fail(p.ID, "passwordCredentials", "%d: a secret can be read and used by anybody", len(secrets))
 	} else {
 		v.pass(p.ID, "passwordCredentials", "none")
 	}
 	var last time.Time
-	for _, end := range keys {
-		if end.After(last) {
-			last = end
+	for _, k := range keys {
+		if k.End.After(last) {
+			last = k.End
 		}
 	}
 	switch {

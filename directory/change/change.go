@@ -129,15 +129,20 @@ func (c *comparison) objects() {
 		for _, id := range slices.Sorted(maps.Keys(union(had, has))) {
 			x, y := had[id], has[id]
 			switch {
-			case x == nil && c.before.Reading(k.part, id).State == directory.Read:
+			case x == nil && seen(c.before, k.part, y):
 				c.differ(Difference{Kind: k.kind, ID: id, Name: y.name, After: y.whole(), Part: k.part})
-			case y == nil && c.after.Reading(k.part, id).State == directory.Read:
+			case y == nil && seen(c.after, k.part, x):
 				c.differ(Difference{Kind: k.kind, ID: id, Name: x.name, Before: x.whole(), Part: k.part})
 			case x != nil && y != nil:
 				c.properties(k, x, y)
 			}
 		}
 	}
+}
+
+// seen says whether it was seen whether an object is there.
+func seen(s *directory.Snapshot, part directory.Part, o *object) bool {
+	return s.Reading(part, o.id).State == directory.Read || o.asked != "" && s.Reading(part, o.asked).State == directory.Read
 }
 
 // properties compares two states of one object.

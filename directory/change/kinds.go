@@ -491,7 +491,7 @@ func licence(_ *directory.Snapshot, l *directory.Licence) *object {
 	return o
 }
 
-func servicePrincipal(_ *directory.Snapshot, p *directory.ServicePrincipal) *object {
+func servicePrincipal(s *directory.Snapshot, p *directory.ServicePrincipal) *object {
 	o := newObject(p.ID, p.DisplayName)
 	o.text("appId", p.AppID, p.AppID != "")
 	o.text("displayName", p.DisplayName, p.DisplayName != "")
@@ -504,19 +504,30 @@ func servicePrincipal(_ *directory.Snapshot, p *directory.ServicePrincipal) *obj
 			o.add("appRoles", r.ID, value{is: record("id", r.ID, "value", r.Value)})
 		}
 	}
-	o.ends("keyCredentials", p.KeysEnd)
-	o.ends("passwordCredentials", p.SecretsEnd)
+	o.credentials("keyCredentials", p.Keys)
+	o.credentials("passwordCredentials", p.Secrets)
+	o.refs("owners", s.Contents().PrincipalOwners[p.ID], directory.PrincipalOwners, s.Reading(directory.PrincipalOwners, p.ID))
 	o.extra("", p.Extra)
 	return o
 }
 
-func application(_ *directory.Snapshot, a *directory.Application) *object {
+func application(s *directory.Snapshot, a *directory.Application) *object {
 	o := newObject(a.ID, a.DisplayName)
+	o.asked = a.AppID
 	o.text("appId", a.AppID, a.AppID != "")
 	o.text("displayName", a.DisplayName, a.DisplayName != "")
 	o.text("signInAudience", a.Audience, a.Audience != "")
-	o.ends("keyCredentials", a.KeysEnd)
-	o.ends("passwordCredentials", a.SecretsEnd)
+	o.credentials("keyCredentials", a.Keys)
+	o.credentials("passwordCredentials", a.Secrets)
+	c := s.Contents()
+	o.refs("owners", c.ApplicationOwners[a.ID], directory.ApplicationOwners, s.Reading(directory.ApplicationOwners, a.ID))
+	if r := s.Reading(directory.Federations, a.ID); r.State != directory.Unread {
+		p := property{elements: map[string]value{}, whole: r.State == directory.Read, part: directory.Federations}
+		for _, f := range c.Federations[a.ID] {
+			p.elements[f.ID] = value{is: record("id", f.ID, "name", f.Name, "issuer", f.Issuer, "subject", f.Subject, "audiences", f.Audiences)}
+		}
+		o.properties["federatedIdentityCredentials"] = p
+	}
 	o.extra("", a.Extra)
 	return o
 }

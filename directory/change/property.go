@@ -16,7 +16,9 @@ import (
 
 // An object is what is compared of one.
 type object struct {
-	id, name   string
+	id, name string
+	// asked is the id by which the object may have been asked for, where that is another.
+	asked      string
 	properties map[string]property
 	// doubtful are paths that could not be made out where they were read.
 	doubtful []string

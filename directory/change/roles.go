@@ -10,19 +10,19 @@ import (
 	"glassward/directory"
 )
 
-// ends notes certificates or secrets by when they end, which is all that a snapshot
-// holds of them. Several that end together are counted.
-func (o *object) ends(path string, list []time.Time) {
+// credentials notes certificates or secrets by their ids, or by when they end where a
+// source leaves the ids out. Several that so end together are counted.
+func (o *object) credentials(path string, list []directory.Credential) {
 	o.texts(path, nil)
-	for _, t := range list {
-		key := t.UTC().Format(time.RFC3339)
+	for _, c := range list {
+		key := cmp.Or(c.KeyID, c.End.UTC().Format(time.RFC3339))
 		for n := 2; ; n++ {
 			if _, there := o.properties[path].elements[key]; !there {
 				break
 			}
-			key = fmt.Sprintf("%s #%d", t.UTC().Format(time.RFC3339), n)
+			key = fmt.Sprintf("%s #%d", cmp.Or(c.KeyID, c.End.UTC().Format(time.RFC3339)), n)
 		}
-		o.add(path, key, value{is: record("endDateTime", t)})
+		o.add(path, key, value{is: record("keyId", c.KeyID, "displayName", c.DisplayName, "usage", c.Usage, "startDateTime", c.Start, "endDateTime", c.End)})
 	}
 }
 
@@ -156,9 +156,9 @@ func appRoles(s *directory.Snapshot) map[string]map[string]value {
 		if m[a.Principal] == nil {
 			m[a.Principal] = map[string]value{}
 		}
-		name, resource := "", ""
+		name, resource := "", a.ResourceName
 		if p := s.ServicePrincipal(a.Resource); p != nil {
-			resource = p.DisplayName
+			resource = cmp.Or(resource, p.DisplayName)
 			if i := slices.IndexFunc(p.Roles, func(r directory.AppRole) bool { return r.ID == a.Role }); i >= 0 {
 				name = p.Roles[i].Value
 			}

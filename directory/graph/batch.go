@@ -38,7 +38,7 @@ func (r *reader) objects(ctx context.Context, q request, f *part.File) (*part.Tr
 	if from != "" {
 		if p := r.known.readings[from]; p.Read == nil {
 			return &part.Trouble{Reason: fmt.Sprintf("%s were not read: %s", from, p.Reason), Permission: p.Permission}, nil
-		} else if p.Incomplete {
+		} else if p.Incomplete && !Restricted(p) {
 			source = &part.Trouble{Reason: fmt.Sprintf("%s were not read whole: %s", from, p.Reason), Permission: p.Permission}
 		}
 	}

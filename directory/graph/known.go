@@ -25,6 +25,9 @@ type known struct {
 	byName                    map[string]string
 	readings                  map[directory.Part]directory.ManifestPart
 	excluded, shields         map[string]bool // groups that a policy excludes, restricted units
+	declared                  map[string]bool // service principals that were named
+	clients                   map[string]bool // their application ids
+	registrations             []string        // and the ids of their applications
 }
 
 var guid = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`)
@@ -34,6 +37,7 @@ type row struct {
 	ID         string `json:"id"`
 	Type       string `json:"@odata.type"`
 	UPN        string `json:"userPrincipalName"`
+	App        string `json:"appId"`
 	Principal  string `json:"principalId"`
 	Visibility string `json:"visibility"`
 	Assignable bool   `json:"isAssignableToRole"`
@@ -49,7 +53,10 @@ type row struct {
 func (r *reader) learn(q request, entry directory.ManifestPart) error {
 	k := &r.known
 	if k.readings == nil {
-		*k = known{hidden: map[string]bool{}, gates: map[string]bool{}, named: map[string]bool{}, holders: map[string]bool{}, members: map[string]bool{}, byName: map[string]string{}, readings: map[directory.Part]directory.ManifestPart{}, excluded: map[string]bool{}, shields: map[string]bool{}}
+		*k = known{hidden: map[string]bool{}, gates: map[string]bool{}, named: map[string]bool{}, holders: map[string]bool{}, members: map[string]bool{}, byName: map[string]string{}, readings: map[directory.Part]directory.ManifestPart{}, excluded: map[string]bool{}, shields: map[string]bool{}, declared: map[string]bool{}, clients: map[string]bool{}}
+		for _, p := range r.o.Principals {
+			k.declared[strings.ToLower(p)] = true
+		}
 		for _, a := range r.o.Accounts {
 			if !glassward.IsGUID(a) {
 				k.byName[strings.ToLower(a)] = ""
@@ -117,7 +124,36 @@ func (r *reader) learn(q request, entry directory.ManifestPart) error {
 			k.shields[x.ID] = x.Restricted
 		})
 	case directory.ServicePrincipals:
-		return each(func(x row) { k.principals = append(k.principals, x.ID) })
+		client := func(x row) {
+			if k.declared[strings.ToLower(x.ID)] && glassward.IsGUID(x.App) {
+				k.clients[strings.ToLower(x.App)] = true
+			}
+		}
+		if q.each != once {
+			return r.bodies(entry, func(_ string, list []row) {
+				for _, x := range list {
+					client(x)
+				}
+			})
+		}
+		return each(func(x row) {
+			k.principals = append(k.principals, x.ID)
+			client(x)
+		})
+	case directory.Applications:
+		registration := func(x row) {
+			if k.clients[strings.ToLower(x.App)] && glassward.IsGUID(x.ID) {
+				k.registrations = append(k.registrations, strings.ToLower(x.ID))
+			}
+		}
+		if q.each != once {
+			return r.bodies(entry, func(_ string, list []row) {
+				for _, x := range list {
+					registration(x)
+				}
+			})
+		}
+		return each(registration)
 	case directory.Groups:
 		if q.each != once {
 			return r.bodies(entry, func(_ string, list []row) {
@@ -204,6 +240,14 @@ func (k *known) objects(e each, o Options) (ids []string, from directory.Part) {
 		return sorted(o.Only.Groups, k.excluded), ""
 	case ofShields:
 		return sorted(o.Only.Units, k.shields), ""
+	case ofNamed:
+		return sorted(o.Principals, nil), ""
+	case ofDeclared:
+		return sorted(o.Principals, nil), directory.ServicePrincipals
+	case ofClients:
+		return sorted(nil, k.clients), directory.ServicePrincipals
+	case ofRegistrations:
+		return sorted(k.registrations, nil), directory.Applications
 	case ofGroups:
 		return k.groups, directory.Groups
 	case ofGates:

@@ -29,6 +29,9 @@ type Options struct {
 	// Accounts are object ids or user principal names of accounts whose methods are
 	// read, beside those of everybody who holds a role or may activate one.
 	Accounts []string
+	// Principals are object ids of service principals that are kept for emergencies: their
+	// owners and those of their applications, and whose tokens these take, are read.
+	Principals []string
 	// Only restricts the snapshot to what protects the accounts, by what stands here
 	// beside them: what a tenant of any size answers within a minute. Accounts must be
 	// object ids then. Parts that hold more than was asked for are marked (Restricted).
@@ -146,8 +149,8 @@ func (r *reader) resume() error {
 			continue
 		}
 		p := m.Parts[i]
-		// Whose methods are read may have changed.
-		if q.each != ofPeople && p.Request == q.said() && part.Whole(r.o.Dir, p) {
+		// Whose methods are read may have changed, and which service principals are named.
+		if q.each != ofPeople && q.each != ofDeclared && q.each != ofRegistrations && p.Request == q.said() && part.Whole(r.o.Dir, p) {
 			r.whole[q.part] = p
 		}
 	}
@@ -171,11 +174,14 @@ func (r *reader) part(ctx context.Context, q request) (directory.ManifestPart, e
 		return directory.ManifestPart{}, err
 	}
 	entry, err := f.Entry(r.o.Now(), trouble)
-	if trouble == nil && entry.Read != nil && r.o.Only != nil && (q.part == directory.Users || q.part == directory.Groups) {
+	if trouble == nil && entry.Read != nil && r.o.Only != nil && slices.Contains(few, q.part) {
 		entry.Incomplete, entry.Reason = true, only
 	}
 	return entry, err
 }
+
+// few are the parts of which Options.Only asks for some objects of all.
+var few = []directory.Part{directory.Users, directory.Groups, directory.ServicePrincipals, directory.Applications, directory.AppRoleAssignments}
 
 // troubleOf puts a failed request in words; the error ends the snapshot.
 func (r *reader) troubleOf(ctx context.Context, q request, err error) (*part.Trouble, error) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -228,7 +229,8 @@ func TestTroublesOfOnePart(t *testing.T) {
 						}
 						continue
 					}
-					depends := c.part == directory.Groups && (p == directory.GroupMembers || p == directory.GroupOwners || p == directory.GroupEligibilities || p == directory.GroupAssignments)
+					depends := c.part == directory.Groups && (p == directory.GroupMembers || p == directory.GroupOwners || p == directory.GroupEligibilities || p == directory.GroupAssignments) ||
+						c.part == directory.Applications && (p == directory.ApplicationOwners || p == directory.Federations)
 					if depends != (r.State != directory.Read) {
 						t.Errorf("%s too: %+v", p, r)
 					}
@@ -404,10 +406,84 @@ func TestOnlyWhatProtects(t *testing.T) {
 		if r := s.Reading(directory.Groups, missing); r.State != directory.Read || s.Group(missing) != nil || s.Reading(directory.GroupMembers, missing).State == directory.Read {
 			t.Errorf("a group that is gone: %+v", r)
 		}
-		if r := s.Reading(directory.ServicePrincipals, ""); r.State != directory.Unread {
+		if r := s.Reading(directory.ServicePrincipals, ""); r.State != directory.Incomplete || len(s.Contents().ServicePrincipals) != 0 {
 			t.Errorf("%+v", r)
 		}
 	})
+}
+
+// Of a service principal that was named, what makes it who it is is read: its credentials
+// and permissions, who owns it and its application, and whose tokens that takes. What
+// differs is told by element, whichever of them another principal of the tenant has.
+func TestNamedServicePrincipals(t *testing.T) {
+	t.Setenv("GLASSWARD_TEST_SECRET", "s")
+	for _, only := range []*graph.Protection{nil, {}} {
+		play(t, 30, cloud.Limits{}, func(x *tenant) {
+			t := x.t
+			emergency, _ := x.world.ServicePrincipal(entrasim.EmergencyApp)
+			registration, _ := x.world.Application(entrasim.EmergencyApp)
+			n := 0
+			look := func() *directory.Snapshot {
+				t.Helper()
+				n++
+				dir := x.dir + strconv.Itoa(n)
+				if _, err := graph.Read(t.Context(), graph.Options{Graph: x.graph, Tenant: x.world.Tenant().ID, Dir: dir, Accounts: []string{entrasim.EA01}, Principals: []string{strings.ToUpper(emergency.ID)}, Only: only}); err != nil {
+					t.Fatal(err)
+				}
+				s, err := directory.Open(dir, directory.Limits{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, p := range s.Problems() {
+					t.Error(p)
+				}
+				return s
+			}
+			before := look()
+			c := before.Contents()
+			if only != nil && (len(c.ServicePrincipals) != 1 || len(c.Applications) != 1) {
+				t.Errorf("%d service principals and %d applications", len(c.ServicePrincipals), len(c.Applications))
+			}
+			for part, id := range map[directory.Part]string{directory.PrincipalOwners: emergency.ID, directory.AppRoleAssignments: emergency.ID, directory.ApplicationOwners: registration.ID, directory.Federations: registration.ID} {
+				if r := before.Reading(part, id); r.State != directory.Read {
+					t.Errorf("%s: %+v", part, r)
+				}
+			}
+			if before.Read(directory.Applications) != (only == nil) {
+				t.Error("some applications are taken for all, or all for some")
+			}
+			if o := access.NewJudge(before).Application(emergency.ID); o.Verdict != access.Open {
+				t.Errorf("%+v %+v", o.Outcome, o.Failures)
+			}
+
+			x.world.AddSecret(entrasim.EmergencyApp, entrasim.Secret{Text: "SECRETofsomebody", From: time.Now(), To: time.Now().AddDate(1, 0, 0)})
+			x.world.AddFederation(entrasim.EmergencyApp, entrasim.Federation{Issuer: "https://token.actions.example", Subject: "repo:somebody/else:ref:main", Audience: "api://AzureADTokenExchange"})
+			x.world.AddOwner(entrasim.EmergencyApp, entrasim.Admin)
+			x.world.Grant(entrasim.EmergencyApp, "Directory.ReadWrite.All")
+			x.world.SetEnabled(entrasim.EmergencyApp, false)
+			after := look()
+			var got []string
+			for _, d := range change.Compare(before, after).Differences {
+				if strings.Contains(string(d.After), "SECRET") {
+					t.Errorf("a secret is shown: %s", d.After)
+				}
+				got = append(got, d.Kind+" "+d.Property)
+			}
+			want := []string{"application federatedIdentityCredentials", "application owners", "application passwordCredentials",
+				"servicePrincipal accountEnabled", "servicePrincipal appRoleAssignments", "servicePrincipal owners"}
+			if !slices.Equal(got, want) {
+				t.Errorf("have %q", got)
+			}
+			if o := access.NewJudge(after).Application(emergency.ID); o.Verdict != access.Locked {
+				t.Errorf("%+v", o.Outcome)
+			}
+			x.world.SetEnabled(entrasim.EmergencyApp, true)
+			x.world.RemoveCredentials(entrasim.EmergencyApp)
+			if o := access.NewJudge(look()).Application(emergency.ID); o.Verdict != access.Locked || len(o.Failures) != 1 || o.Failures[0].Name() != "credential" {
+				t.Errorf("without any credential: %+v %+v", o.Outcome, o.Failures)
+			}
+		})
+	}
 }
 
 // A part that could not be read is taken over from the snapshot before, and so is the

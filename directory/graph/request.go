@@ -10,15 +10,19 @@ import (
 type each uint8
 
 const (
-	once         each = iota
-	ofGroups          // every group
-	ofGates           // groups that can hold roles or that a policy names
-	ofUnits           // every administrative unit
-	ofPrincipals      // every service principal
-	ofPeople          // the accounts that were named, and who holds a role
-	ofAccounts        // the accounts that were named
-	ofShields         // units that were named or are restricted
-	ofExclusions      // groups that were named or that a policy excludes
+	once            each = iota
+	ofGroups             // every group
+	ofGates              // groups that can hold roles or that a policy names
+	ofUnits              // every administrative unit
+	ofPrincipals         // every service principal
+	ofPeople             // the accounts that were named, and who holds a role
+	ofAccounts           // the accounts that were named
+	ofShields            // units that were named or are restricted
+	ofExclusions         // groups that were named or that a policy excludes
+	ofNamed              // the service principals that were named
+	ofDeclared           // the same, once they were read
+	ofClients            // their application ids
+	ofRegistrations      // their applications in this tenant
 )
 
 // A request is how a part is asked for.
@@ -78,6 +82,9 @@ func requests() []request {
 		{part: directory.ServicePrincipals, path: "/v1.0/servicePrincipals?$select=" + principalFields + "&$top=999", permission: "Application.Read.All"},
 		{part: directory.Applications, path: "/v1.0/applications?$select=" + applicationFields + "&$top=999", permission: "Application.Read.All"},
 		{part: directory.AppRoleAssignments, path: "/servicePrincipals/{id}/appRoleAssignments", permission: "Application.Read.All", each: ofPrincipals},
+		{part: directory.ApplicationOwners, path: "/applications/{id}/owners?$select=id", permission: "Application.Read.All", each: ofRegistrations},
+		{part: directory.PrincipalOwners, path: "/servicePrincipals/{id}/owners?$select=id", permission: "Application.Read.All", each: ofDeclared},
+		{part: directory.Federations, path: "/applications/{id}/federatedIdentityCredentials", permission: "Application.Read.All", each: ofRegistrations},
 		{part: directory.PermissionGrants, path: "/v1.0/oauth2PermissionGrants", permission: "DelegatedPermissionGrant.Read.All"},
 		{part: directory.MemberOf, path: "/users/{id}/transitiveMemberOf/microsoft.graph.group?$select=id&$top=999", permission: "GroupMember.Read.All", each: ofPeople},
 		{part: directory.Registered, path: "/users/{id}/authentication/methods", permission: "UserAuthenticationMethod.Read.All", each: ofPeople},
@@ -111,6 +118,8 @@ func protecting() []request {
 		directory.RoleAssignments, directory.RoleSchedules, directory.RoleEligibilities, directory.RolePolicies,
 		directory.Users, directory.Units, directory.UnitMembers, directory.Groups, directory.GroupMembers, directory.GroupOwners,
 		directory.MemberOf, directory.Registered, directory.PerUserMFA,
+		directory.ServicePrincipals, directory.Applications, directory.AppRoleAssignments,
+		directory.ApplicationOwners, directory.PrincipalOwners, directory.Federations,
 	}
 	var list []request
 	for _, q := range requests() {
@@ -128,6 +137,12 @@ func protecting() []request {
 			q.each = ofShields
 		case directory.MemberOf, directory.Registered, directory.PerUserMFA:
 			q.each = ofAccounts
+		case directory.ServicePrincipals:
+			q.path, q.each = "/servicePrincipals?$filter=id%20eq%20'{id}'&$select="+principalFields, ofNamed
+		case directory.Applications:
+			q.path, q.each = "/applications?$filter=appId%20eq%20'{id}'&$select="+applicationFields, ofClients
+		case directory.AppRoleAssignments:
+			q.each = ofDeclared
 		}
 		list = append(list, q)
 	}

@@ -500,7 +500,8 @@ func (w *World) populate() {
 		{AppID: GlasswardApp, DisplayName: "Glassward", Requested: []string{"AuditLog.Read.All", "Directory.Read.All", "Policy.Read.All", "IdentityRiskEvent.Read.All", "IdentityRiskyUser.Read.All", "ActivityFeed.Read"}},
 		{AppID: Pipeline, DisplayName: "Deploy pipeline", Requested: []string{"Policy.Read.All", "Policy.ReadWrite.ConditionalAccess"}},
 		{AppID: Provisioner, DisplayName: "People system", Requested: []string{"User.ReadWrite.All"}},
-		{AppID: EmergencyApp, DisplayName: "Emergency automation", Requested: []string{"RoleManagement.ReadWrite.Directory"}},
+		{AppID: EmergencyApp, DisplayName: "Emergency automation", Requested: []string{"RoleManagement.ReadWrite.Directory"},
+			Certificates: []Certificate{{KeyID: guidOf("key", EmergencyApp), DER: []byte("Emergency automation"), From: time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)}}},
 		{AppID: guidOf("app", "Backup"), DisplayName: "Mail backup", Requested: []string{"User.Read.All"}},
 		{AppID: guidOf("app", "Intranet"), DisplayName: "Intranet", Requested: []string{"User.Read.All", "Group.Read.All"}},
 	}
