@@ -144,7 +144,7 @@ func (c *checker) accounts(ctx context.Context, r *reach) {
 			what = "account " + a.Name
 		}
 		if a.Kind == "servicePrincipal" {
-			c.add(what, Remark, "a service principal: its directory entry is not looked at", "")
+			c.principal(ctx, graph, what, a.ObjectID)
 			continue
 		}
 		u, ok := c.user(ctx, graph, what, a.ObjectID)
@@ -172,16 +172,36 @@ func (c *checker) user(ctx context.Context, graph *entra.Client, what, id string
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	u, err := entra.FindUser(ctx, graph, id)
+	c.found(what, "there is no such user", "declare it by the object id that its page in the Entra admin centre shows", err)
+	return u, err == nil
+}
+
+// principal looks at a service principal that is kept for emergencies.
+func (c *checker) principal(ctx context.Context, graph *entra.Client, what, id string) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	p, err := entra.FindServicePrincipal(ctx, graph, id)
+	c.found(what, "there is no such service principal", "declare it by the object id under Enterprise applications, which is not that of its registration", err)
+	switch {
+	case err != nil:
+	case !p.Enabled:
+		c.add(what, Wrong, p.Name+" is disabled: it cannot sign in", "enable it, and find out who disabled it")
+	default:
+		c.add(what, Well, p.Name+", a service principal", "")
+	}
+}
+
+// found says why something that was declared could not be read.
+func (c *checker) found(what, nobody, cure string, err error) {
 	var f *entra.Fault
 	switch {
 	case errors.As(err, &f) && f.Status == http.StatusNotFound:
-		c.add(what, Wrong, "there is no such user", "declare it by the object id that its page in the Entra admin centre shows")
+		c.add(what, Wrong, nobody, cure)
 	case errors.As(err, &f) && f.Kind == entra.FaultConsent:
 		c.add(what, Unknown, err.Error(), f.Cure())
 	case err != nil:
 		c.fail(what, err)
 	}
-	return u, err == nil
 }
 
 // without looks whether an account holds no role.

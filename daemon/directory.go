@@ -67,7 +67,9 @@ type directoryMark struct {
 // An unexplained change waits for its record.
 type unexplained struct {
 	change.Difference
-	ID        string    `json:"changeId"`
+	ID string `json:"changeId"`
+	// Account is the object id of the emergency account that it is about, or empty.
+	Account   string    `json:"account,omitempty"`
 	LastSeen  time.Time `json:"lastSeen"`
 	FirstSeen time.Time `json:"firstSeen"`
 	Until     time.Time `json:"until"`
@@ -240,7 +242,9 @@ func (l *look) read(ctx context.Context, dir string) error {
 	defer cancel()
 	o := graph.Options{Graph: l.graph, Tenant: l.tenant.ID, Dir: dir, Only: &graph.Protection{}, Now: l.w.d.now}
 	for _, a := range l.tenant.EmergencyAccounts {
-		if a.Kind != "servicePrincipal" {
+		if a.Kind == "servicePrincipal" {
+			o.Principals = append(o.Principals, a.ObjectID)
+		} else {
 			o.Accounts = append(o.Accounts, a.ObjectID)
 		}
 	}
@@ -315,7 +319,7 @@ func (l *look) differences(ctx context.Context, before, after *directory.Snapsho
 	list := change.Compare(before, after).Differences
 	list = append(list, l.verdicts(before, after, list)...)
 	for i, d := range list {
-		u := unexplained{Difference: d, LastSeen: seen(before, d), FirstSeen: seen(after, d), Until: until}
+		u := unexplained{Difference: d, Account: l.account(d, before, after), LastSeen: seen(before, d), FirstSeen: seen(after, d), Until: until}
 		u.ID = u.id()
 		why := explanation{}
 		if i < explainAtOnce {
@@ -336,22 +340,55 @@ func (l *look) differences(ctx context.Context, before, after *directory.Snapsho
 // emergency account gets in.
 const verdictProperty = "verdict"
 
-// verdicts gives a difference for each emergency account that gets in otherwise than
-// before. Nothing of it changes where no difference of the directory was found.
-func (l *look) verdicts(before, after *directory.Snapshot, list []change.Difference) (out []change.Difference) {
-	if !slices.ContainsFunc(list, func(d change.Difference) bool { return !strings.HasPrefix(d.ID, "/") }) {
-		return nil
-	}
-	was, is := access.NewJudge(before), access.NewJudge(after)
+// account gives the emergency account that a difference is about: the object itself, or the
+// service principal whose application it is.
+func (l *look) account(d change.Difference, snapshots ...*directory.Snapshot) string {
 	for _, a := range l.tenant.EmergencyAccounts {
-		if a.Kind != "" && a.Kind != "user" || before.User(a.ObjectID) == nil || after.User(a.ObjectID) == nil {
+		if strings.EqualFold(a.ObjectID, d.ID) {
+			return strings.ToLower(a.ObjectID)
+		}
+		for _, s := range snapshots {
+			if p := s.ServicePrincipal(a.ObjectID); p != nil && d.Kind == change.Application {
+				if r := s.Application(p.AppID); r != nil && strings.EqualFold(r.ID, d.ID) {
+					return strings.ToLower(a.ObjectID)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// verdicts gives a difference for each emergency account that gets in otherwise than
+// before. Of an account nothing of it changes where no difference of the directory was
+// found; of a service principal it changes by time alone: credentials end.
+func (l *look) verdicts(before, after *directory.Snapshot, list []change.Difference) (out []change.Difference) {
+	changed := slices.ContainsFunc(list, func(d change.Difference) bool { return !strings.HasPrefix(d.ID, "/") })
+	var was, is *access.Judge
+	for _, a := range l.tenant.EmergencyAccounts {
+		d := change.Difference{Kind: change.User, ID: strings.ToLower(a.ObjectID), Name: a.Name, Property: verdictProperty, Part: directory.Policies}
+		judge := (*access.Judge).Emergency
+		known := func(s *directory.Snapshot) bool { return s.User(a.ObjectID) != nil }
+		switch a.Kind {
+		case "", "user":
+			if !changed {
+				continue
+			}
+		case "servicePrincipal":
+			d.Kind, judge = change.ServicePrincipal, (*access.Judge).Application
+			known = func(s *directory.Snapshot) bool { return s.ServicePrincipal(a.ObjectID) != nil }
+		default:
 			continue
 		}
-		x, y := was.Emergency(a.ObjectID), is.Emergency(a.ObjectID)
+		if !known(before) || !known(after) {
+			continue
+		}
+		if was == nil {
+			was, is = access.NewJudge(before), access.NewJudge(after)
+		}
+		x, y := judge(was, a.ObjectID), judge(is, a.ObjectID)
 		if x.Outcome == y.Outcome {
 			continue
 		}
-		d := change.Difference{Kind: change.User, ID: strings.ToLower(a.ObjectID), Name: a.Name, Property: verdictProperty, Part: directory.Policies}
 		d.Before, d.After = verdictOf(x), verdictOf(y)
 		out = append(out, d)
 	}
@@ -429,7 +466,7 @@ func (u unexplained) record(now time.Time, operation string, why explanation) gl
 		what = "removed"
 	}
 	cells := map[string]any{
-		"ChangeId": u.ID, "OperationName": operation, "Change": what, "ObjectKind": u.Kind, "ObjectId": strings.ToLower(u.Difference.ID), "ObjectName": u.Name,
+		"ChangeId": u.ID, "OperationName": operation, "Change": what, "ObjectKind": u.Kind, "ObjectId": strings.ToLower(u.Difference.ID), "ObjectName": u.Name, "AccountId": u.Account,
 		"Property": u.Property, "Element": u.Element, "LastSeen": u.LastSeen, "FirstSeen": u.FirstSeen,
 		"AuditRecord": cmp.Or(why.record, "none"), "AuditOperation": why.operation, "AuditInitiator": why.initiator,
 	}
@@ -530,6 +567,16 @@ func operationsOf(d change.Difference) []string {
 		return []string{"role setting", "PIM policy"}
 	case change.Domain:
 		return []string{"domain"}
+	case change.ServicePrincipal, change.Application:
+		switch d.Property {
+		case change.Assignments, change.Schedules, change.Eligibilities:
+			return []string{"role", "PIM"}
+		case "appRoleAssignments":
+			return []string{"app role", "consent"}
+		case "owners":
+			return []string{"owner"}
+		}
+		return []string{"service principal", "application", "credential", "credentials"}
 	}
 	switch d.Property {
 	case change.Assignments, change.Schedules, change.Eligibilities:

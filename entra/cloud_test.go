@@ -1,6 +1,7 @@
 package entra_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -79,6 +80,14 @@ func TestAgainstTheSimulatedTenant(t *testing.T) {
 		if found, err := entra.FindUser(t.Context(), graph, u.ID); err != nil || found != u {
 			t.Errorf("%+v, %+v: %v", u, found, err)
 		}
+	}
+	own, _ := w.ServicePrincipal(entrasim.GlasswardApp)
+	if p, err := entra.FindServicePrincipal(t.Context(), graph, own.ID); err != nil || p != (entra.ServicePrincipal{ID: own.ID, AppID: entrasim.GlasswardApp, Name: own.DisplayName, Enabled: true}) {
+		t.Errorf("%+v: %v", p, err)
+	}
+	var absent *entra.Fault
+	if _, err := entra.FindServicePrincipal(t.Context(), graph, entrasim.EA01); !errors.As(err, &absent) || absent.Status != 404 {
+		t.Errorf("a service principal that is none: %v", err)
 	}
 	holders, err := entra.RoleHolders(t.Context(), graph, entra.GlobalAdministrator)
 	if err != nil || len(holders) < 2 {

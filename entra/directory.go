@@ -68,6 +68,28 @@ func FindUser(ctx context.Context, graph *Client, id string) (User, error) {
 	return u, nil
 }
 
+// A ServicePrincipal is what is needed of one to see that it can be used.
+type ServicePrincipal struct {
+	ID      string `json:"id"`
+	AppID   string `json:"appId"`
+	Name    string `json:"displayName"`
+	Enabled bool   `json:"accountEnabled"`
+}
+
+// FindServicePrincipal gives one by its object id. One that does not exist is a fault with
+// status 404. It needs Application.Read.All.
+func FindServicePrincipal(ctx context.Context, graph *Client, id string) (ServicePrincipal, error) {
+	var p ServicePrincipal
+	answer, err := graph.Get(ctx, "/v1.0/servicePrincipals/"+url.PathEscape(id)+"?$select=id,appId,displayName,accountEnabled", nil)
+	if err != nil {
+		return p, err
+	}
+	if err := json.Unmarshal(answer.Body, &p); err != nil {
+		return ServicePrincipal{}, notAsPromised(&Page{Answer: *answer}, err)
+	}
+	return p, nil
+}
+
 // A Holder holds a directory role: a user, or a group or application whose name
 // or id alone is known.
 type Holder struct {

@@ -190,6 +190,51 @@ func TestWhetherAccountsGetInIsLookedAt(t *testing.T) {
 	})
 }
 
+// A service principal that is kept for emergencies gets a secret, an owner and an issuer,
+// and is disabled in the end, and no log tells of any of it.
+func TestEmergencyServicePrincipalIsLookedAt(t *testing.T) {
+	t.Parallel()
+	house := lookingHouse()
+	before := house.before
+	house.before = func(v *virtual) {
+		before(v)
+		p, _ := v.world.ServicePrincipal(entrasim.EmergencyApp)
+		v.write(tenantPath, strings.Replace(v.text(tenantPath), "emergencyAccounts:\n", "emergencyAccounts:\n  - {objectId: "+p.ID+", name: Automation, kind: servicePrincipal}\n", 1))
+	}
+	virtually(t, house, func(v *virtual) {
+		told := func(want ...string) {
+			t.Helper()
+			time.Sleep(7 * time.Minute)
+			var got []string
+			for _, x := range v.tales(t) {
+				got = append(got, x.title)
+			}
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.Equal(got, want) {
+				t.Errorf("told was\n  %s\nnot\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+			}
+		}
+		time.Sleep(20 * time.Minute)
+		told()
+		v.world.AddSecret(entrasim.EmergencyApp, entrasim.Secret{Text: "s", From: time.Now(), To: time.Now().AddDate(1, 0, 0)})
+		v.world.AddOwner(entrasim.EmergencyApp, entrasim.Admin)
+		v.world.AddFederation(entrasim.EmergencyApp, entrasim.Federation{Issuer: "https://token.actions.example", Subject: "repo:somebody/else", Audience: "api://AzureADTokenExchange"})
+		want := []string{
+			"Emergency service principal Automation: a secret of its application added, seen in the directory",
+			"Emergency service principal Automation: an issuer that it trusts added, https://token.actions.example for repo:somebody/else, seen in the directory",
+			"Emergency service principal Automation: owner " + entrasim.Admin + " added, seen in the directory",
+			"Emergency service principal Automation: owner " + entrasim.Admin + " of its application added, seen in the directory",
+		}
+		told(want...)
+		v.world.SetEnabled(entrasim.EmergencyApp, false)
+		told(append(want, "Emergency account Automation does not get in any more", "Emergency service principal Automation: is disabled, seen in the directory")...)
+		if rows := v.rows("GlasswardChanges | where AuditRecord != 'none'"); len(rows) != 0 {
+			t.Errorf("a log tells of it: %v", rows)
+		}
+	})
+}
+
 // Where the last look is gone, that is told; the next is the first again, and what differs
 // from it is told as ever.
 func TestALookThatIsGone(t *testing.T) {
