@@ -157,6 +157,17 @@ func TestTheAlarmPathIsLookedAt(t *testing.T) {
 		if len(told) != 1 || told[0].rule != "Alarm path in Azure otherwise, seen there" {
 			t.Errorf("told was %v", told)
 		}
+		// Sentinel's rule goes too. The times at which records came are another at each look, and no change.
+		v.world.Advance(time.Now())
+		v.world.DeleteAzure(entrasim.AzureAnalyticsRule)
+		time.Sleep(7 * time.Minute)
+		rows = v.rows("GlasswardChanges | where ObjectKind != 'scheduledQueryRules' | project ObjectKind, Change, Property, ObjectId =~ '" + entrasim.AzureAnalyticsRule + "'")
+		if len(rows) != 1 || strings.Join(rows[0], " ") != "alertRules removed  true" {
+			t.Errorf("a deleted analytics rule: %v", rows)
+		}
+		if told := v.tales(t); len(told) != 2 || told[1].rule != "Alarm path in Azure otherwise, seen there" {
+			t.Errorf("told was %v", told)
+		}
 		if rows := v.rows("GlasswardHealth | where Condition == 'directory'"); len(rows) != 0 {
 			t.Errorf("nothing is refused, and told is %v", rows)
 		}
