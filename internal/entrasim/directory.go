@@ -603,6 +603,8 @@ type collection struct {
 type policy struct {
 	id, name, state, grant string
 	include, exclude       []string
+
+	whole json.RawMessage // as beta shows it; nil for one of the few properties above
 }
 
 type roleAssignment struct{ role, principal string }
@@ -854,7 +856,8 @@ func (w *World) DiagnosticSettings() []json.RawMessage {
 // applications, servicePrincipals, servicePrincipals/{id}/appRoleAssignments,
 // subscribedSkus, organization, identity/conditionalAccess/policies,
 // identity/conditionalAccess/namedLocations, directory/administrativeUnits,
-// directory/administrativeUnits/{id}/members, users/{id}/memberOf, owners of
+// directory/administrativeUnits/{id}/members, memberOf and transitiveMemberOf of users
+// and groups, transitiveMembers of groups, owners of
 // applications and service principals, federatedIdentityCredentials of
 // applications, users/{id}/authentication/methods, owners of groups, and what
 // protection lists. False says that there is no such path.
@@ -924,6 +927,10 @@ func (w *World) Objects(path string) ([]json.RawMessage, bool) {
 		for _, p := range w.policies {
 			add(p.graph())
 		}
+	case "beta/identity/conditionalAccess/policies":
+		for _, p := range w.policies {
+			add(p.beta())
+		}
 	case "identity/conditionalAccess/namedLocations":
 		add(encode(object{"@odata.type": "#microsoft.graph.ipNamedLocation", "id": guidOf(w.o.Tenant.ID, "location"), "displayName": "Offices", "isTrusted": true, "createdDateTime": "2024-02-01T08:00:00Z", "modifiedDateTime": "2024-02-01T08:00:00Z",
 			"ipRanges": []object{{"@odata.type": "#microsoft.graph.iPv4CidrRange", "cidrAddress": oslo.net + ".0/24"}, {"@odata.type": "#microsoft.graph.iPv4CidrRange", "cidrAddress": hamburg.net + ".0/24"}}}))
@@ -947,22 +954,14 @@ func (w *World) parts(part []string) ([]json.RawMessage, bool) {
 		if u := w.find(id); u != nil {
 			b := u.Graph()
 			out = append(out, append([]byte(`{"@odata.type":"#microsoft.graph.user",`), b[1:]...))
+		} else if g := w.collection(id); g != nil {
+			b := g.group()
+			out = append(out, append([]byte(`{"@odata.type":"#microsoft.graph.group",`), b[1:]...))
 		}
-	}
-	among := func(list []*collection, id string) bool {
-		for _, c := range list {
-			if strings.EqualFold(c.id, id) {
-				for _, m := range c.members {
-					member(m)
-				}
-				return true
-			}
-		}
-		return false
 	}
 	switch {
-	case len(part) == 3 && part[0] == "users" && part[2] == "memberOf":
-		return w.memberships(part[1])
+	case len(part) == 3 && (part[0] == "users" || part[0] == "groups") && (part[2] == "memberOf" || part[2] == "transitiveMemberOf"):
+		return w.memberships(part[0], part[1], part[2] == "transitiveMemberOf")
 	case len(part) == 3 && part[2] == "owners" && part[0] == "applications":
 		if a := w.registration(part[1]); a != nil {
 			for _, id := range a.Owners {
@@ -987,12 +986,22 @@ func (w *World) parts(part []string) ([]json.RawMessage, bool) {
 		}
 	case len(part) == 3 && part[0] == "groups" && part[2] == "owners":
 		return out, slices.ContainsFunc(w.groups, func(g *collection) bool { return strings.EqualFold(g.id, part[1]) })
-	case len(part) == 3 && part[0] == "groups" && part[2] == "members":
-		ok := among(w.groups, part[1])
-		return out, ok
+	case len(part) == 3 && part[0] == "groups" && (part[2] == "members" || part[2] == "transitiveMembers"):
+		if g := w.collection(part[1]); g != nil {
+			for _, m := range w.within(g, part[2] == "transitiveMembers") {
+				member(m)
+			}
+			return out, true
+		}
 	case len(part) == 4 && part[1] == "administrativeUnits" && part[3] == "members":
-		ok := among(w.units, part[2])
-		return out, ok
+		for _, u := range w.units {
+			if strings.EqualFold(u.id, part[2]) {
+				for _, m := range u.members {
+					member(m)
+				}
+				return out, true
+			}
+		}
 	case len(part) == 3 && part[0] == "directoryRoles" && part[2] == "members":
 		for _, r := range roles {
 			if strings.EqualFold(guidOf(w.o.Tenant.ID, r.id), part[1]) {
@@ -1021,28 +1030,38 @@ func (w *World) parts(part []string) ([]json.RawMessage, bool) {
 	return nil, false
 }
 
-// memberships are the groups, units and roles that a user is in.
-func (w *World) memberships(id string) ([]json.RawMessage, bool) {
-	u := w.find(id)
-	if u == nil {
+// memberships are the groups, units and roles that a user or group is in: directly, or
+// through groups too.
+func (w *World) memberships(kind, id string, transitive bool) ([]json.RawMessage, bool) {
+	if u := w.find(id); u != nil && kind == "users" {
+		id = u.ID
+	} else if g := w.collection(id); g != nil && kind == "groups" {
+		id = g.id
+	} else {
 		return nil, false
 	}
 	out := []json.RawMessage{}
 	add := func(kind string, b []byte) {
 		out = append(out, append([]byte(`{"@odata.type":"#microsoft.graph.`+kind+`",`), b[1:]...))
 	}
+	groups := w.holders(id, transitive)
 	for _, g := range w.groups {
-		if slices.Contains(g.members, u.ID) {
+		if slices.Contains(groups, g.id) {
 			add("group", g.group())
 		}
 	}
+	self := []string{id}
+	if transitive {
+		self = append(self, groups...)
+	}
 	for _, c := range w.units {
-		if slices.Contains(c.members, u.ID) {
+		// A group in a unit does not bring its members there.
+		if slices.Contains(c.members, id) {
 			add("administrativeUnit", c.unit())
 		}
 	}
 	for _, r := range roles {
-		if slices.Contains(w.assignments, roleAssignment{r.name, u.ID}) {
+		if slices.ContainsFunc(self, func(x string) bool { return slices.Contains(w.assignments, roleAssignment{r.name, x}) }) {
 			add("directoryRole", w.directoryRole(r.name, r.id))
 		}
 	}
@@ -1116,7 +1135,8 @@ func (c *collection) unit() []byte {
 	return encode(object{"id": c.id, "displayName": c.name, "description": "Only its own administrators may change its members.", "isMemberManagementRestricted": c.flag, "visibility": "Public", "membershipType": "Assigned", "membershipRule": nil})
 }
 
-func (p *policy) graph() []byte {
+// plain is a policy of few properties, which v1.0 shows whole.
+func (p *policy) plain() []byte {
 	include, exclude := p.include, p.exclude
 	if include == nil {
 		include = []string{"All"}

@@ -118,23 +118,9 @@ func (c *Cloud) directory(g *call) *graphFault {
 		return c.userPage(g, s)
 	}
 	path := g.path
-	// Nobody in a made-up tenant nests groups: who is a member at all is a
-	// direct one.
-	if rest, ok := strings.CutSuffix(path, "/transitiveMembers"); ok {
-		path = rest + "/members"
-	}
 	cast := ""
 	if rest, kind, ok := strings.Cut(path, "/microsoft.graph."); ok && s.prefix != path {
 		path, cast = rest, kind
-	}
-	if rest, ok := strings.CutSuffix(path, "/transitiveMemberOf"); ok {
-		path = rest + "/memberOf"
-	}
-	if rest, ok := strings.CutSuffix(path, "/memberOf"); ok {
-		// Names are taken as well as ids.
-		if u, ok := g.t.world.User(strings.TrimPrefix(rest, "users/")); ok {
-			path = "users/" + u.ID + "/memberOf"
-		}
 	}
 	if list, ok := c.objects(g, path); ok {
 		if cast != "" {
@@ -148,7 +134,7 @@ func (c *Cloud) directory(g *call) *graphFault {
 		return c.objectPage(g, s, list)
 	}
 	// Of somebody who is not there nobody can say what he is a member of.
-	if cast != "" && !strings.HasSuffix(path, "/memberOf") {
+	if cast != "" && !strings.HasSuffix(path, "emberOf") {
 		return badGraph("Resource not found for the segment 'microsoft.graph.%s'.", cast)
 	}
 	if g.beta {
@@ -356,6 +342,12 @@ func expand(g *call, s shelf, list []json.RawMessage) *graphFault {
 // objects gives a collection.
 func (c *Cloud) objects(g *call, path string) ([]json.RawMessage, bool) {
 	if path != "domains" {
+		if g.beta {
+			// Of some lists beta shows more.
+			if list, ok := g.t.world.Objects("beta/" + path); ok {
+				return list, true
+			}
+		}
 		return g.t.world.Objects(path)
 	}
 	// Domains are what the organization says that it has verified.

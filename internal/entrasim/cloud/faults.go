@@ -29,12 +29,13 @@ type Faults struct {
 	partial    map[string]string // workspace tenants that answer in part
 	denied     map[string]bool   // tenants whose workspace we may not read
 	settings   map[string]bool   // tenants whose diagnostic settings an application may read
+	groupless  map[string]bool   // tenants of which What If takes no notice of groups
 }
 
 func newFaults(c *Cloud) *Faults {
 	return &Faults{
 		c: c, bare: map[string]bool{}, blocked: map[string]bool{}, revoked: map[string]int64{}, cut: map[string]bool{},
-		poison: map[string]bool{}, missing: map[string]bool{}, partial: map[string]string{}, denied: map[string]bool{}, settings: map[string]bool{},
+		poison: map[string]bool{}, missing: map[string]bool{}, partial: map[string]string{}, denied: map[string]bool{}, settings: map[string]bool{}, groupless: map[string]bool{},
 	}
 }
 
@@ -251,6 +252,10 @@ func (f *Faults) DenyWorkspace(tenant string, on bool) { f.set(f.denied, tenant,
 // ReadableSettings lets applications read the Entra diagnostic settings of a
 // tenant, which by default they cannot.
 func (f *Faults) ReadableSettings(tenant string, on bool) { f.set(f.settings, tenant, on) }
+
+// WhatIfWithoutGroups makes the What If evaluation of a tenant take no notice of the groups
+// that policies include and exclude, as it was reported of Graph in 2024.
+func (f *Faults) WhatIfWithoutGroups(tenant string, on bool) { f.set(f.groupless, tenant, on) }
 
 func (f *Faults) set(m map[string]bool, key string, on bool) {
 	f.mu.Lock()

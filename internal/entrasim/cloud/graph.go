@@ -126,6 +126,9 @@ func (c *Cloud) graphCall(g *call) *graphFault {
 			return &graphFault{http.StatusTooManyRequests, "TooManyRequests", "Please retry again later."}
 		}
 	}
+	if g.path == "identity/conditionalAccess/evaluate" {
+		return c.evaluate(g)
+	}
 	if g.r.Method != http.MethodGet {
 		return &graphFault{http.StatusMethodNotAllowed, "Request_BadRequest", "Specified HTTP method is not allowed for the request target."}
 	}
