@@ -625,6 +625,11 @@ func (l *loader) take(d *decoder, p Part, object string, page node, r *Reading) 
 		gather(d, &c.ProtectedActions, page, r, decodeProtectedAction, func(o *ProtectedAction) string { return o.ID })
 	case GroupSettings:
 		gather(d, &c.GroupSettings, page, r, decodeGroupSetting, func(o *GroupSetting) string { return o.ID })
+	case Evaluations:
+		gather(d, &c.Evaluations, page, r, decodeEvaluation, func(o *Evaluation) string { return o.ID })
+		if len(d.problems) > 0 {
+			r.fail(d.problems[0].String())
+		}
 	case Registered:
 		if object == "" {
 			r.fail("it does not say whose methods they are")

@@ -59,6 +59,7 @@ const (
 	GroupAssignments       Part = "privilegedAccessGroupAssignmentScheduleInstances"  // of each group
 	ProtectedActions       Part = "resourceActions"                                   // beta; those that can be protected
 	GroupSettings          Part = "groupSettings"
+	Evaluations            Part = "conditionalAccessEvaluations" // questions to What If with their answers
 	DiagnosticSettings     Part = "diagnosticSettings"
 	Subscriptions          Part = "subscriptions"
 	Workspaces             Part = "workspaces"
@@ -85,7 +86,7 @@ func Parts() []Part {
 		Policies, BetaPolicies, DeletedPolicies, Locations, AuthenticationContexts, Strengths,
 		Methods, Registered, PerUserMFA,
 		ServicePrincipals, Applications, AppRoleAssignments, ApplicationOwners, PrincipalOwners, Federations, PermissionGrants,
-		BetaMethods, RiskyUsers, AccessReviews, LifecycleWorkflows, RoleAlerts, GroupEligibilities, GroupAssignments, ProtectedActions, GroupSettings,
+		BetaMethods, RiskyUsers, AccessReviews, LifecycleWorkflows, RoleAlerts, GroupEligibilities, GroupAssignments, ProtectedActions, GroupSettings, Evaluations,
 		DiagnosticSettings, Subscriptions, Workspaces, WorkspaceTables, CollectionRules,
 		AlertRules, ActivityAlerts, ActionGroups, ProcessingRules, Locks, AzureAssignments,
 		LogArrivals, OnboardingStates, AnalyticsRules, AutomationRules,
@@ -174,6 +175,7 @@ type Contents struct {
 	GroupAssignments         map[string][]GroupSchedule
 	ProtectedActions         []*ProtectedAction
 	GroupSettings            []*GroupSetting
+	Evaluations              []*Evaluation
 	DiagnosticSettings       []*DiagnosticSetting
 	Subscriptions            []*Subscription
 	Workspaces               []*Workspace

@@ -42,6 +42,14 @@ func Bool(v truth.Value) Value {
 // List is a collection of texts.
 func List(list ...string) Value { return Value{listValue, list} }
 
+// One gives the text of a value that is one text, and "" of every other.
+func (v Value) One() string {
+	if v.kind != textValue {
+		return ""
+	}
+	return v.texts[0]
+}
+
 // Known says whether it is.
 func (v Value) Known() bool { return v.kind != unknownValue }
 

@@ -36,6 +36,9 @@ type Options struct {
 	// beside them: what a tenant of any size answers within a minute. Accounts must be
 	// object ids then. Parts that hold more than was asked for are marked (Restricted).
 	Only *Protection
+	// Questions are what Graph's own evaluation of Conditional Access is asked. They are
+	// asked anew each time, after all else, for they are about the policies as they are.
+	Questions []Question
 	// Progress is told how far a part has come: objects so far, of how many, 0 if that
 	// is not known. It is called by one goroutine at a time and may be nil.
 	Progress func(part directory.Part, objects, of int)
@@ -85,6 +88,16 @@ func Read(ctx context.Context, o Options) (*directory.Manifest, error) {
 		if err := r.learn(q, entry); err != nil {
 			return nil, fmt.Errorf("%s: %w", q.part, err)
 		}
+		if err := r.write(r.others); err != nil {
+			return nil, err
+		}
+	}
+	if o.Only == nil {
+		entry, err := r.evaluations(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("ask %s: %w", directory.Evaluations, err)
+		}
+		r.m.Parts = append(r.m.Parts, entry)
 		if err := r.write(r.others); err != nil {
 			return nil, err
 		}

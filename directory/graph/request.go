@@ -193,7 +193,7 @@ func azure() []directory.Part {
 	var list []directory.Part
 	for _, p := range directory.Parts() {
 		asked := slices.ContainsFunc(requests(), func(q request) bool { return q.part == p })
-		if !asked && !slices.Contains(unasked(), p) {
+		if !asked && p != directory.Evaluations && !slices.Contains(unasked(), p) {
 			list = append(list, p)
 		}
 	}
