@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"glassward"
+	"glassward/access/whatif"
 	"glassward/config"
 	"glassward/daemon"
 	"glassward/directory"
@@ -23,7 +24,7 @@ type snapshot struct {
 	config, tenant, out, format string
 	accounts, subscriptions     []string
 	azureToken                  string
-	resume, noAzure             bool
+	resume, noAzure, whatIf     bool
 }
 
 func (a *app) snapshotCommand() *cobra.Command {
@@ -46,6 +47,10 @@ A part that cannot be read is told with the permission that it needs; what depen
 unknown later, never passed. Registered methods are read of the emergency accounts, of those
 of --account, and of everybody who holds a role or may activate one.
 
+With --whatif Microsoft's own What If evaluation is asked about usual sign-ins of the
+emergency accounts, six of each, and what it answers is kept: assess holds it against its
+own verdicts (CA-28).
+
 A run that was ended leaves FILE.zip.partial; --resume goes on there. An --out that does not
 end in .zip is a folder.`,
 		Example: `  glassward snapshot --out contoso.zip
@@ -62,6 +67,7 @@ end in .zip is a folder.`,
 	f.StringArrayVar(&s.subscriptions, "subscription", nil, "id of the only subscription of Azure that is read (repeatable)")
 	f.StringVar(&s.azureToken, "azure-token", "", "reference to the token of a person who reads Azure, env:NAME or file:PATH")
 	f.BoolVar(&s.noAzure, "no-azure", false, "read nothing from Azure")
+	f.BoolVar(&s.whatIf, "whatif", false, "ask Microsoft's What If evaluation about sign-ins of the emergency accounts, and keep its answers")
 	f.BoolVar(&s.resume, "resume", false, "go on where a run was ended: what is there whole is not read again")
 	outputFlag(cmd, &s.format, "table", "json")
 	return cmd
@@ -116,8 +122,14 @@ func (a *app) snapshot(ctx context.Context, s *snapshot) error {
 			principals = append(principals, e.ObjectID)
 		}
 	}
+	var questions []graph.Question
+	if s.whatIf {
+		if questions, err = sampleQuestions(t); err != nil {
+			return err
+		}
+	}
 	bar := &partMeter{a: a, visible: !a.quiet && terminal(a.Stderr)}
-	m, err := graph.Read(ctx, graph.Options{Graph: client, Tenant: t.ID, Dir: dir, Resume: s.resume, Accounts: accounts, Principals: principals, Progress: bar.show})
+	m, err := graph.Read(ctx, graph.Options{Graph: client, Tenant: t.ID, Dir: dir, Resume: s.resume, Accounts: accounts, Principals: principals, Questions: questions, Progress: bar.show})
 	if err == nil && !s.noAzure {
 		m, err = azure.Read(ctx, azure.Options{Application: application, Person: person, Dir: dir, Resume: s.resume, Subscriptions: s.subscriptions, Progress: bar.show})
 	}
@@ -134,6 +146,29 @@ func (a *app) snapshot(ctx context.Context, s *snapshot) error {
 		}
 	}
 	return a.printSnapshot(s, m)
+}
+
+// sampleQuestions are what Graph is asked about the sample sign-ins of the emergency
+// accounts, which are declared by their object ids: no snapshot is needed to ask.
+func sampleQuestions(t config.Tenant) ([]graph.Question, error) {
+	var list []graph.Question
+	empty := directory.New(directory.Contents{})
+	for _, e := range t.EmergencyAccounts {
+		if e.Kind != "" && e.Kind != "user" {
+			continue
+		}
+		for _, x := range whatif.Samples(strings.ToLower(e.ObjectID)) {
+			q, err := whatif.Ask(empty, x.SignIn)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, graph.Question{ID: x.SignIn.User + "/" + x.Name, Body: q.Body})
+		}
+	}
+	if len(list) == 0 {
+		return nil, hint(fmt.Errorf("tenant %s declares no emergency account", t.Name), "--whatif asks about those of emergencyAccounts")
+	}
+	return list, nil
 }
 
 // oneTenant gives the tenant that is meant.

@@ -1,18 +1,22 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/netip"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"glassward/access"
 	"glassward/access/filter"
+	"glassward/access/whatif"
+	"glassward/config"
+	"glassward/daemon"
 	"glassward/directory"
+	"glassward/directory/graph"
 	"glassward/directory/truth"
 )
 
@@ -35,6 +39,7 @@ type whatIf struct {
 	trusted, network        string
 	properties              []string
 	compare, format, action string
+	config, tenant          string
 	all                     bool
 }
 
@@ -49,13 +54,18 @@ and what stands outside Conditional Access. What is not told is unknown to the p
 ask for it, and so is what the snapshot does not hold: the answer says what is missing.
 
 A snapshot is a folder or zip archive, or Conditional Access policies as they were exported.
-With --compare FILE the answer is held against that of Graph's What If evaluation
-(POST /identity/conditionalAccess/evaluate, appliedPoliciesOnly false) in FILE; exit code 1 if
-they differ.`,
+
+With --compare the answer is held, policy by policy, against that of Microsoft's own What If
+evaluation (POST /identity/conditionalAccess/evaluate, appliedPoliciesOnly false). --compare
+graph asks Graph about the same sign-in, as the application of the tenant's file, which needs
+Policy.Read.ConditionalAccess or Policy.Read.All and changes nothing; --compare FILE takes an
+answer that was kept. What the question cannot say is told, and not compared. Exit code 1 if
+the two differ on a policy.`,
 		Example: `  glassward whatif contoso.zip --user ea-01@contoso.onmicrosoft.com --resource azure-portal \
-    --client browser --platform windows --address 198.51.100.7 --country NO --device unregistered`,
+    --client browser --platform windows --address 198.51.100.7 --country NO --device unregistered
+  glassward whatif contoso.zip --user ea-01@contoso.onmicrosoft.com --resource graph --compare graph`,
 		Args: args(cobra.ExactArgs(1)),
-		RunE: func(_ *cobra.Command, list []string) error { return a.whatIf(list[0], &w) },
+		RunE: func(cmd *cobra.Command, list []string) error { return a.whatIf(cmd.Context(), list[0], &w) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&w.in.User, "user", "", "who signs in: object id or user principal name")
@@ -77,7 +87,9 @@ they differ.`,
 	choiceFlag(cmd, &w.in.Flow, "flow", "", "", "", "none", "deviceCodeFlow", "authenticationTransfer")
 	choiceFlag(cmd, &w.device, "device", "", "", "", "unregistered", "registered", "compliant", "hybrid")
 	f.StringArrayVar(&w.properties, "device-property", nil, "property of the device for filters, as model=Surface (repeatable)")
-	f.StringVar(&w.compare, "compare", "", "Graph's answer to the same question, as a file of JSON")
+	f.StringVar(&w.compare, "compare", "", "hold against Microsoft's own evaluation: graph asks for it, anything else is a file of JSON with its answer")
+	configFlag(cmd, &w.config)
+	f.StringVar(&w.tenant, "tenant", "", "which tenant of the configuration is asked with --compare graph; else the snapshot's")
 	f.BoolVar(&w.all, "all", false, "show policies that do not apply, too, with the reason")
 	outputFlag(cmd, &w.format, "text", "json")
 	return cmd
@@ -151,9 +163,10 @@ type policyAnswer struct {
 	Controls  []access.Control `json:"controls,omitempty"`
 	Satisfied truth.Value      `json:"satisfied"`
 	Unknowns  []string         `json:"unknown,omitempty"`
+	Hidden    []string         `json:"hiddenByV1,omitempty"`
 }
 
-func (a *app) whatIf(name string, w *whatIf) error {
+func (a *app) whatIf(ctx context.Context, name string, w *whatIf) error {
 	in, err := w.signIn()
 	if err != nil {
 		return err
@@ -163,16 +176,24 @@ func (a *app) whatIf(name string, w *whatIf) error {
 		return err
 	}
 	a.snapshotProblems(s)
-	d := access.NewEvaluator(s).Evaluate(in)
+	e := access.NewEvaluator(s)
+	d := e.Evaluate(in)
+	var c *comparison
+	if w.compare != "" {
+		if c, err = a.compare(ctx, s, e, d, w); err != nil {
+			return err
+		}
+	}
 	if w.format == "json" {
 		answer := struct {
-			In       truth.Value    `json:"in"`
-			Gates    []access.Gate  `json:"gates"`
-			Policies []policyAnswer `json:"policies"`
-		}{In: d.In, Gates: d.Gates, Policies: []policyAnswer{}}
+			In         truth.Value    `json:"in"`
+			Gates      []access.Gate  `json:"gates"`
+			Policies   []policyAnswer `json:"policies"`
+			Comparison *comparison    `json:"comparison,omitempty"`
+		}{In: d.In, Gates: d.Gates, Policies: []policyAnswer{}, Comparison: c}
 		for i := range d.Results {
 			r := &d.Results[i]
-			answer.Policies = append(answer.Policies, policyAnswer{r.Policy.ID, r.Policy.DisplayName, r.Policy.State, r.Applies, r.Reasons(), r.Clauses, r.Controls, r.Satisfied, r.Unknowns()})
+			answer.Policies = append(answer.Policies, policyAnswer{r.Policy.ID, r.Policy.DisplayName, r.Policy.State, r.Applies, r.Reasons(), r.Clauses, r.Controls, r.Satisfied, r.Unknowns(), r.Policy.Hidden})
 		}
 		e := json.NewEncoder(a.Stdout)
 		e.SetIndent("", "  ")
@@ -181,9 +202,12 @@ func (a *app) whatIf(name string, w *whatIf) error {
 		}
 	} else {
 		a.printDecision(d, w.all)
+		if c != nil {
+			a.printComparison(c, w.all)
+		}
 	}
-	if w.compare != "" {
-		return a.compareWhatIf(d, w.compare)
+	if c != nil && c.Count(whatif.Differs) > 0 {
+		return errSilent
 	}
 	return nil
 }
@@ -228,6 +252,9 @@ func (a *app) printDecision(d *access.Decision, all bool) {
 		if r.Applies == truth.False {
 			continue
 		}
+		if len(r.Policy.Hidden) > 0 {
+			say("  beta alone shows %s", line(strings.Join(r.Policy.Hidden, ", ")))
+		}
 		for _, c := range r.Controls {
 			why := ""
 			if c.Why != "" {
@@ -252,6 +279,9 @@ func policyName(p *directory.Policy) string {
 func (a *app) snapshotProblems(s *directory.Snapshot) {
 	for _, p := range directory.Parts() {
 		r, ok := s.Contents().Readings[p]
+		if p == directory.Evaluations {
+			continue // Microsoft's verdicts decide nothing here
+		}
 		if ok && r.State != directory.Read {
 			a.say("%s is %s: %s", p, r.State, line(r.Why()))
 		}
@@ -266,58 +296,83 @@ func (a *app) snapshotProblems(s *directory.Snapshot) {
 	}
 }
 
-// compareWhatIf holds a decision against Graph's answer. The order in which Microsoft
-// looks at conditions is not documented: its one reason must be among ours.
-func (a *app) compareWhatIf(d *access.Decision, file string) error {
-	text, err := os.ReadFile(file)
+// comparison is a decision beside Microsoft's own.
+type comparison struct {
+	*whatif.Comparison
+	// Request is what Graph was asked, Unsaid what of the sign-in that does not say.
+	Request json.RawMessage `json:"request,omitempty"`
+	Unsaid  []string        `json:"notAsked,omitempty"`
+}
+
+// compare holds a decision against an answer that was kept, or against Graph's to the
+// question that says as much of the sign-in as it can: then what is compared is what was
+// asked.
+func (a *app) compare(ctx context.Context, s *directory.Snapshot, e *access.Evaluator, d *access.Decision, w *whatIf) (*comparison, error) {
+	if w.compare != "graph" {
+		text, err := os.ReadFile(w.compare)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := directory.DecodeEvaluation(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", w.compare, err)
+		}
+		return &comparison{Comparison: whatif.Compare(d, answer)}, nil
+	}
+	q, err := whatif.Ask(s, d.SignIn)
 	if err != nil {
-		return err
+		return nil, usagef("--compare graph: %w", err)
 	}
-	var graph struct {
-		Value []struct {
-			ID              string `json:"id"`
-			PolicyApplies   *bool  `json:"policyApplies"`
-			AnalysisReasons string `json:"analysisReasons"`
-		} `json:"value"`
+	c, _, err := a.loadConfig(w.config)
+	if err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(text, &graph); err != nil {
-		return fmt.Errorf("%s: no answer of a What If evaluation: %w", file, err)
+	name := w.tenant
+	if name == "" {
+		name = tenantOf(c, s.Contents().Tenant)
 	}
-	theirs := map[string]int{}
-	for i, v := range graph.Value {
-		theirs[strings.ToLower(v.ID)] = i + 1
+	t, err := oneTenant(c, name)
+	if err != nil {
+		return nil, err
 	}
-	differ, same, open := 0, 0, 0
-	for i := range d.Results {
-		r := &d.Results[i]
-		at := theirs[r.Policy.ID]
-		delete(theirs, r.Policy.ID)
-		if at == 0 || graph.Value[at-1].PolicyApplies == nil {
-			a.say("Graph says nothing of %s", line(policyName(r.Policy)))
-			open++
-			continue
+	if have := s.Contents().Tenant; have != "" && !strings.EqualFold(have, t.ID) {
+		return nil, hint(usagef("the snapshot is of tenant %s, and %s is %s", have, t.Name, t.ID), "Graph would be asked about another tenant's policies: --tenant names the right one")
+	}
+	client, err := daemon.Graph(t)
+	if err != nil {
+		return nil, err
+	}
+	text, err := graph.Evaluate(ctx, client, q.Body)
+	if err != nil {
+		return nil, fmt.Errorf("What If evaluation of %s: %w", t.Name, err)
+	}
+	answer, err := directory.DecodeEvaluation(text)
+	if err != nil {
+		return nil, fmt.Errorf("What If evaluation of %s: %w", t.Name, err)
+	}
+	return &comparison{whatif.Compare(e.Evaluate(q.Asked), answer), q.Body, q.Unsaid}, nil
+}
+
+// tenantOf gives the name of the tenant with an id, or "".
+func tenantOf(c *config.Config, id string) string {
+	for _, t := range c.Each {
+		if id != "" && strings.EqualFold(t.ID, id) {
+			return t.Name
 		}
-		v := graph.Value[at-1]
-		switch {
-		case r.Applies == truth.Unknown:
-			open++
-		case (r.Applies == truth.True) != *v.PolicyApplies:
-			differ++
-			fmt.Fprintf(a.Stdout, "differs: %s applies %v here, and %v by Graph (%s)\n", line(policyName(r.Policy)), r.Applies, *v.PolicyApplies, line(v.AnalysisReasons))
-		default:
-			same++
-			if !*v.PolicyApplies && !slices.ContainsFunc(r.Reasons(), func(x access.Reason) bool { return strings.Contains(v.AnalysisReasons, string(x)) }) {
-				a.say("%s does not apply for both: here for %v, by Graph for %s", line(policyName(r.Policy)), r.Reasons(), line(v.AnalysisReasons))
-			}
+	}
+	return ""
+}
+
+// printComparison tells what the two do not say alike, or all. The order in which Microsoft
+// looks at conditions is not documented: its one reason must be among ours.
+func (a *app) printComparison(c *comparison, all bool) {
+	for _, u := range c.Unsaid {
+		a.say("Graph was not asked: %s", line(u))
+	}
+	for _, r := range c.Rows {
+		if r.Match != whatif.Same || all {
+			fmt.Fprintf(a.Stdout, "%s: %s: %s\n", r.Match, line(r.Name), line(r.String()))
 		}
 	}
-	for id := range theirs {
-		a.say("Graph answers for %s, which the snapshot does not hold", line(id))
-		open++
-	}
-	a.say("%s the same as Graph, %d differ, %d cannot be compared", counted(same, "policy is", "policies are"), differ, open)
-	if differ > 0 {
-		return errSilent
-	}
-	return nil
+	a.say("%s the same as Graph, %d differ, %d for other reasons, %d cannot be compared", counted(c.Count(whatif.Same), "policy is", "policies are"), c.Count(whatif.Differs), c.Count(whatif.Otherwise), c.Count(whatif.Incomparable))
 }

@@ -307,12 +307,6 @@ func legacy(v *view) {
 		"Graph shows none of them: look at Protection > Conditional Access > Classic policies and at Identity Protection")
 }
 
-// agreement: what Microsoft's own evaluation says of the same sign-ins.
-func agreement(v *view) {
-	v.read(directory.Policies, "")
-	v.unknown("", "conditionalAccess/evaluate", "the snapshot holds no answers of Microsoft's What If evaluation")
-}
-
 // proofFresh: what the last proof rested on is as it was then.
 func proofFresh(v *view) {
 	for _, u := range v.accounts() {

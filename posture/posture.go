@@ -365,6 +365,8 @@ func (v *view) contents(parts ...directory.Part) directory.Contents {
 			c.ProtectedActions = all.ProtectedActions
 		case directory.GroupSettings:
 			c.GroupSettings = all.GroupSettings
+		case directory.Evaluations:
+			c.Evaluations = all.Evaluations
 		}
 	}
 	return c

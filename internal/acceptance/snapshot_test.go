@@ -62,6 +62,34 @@ func TestSnapshotOfATenant(t *testing.T) {
 			t.Errorf("%s:\n%s", line, judged)
 		}
 	}
+	// Microsoft's own evaluation says the same of every policy, and where it does not, that
+	// is told.
+	question := []string{"whatif", "whole.zip", "--user", s.world.Emergency()[0].UserPrincipalName, "--resource", "graph", "--client", "browser", "--platform", "windows", "--address", "198.51.100.7", "--country", "NO", "--device", "unregistered", "--compare", "graph"}
+	if said := run(0, question...); !strings.Contains(said, "3 policies are the same as Graph, 0 differ, 0 for other reasons, 0 cannot be compared") || !strings.Contains(said, "Graph was not asked: the sign-in risk, the user risk, the insider risk, the flow: not told") {
+		t.Error(said)
+	}
+	if said := run(0, "snapshot", "--out", "asked", "--no-azure", "--whatif"); !strings.Contains(strings.Join(strings.Fields(said), " "), "conditionalAccessEvaluations read") {
+		t.Error(said)
+	}
+	if said := run(0, "assess", "asked"); !strings.Contains(strings.Join(strings.Fields(said), " "), "CA-28 medium pass") {
+		t.Error(said)
+	}
+	nested := s.world.AddGroup("all emergency accounts", false, s.world.AddGroup("emergency", false, entrasim.EA01))
+	if _, err := s.world.AddPolicy(`{"displayName":"CA900","state":"enabled","conditions":{"applications":{"includeApplications":["All"]},"users":{"includeUsers":["All"],"excludeUsers":["` + entrasim.EA02 + `"],"excludeGroups":["` + nested + `"]}},"grantControls":{"operator":"OR","builtInControls":["block"]}}`); err != nil {
+		t.Fatal(err)
+	}
+	s.cloud.Faults().WhatIfWithoutGroups(s.world.Tenant().ID, true)
+	run(0, "snapshot", "--out", "otherwise", "--no-azure", "--whatif")
+	if said := strings.Join(strings.Fields(run(0, "assess", "otherwise")), " "); !strings.Contains(said, "CA-28 medium fail") {
+		t.Error(said)
+	}
+	question[1] = "otherwise"
+	if said := run(1, question...); !strings.Contains(said, "differs: CA900: does not apply (users: excluded by group all emergency accounts through emergency) here, and applies by Graph") {
+		t.Error(said)
+	}
+	if said := run(0, "reach", "otherwise", "--no-changes"); !strings.Contains(said, "2 of 2 accounts are open") {
+		t.Error(said)
+	}
 	if said := run(2, "snapshot", "--out", "whole.zip"); !strings.Contains(said, "is there already") {
 		t.Error(said)
 	}
