@@ -283,5 +283,10 @@ func resourceName(id string) string { return id[strings.LastIndex(id, "/")+1:] }
 
 // azureSay says what was seen of a resource of Azure.
 func (v *view) azureSay(r Result, id, property, format string, args ...any) {
-	v.seen = append(v.seen, Seen{Object: id, Name: resourceName(id), Property: property, Value: fmt.Sprintf(format, args...), Result: r})
+	v.resourceSay(r, id, resourceName(id), property, format, args...)
+}
+
+// resourceSay is azureSay of a resource whose name is another than the last part of its id.
+func (v *view) resourceSay(r Result, id, name, property, format string, args ...any) {
+	v.seen = append(v.seen, Seen{Object: id, Name: name, Property: property, Value: fmt.Sprintf(format, args...), Result: r})
 }

@@ -224,7 +224,7 @@ func sentinelWatches(v *view) {
 	on := slices.ContainsFunc(rules, func(r *directory.AnalyticsRule) bool { return r.Enabled == truth.True })
 	for _, r := range rules {
 		say := func(result Result, property, format string, args ...any) {
-			v.seen = append(v.seen, Seen{Object: r.ID, Name: cmp.Or(r.DisplayName, r.Name), Property: property, Value: fmt.Sprintf(format, args...), Result: result})
+			v.resourceSay(result, r.ID, cmp.Or(r.DisplayName, r.Name), property, format, args...)
 		}
 		switch {
 		case r.Enabled == truth.Unknown:
@@ -302,19 +302,18 @@ func notClosed(v *view) {
 				!x.Expires.IsZero() && x.Expires.Before(v.moment()) {
 				continue
 			}
-			say := func(result Result, format string, args ...any) {
-				clean = false
-				v.seen = append(v.seen, Seen{Object: x.ID, Name: cmp.Or(x.DisplayName, x.Name), Property: "actions", Value: fmt.Sprintf(format, args...), Result: result})
-			}
+			name := cmp.Or(x.DisplayName, x.Name)
 			switch x.Enabled.And(closes(x, r)) {
 			case truth.True:
-				say(Fail, "closes the incidents of %s as they are made", r.DisplayName)
+				clean = false
+				v.resourceSay(Fail, x.ID, name, "actions", "closes the incidents of %s as they are made", r.DisplayName)
 			case truth.Unknown:
-				say(Unknown, "may close the incidents of %s as they are made", r.DisplayName)
+				clean = false
+				v.resourceSay(Unknown, x.ID, name, "actions", "may close the incidents of %s as they are made", r.DisplayName)
 			}
 		}
 		if clean {
-			v.azureSay(Pass, r.ID, "automationRules", "none closes the incidents of %s", r.DisplayName)
+			v.resourceSay(Pass, r.ID, cmp.Or(r.DisplayName, r.Name), "automationRules", "none closes its incidents")
 		}
 	}
 }
