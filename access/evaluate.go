@@ -238,6 +238,8 @@ func (e *Evaluator) judge(r *Result, p *policy, sub *Subject, in *SignIn) {
 		}
 		if c.Holds == truth.True {
 			c.Reason = ""
+		} else if p.hides("conditions", c.Condition) {
+			c.Why += betaAlone
 		}
 		r.Applies = r.Applies.And(c.Holds)
 		r.Clauses = append(r.Clauses, c)
@@ -261,6 +263,31 @@ func (e *Evaluator) judge(r *Result, p *policy, sub *Subject, in *SignIn) {
 	add(times(p))
 	add(unmodelled(p))
 	r.Controls, r.Satisfied = e.demands(p, sub, in)
+	for i := range r.Controls {
+		if c := &r.Controls[i]; c.Satisfied != truth.True && p.hides("sessionControls", c.Name) {
+			c.Why += betaAlone
+		}
+	}
+}
+
+// betaAlone is said of what Graph's v1.0 does not show, and whoever looks at the policy
+// through it does not see.
+const betaAlone = " (v1.0 hides it)"
+
+// hides says whether v1.0 leaves out what a clause or control rests on: all of it, or a
+// property of it.
+func (p *policy) hides(part, name string) bool {
+	return slices.ContainsFunc(p.Hidden, func(path string) bool {
+		rest, in := strings.CutPrefix(path, part+".")
+		first, _, _ := strings.Cut(rest, ".")
+		switch {
+		case !in:
+			return false
+		case name == part: // what this version does not know
+			return p.Conditions.Extra[first] != nil || first == "agentIdRiskLevels" || p.Session != nil && p.Session.Extra[first] != nil
+		}
+		return first == name
+	})
 }
 
 // state gives whether a policy binds, and the clause of a policy that is not on.

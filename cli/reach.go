@@ -73,6 +73,7 @@ type refused struct {
 	Where   string         `json:"where"`
 	Why     string         `json:"why"`
 	Witness map[string]any `json:"witness"`
+	Hidden  []string       `json:"hiddenByV1,omitempty"`
 }
 
 // accountAnswer is the verdict on one account as it is written.
@@ -154,11 +155,11 @@ func (a *app) reach(name string, r *reach, chosen bool) error {
 			one.Maybe = append(one.Maybe, policyName(p))
 		}
 		for _, f := range x.Failures {
-			id := ""
+			id, hidden := "", []string(nil)
 			if f.Policy != nil {
-				id = f.Policy.ID
+				id, hidden = f.Policy.ID, f.Policy.Hidden
 			}
-			one.Refusals = append(one.Refusals, refused{f.Name(), id, f.Certain, f.Where, f.Why, witness(f.Witness)})
+			one.Refusals = append(one.Refusals, refused{f.Name(), id, f.Certain, f.Where, f.Why, witness(f.Witness), hidden})
 		}
 		if len(proposed) > 0 {
 			was := judge(before, id).Outcome
@@ -351,6 +352,9 @@ func (a *app) printReach(x *reachAnswer, name string, proposed int) error {
 			say("  %s %s: %s", verb, line(f.By), line(f.Where))
 			if f.Why != "" {
 				say("    %s", line(f.Why))
+			}
+			if len(f.Hidden) > 0 {
+				say("    v1.0 hides %s", line(strings.Join(f.Hidden, ", ")))
 			}
 		}
 		for _, w := range c.Ways {

@@ -253,7 +253,7 @@ func (a *app) printDecision(d *access.Decision, all bool) {
 			continue
 		}
 		if len(r.Policy.Hidden) > 0 {
-			say("  beta alone shows %s", line(strings.Join(r.Policy.Hidden, ", ")))
+			say("  v1.0 hides %s", line(strings.Join(r.Policy.Hidden, ", ")))
 		}
 		for _, c := range r.Controls {
 			why := ""
@@ -285,6 +285,12 @@ func (a *app) snapshotProblems(s *directory.Snapshot) {
 		if ok && r.State != directory.Read {
 			a.say("%s is %s: %s", p, r.State, line(r.Why()))
 		}
+	}
+	if _, told := s.Contents().Readings[directory.BetaPolicies]; !told && len(s.Policies()) > 0 {
+		a.say("%s was not read: what v1.0 hides of the policies is not known", directory.BetaPolicies)
+	}
+	if m := s.Contents().Methods; m != nil && len(m.Hidden) > 0 {
+		a.say("%s: v1.0 hides %s", directory.Methods, line(strings.Join(m.Hidden, ", ")))
 	}
 	list := s.Problems()
 	for i, p := range list {

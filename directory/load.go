@@ -212,8 +212,14 @@ func (l *loader) manifest(m *Manifest) (*Snapshot, error) {
 			return nil, err
 		}
 	}
+	return l.whole(), nil
+}
+
+// whole makes the snapshot of what was gathered.
+func (l *loader) whole() *Snapshot {
 	number(l.c.Policies)
-	return New(l.c), nil
+	l.c.Methods = wholeMethods(l.c.Methods, l.c.BetaMethods)
+	return New(l.c)
 }
 
 // pages gives the documents of files, one file after another: of a large tenant they are
@@ -328,8 +334,7 @@ func (l *loader) loose() (*Snapshot, error) {
 	if known == 0 {
 		return fromPolicies(rest, bad)
 	}
-	number(l.c.Policies)
-	return New(l.c), nil
+	return l.whole(), nil
 }
 
 // each gives nodes that are there already, as pages does.

@@ -1,6 +1,9 @@
 package directory
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"glassward/directory/truth"
@@ -26,6 +29,9 @@ type MethodsPolicy struct {
 	// Size is how long the policy is as JSON, in bytes and without white space.
 	Size  int
 	Extra Extra
+	// Hidden are the paths that hold something in beta, are not shown by v1.0 and were taken
+	// from there: whole configurations, passkey profiles, what this version does not know.
+	Hidden []string
 }
 
 // A MethodPreference is a setting for some people.
@@ -294,4 +300,54 @@ func decodeMethod(d *decoder, n node) Method {
 		return true
 	})
 	return m
+}
+
+// wholeMethods gives the policy as v1.0 shows it, with what beta alone shows of the methods:
+// whole configurations, passkey profiles with who may use them, and what this version does
+// not know.
+func wholeMethods(v1, beta *MethodsPolicy) *MethodsPolicy {
+	if v1 == nil || beta == nil {
+		return v1
+	}
+	whole := *v1
+	whole.Configurations = slices.Clone(v1.Configurations)
+	hide := func(path ...string) {
+		whole.Hidden = append(whole.Hidden, strings.Join(append([]string{"authenticationMethodConfigurations"}, path...), "."))
+	}
+	for _, b := range beta.Configurations {
+		i := slices.IndexFunc(whole.Configurations, func(c *MethodConfiguration) bool { return c.ID == b.ID })
+		if i < 0 {
+			whole.Configurations = append(whole.Configurations, b)
+			hide(b.ID)
+			continue
+		}
+		c := *whole.Configurations[i]
+		add := func(into *Extra, from Extra, path ...string) {
+			*into = maps.Clone(*into)
+			for _, name := range from.Names() {
+				if node((*into)[name]).empty() {
+					into.add(name, from[name])
+					hide(append(path, name)...)
+				}
+			}
+		}
+		add(&c.Extra, b.Extra, b.ID)
+		if len(c.Profiles) == 0 && len(b.Profiles) > 0 {
+			c.Profiles, c.DefaultProfile, c.Include = b.Profiles, b.DefaultProfile, b.Include
+			hide(b.ID, "passkeyProfiles")
+		} else {
+			c.Profiles = slices.Clone(c.Profiles)
+			for _, p := range b.Profiles {
+				if j := slices.IndexFunc(c.Profiles, func(x PasskeyProfile) bool { return x.ID == p.ID }); j >= 0 {
+					add(&c.Profiles[j].Extra, p.Extra, b.ID, "passkeyProfiles", p.Name)
+				} else {
+					c.Profiles = append(c.Profiles, p)
+					hide(b.ID, "passkeyProfiles", p.Name)
+				}
+			}
+		}
+		whole.Configurations[i] = &c
+	}
+	slices.Sort(whole.Hidden)
+	return &whole
 }

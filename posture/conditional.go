@@ -561,17 +561,25 @@ func allUnderstood(v *view) {
 			}
 			for _, what := range foreign(h.Policy) {
 				clean = false
-				v.unknown(h.Policy.ID, "policy", "%s is not known to this version", what)
+				v.unknown(h.Policy.ID, "policy", "%s is not known to this version%s", what, hiddenOf(h.Policy))
 			}
 			if !h.Whom.Holds.Known() || !h.Applies.Known() || !h.Refuses.Known() {
 				clean = false
-				v.unknown(h.Policy.ID, "policy", "what it does to %s: %s", v.name(u.ID), why(&h))
+				v.unknown(h.Policy.ID, "policy", "what it does to %s: %s%s", v.name(u.ID), why(&h), hiddenOf(h.Policy))
 			}
 		}
 		if clean {
 			v.pass(u.ID, "policies", "all that may be about it are understood whole")
 		}
 	}
+}
+
+// hiddenOf names what beta shows of a policy and v1.0 does not.
+func hiddenOf(p *directory.Policy) string {
+	if len(p.Hidden) == 0 {
+		return ""
+	}
+	return "; v1.0 hides " + strings.Join(p.Hidden, ", ")
 }
 
 // foreign names what is not known of a policy.

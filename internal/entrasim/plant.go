@@ -76,6 +76,14 @@ func (p *policy) graph() []byte {
 	return encode(o)
 }
 
+// SetPasskeyProfile restricts the tenant's passkey profile to models by their AAGUIDs, and
+// says whether Graph's v1.0 shows profiles at all, as it did not everywhere from the start.
+func (w *World) SetPasskeyProfile(shown bool, models ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.passkeys, w.oldPasskeys = models, !shown
+}
+
 // collection finds a group by its id.
 func (w *World) collection(id string) *collection {
 	for _, g := range w.groups {
@@ -130,4 +138,13 @@ func (w *World) within(g *collection, transitive bool) []string {
 		}
 	}
 	return found
+}
+
+// RemoveMember takes an object out of a group.
+func (w *World) RemoveMember(group, member string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if g := w.collection(group); g != nil {
+		g.members = slices.DeleteFunc(g.members, func(id string) bool { return strings.EqualFold(id, member) })
+	}
 }

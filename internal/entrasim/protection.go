@@ -192,9 +192,9 @@ func (w *World) single(path string) (json.RawMessage, bool) {
 	part := strings.Split(path, "/")
 	switch {
 	case path == "policies/authenticationMethodsPolicy":
-		return encode(w.methodsPolicy()), true
+		return encode(w.methodsPolicy(!w.oldPasskeys)), true
 	case path == "beta/policies/authenticationMethodsPolicy":
-		o := w.methodsPolicy()
+		o := w.methodsPolicy(true)
 		everybody := object{"targetType": "group", "id": "all_users"}
 		o["systemCredentialPreferences"] = object{"state": "default", "includeTargets": []object{everybody}, "excludeTargets": []object{}}
 		o["reportSuspiciousActivitySettings"] = object{"state": "default", "includeTarget": everybody, "voiceReportingCode": 0}
@@ -213,10 +213,14 @@ func (w *World) single(path string) (json.RawMessage, bool) {
 	return nil, false
 }
 
-func (w *World) methodsPolicy() object {
+func (w *World) methodsPolicy(profiles bool) object {
 	everybody := []object{{"targetType": "group", "id": "all_users", "isRegistrationRequired": false}}
 	profile := guidOf(w.o.Tenant.ID, "FIDO2 profile")
 	key := object{"isEnforced": false, "enforcementType": "allow", "aaGuids": []string{}}
+	accepted := key
+	if w.passkeys != nil {
+		accepted = object{"isEnforced": true, "enforcementType": "allow", "aaGuids": w.passkeys}
+	}
 	var list []object
 	add := func(id, state string, more object) {
 		more["@odata.type"], more["id"], more["state"], more["excludeTargets"] = "#microsoft.graph."+strings.ToLower(id[:1])+id[1:]+"AuthenticationMethodConfiguration", id, state, []object{}
@@ -225,9 +229,13 @@ func (w *World) methodsPolicy() object {
 		}
 		list = append(list, more)
 	}
-	add("Fido2", "enabled", object{"isSelfServiceRegistrationAllowed": true, "isAttestationEnforced": false, "keyRestrictions": key, "defaultPasskeyProfile": profile,
-		"includeTargets":  []object{{"targetType": "group", "id": "all_users", "isRegistrationRequired": false, "allowedPasskeyProfiles": []string{profile}}},
-		"passkeyProfiles": []object{{"id": profile, "name": "FIDO2 profile", "passkeyTypes": "deviceBound", "attestationEnforcement": "disabled", "keyRestrictions": key}}})
+	passkeys := object{"isSelfServiceRegistrationAllowed": true, "isAttestationEnforced": false, "keyRestrictions": key}
+	if profiles {
+		passkeys["defaultPasskeyProfile"] = profile
+		passkeys["includeTargets"] = []object{{"targetType": "group", "id": "all_users", "isRegistrationRequired": false, "allowedPasskeyProfiles": []string{profile}}}
+		passkeys["passkeyProfiles"] = []object{{"id": profile, "name": "FIDO2 profile", "passkeyTypes": "deviceBound", "attestationEnforcement": "disabled", "keyRestrictions": accepted}}
+	}
+	add("Fido2", "enabled", passkeys)
 	add("MicrosoftAuthenticator", "enabled", object{"isSoftwareOathEnabled": false})
 	add("Sms", "disabled", object{})
 	add("TemporaryAccessPass", "enabled", object{"defaultLifetimeInMinutes": 60, "defaultLength": 8, "minimumLifetimeInMinutes": 60, "maximumLifetimeInMinutes": 480, "isUsableOnce": true})

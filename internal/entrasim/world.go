@@ -104,6 +104,8 @@ type World struct {
 	units        []*collection
 	policies     []*policy
 	assignments  []roleAssignment
+	passkeys     []string // models that the passkey profile takes; nil for all
+	oldPasskeys  bool     // v1.0 shows no passkey profiles
 	plans        map[Plan]bool
 	diagnostics  bool
 	azure        []resource
