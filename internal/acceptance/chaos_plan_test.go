@@ -121,6 +121,7 @@ func newChaosPlan(seed uint64) *chaosPlan {
 	backup := -1            // the act after the last backup
 	kept := 0               // records before this one may have been forgotten
 	open := 0               // records from here on have not seen the next variant yet
+	var missed []int        // records that came anew while no file could be used
 	away := -1              // when everybody is away for so long that records are removed
 	if r.IntN(16) == 0 {
 		away = r.IntN(12)
@@ -164,6 +165,10 @@ func newChaosPlan(seed uint64) *chaosPlan {
 			a.kind, a.what = "rule", pick("Alpha", "Beta", "Alpha", "Beta", "broken", "gone")
 			if variant = a.what; usable(variant) {
 				good = variant
+				for _, number := range missed {
+					p.records[number].again = append(p.records[number].again, variant)
+				}
+				missed = nil
 				for ; open < len(p.records); open++ {
 					p.records[open].next = variant
 				}
@@ -187,6 +192,9 @@ func newChaosPlan(seed uint64) *chaosPlan {
 					if !slices.Contains(a.push, number) {
 						a.push = append(a.push, number)
 						p.records[number].again = append(p.records[number].again, variant, good)
+						if !usable(variant) {
+							missed = append(missed, number)
+						}
 					}
 				}
 			}
@@ -234,7 +242,8 @@ func (r chaosRecord) told() (must, may bool) {
 func (a chaosAct) forgets() bool { return a.after > chaosKept }
 
 // toldAgain notes that what was pushed before the act came anew, after the event
-// store had lost it: to the rule as it is then, or as the act leaves it.
+// store had lost it: to the rule as it is then, or as the act leaves it; and where that
+// cannot be used, to the next that can, which makes up for what was missed.
 func (p *chaosPlan) toldAgain(act int) {
 	variants := []string{"Alpha"}
 	for i, a := range p.acts[:min(act+1, len(p.acts))] {
@@ -245,6 +254,11 @@ func (p *chaosPlan) toldAgain(act int) {
 			variants = variants[:0]
 		}
 		variants = append(variants, a.what)
+	}
+	if later := p.acts[min(act+1, len(p.acts)):]; !usable(variants[len(variants)-1]) {
+		if i := slices.IndexFunc(later, func(a chaosAct) bool { return a.kind == "rule" && usable(a.what) }); i >= 0 {
+			variants = append(variants, later[i].what)
+		}
 	}
 	for _, a := range p.acts[:act] {
 		for _, number := range a.push {
