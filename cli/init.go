@@ -40,6 +40,8 @@ type initAnswers struct {
 	Storage    string
 	Workspace  string
 	Folder     string
+	// NoDirectory leaves out the look at what protects the accounts.
+	NoDirectory bool
 
 	ClientID    string
 	Certificate string // "file:PATH"
@@ -73,6 +75,10 @@ func (x initAnswers) HasSources() bool {
 	return slices.ContainsFunc(x.Roads, func(r string) bool { return r != "files" })
 }
 
+// Looks says whether what protects the accounts is looked at through Graph: wherever our
+// application signs in, unless that was declined.
+func (x initAnswers) Looks() bool { return x.needsApplication() && !x.NoDirectory }
+
 // needsApplication says whether one of the roads signs in as our application.
 func (x initAnswers) needsApplication() bool {
 	return x.Has("graph") || x.Has("activity") || x.Has("workspace") || x.Has("eventhubs") && x.Connection == ""
@@ -91,6 +97,7 @@ func (x *initAnswers) flags(cmd *cobra.Command) {
 	f.StringVar(&x.Storage, "storage", "", "folder that holds the storage export")
 	f.StringVar(&x.Workspace, "workspace", "", "id of the Log Analytics workspace")
 	f.StringVar(&x.Folder, "folder", "", "folder whose new and growing log files are taken in")
+	f.BoolVar(&x.NoDirectory, "no-directory", false, "do not look at the directory itself: only logs are watched, and fewer permissions are asked for")
 	f.StringVar(&x.ClientID, "client-id", "", "application (client) id of the registration in the tenant")
 	f.StringVar(&x.Certificate, "certificate", "", "PEM or PFX file of the application; without it one is made")
 	f.StringSliceVar(&x.Ids, "account", nil, "object id of an emergency account (repeatable)")

@@ -75,7 +75,7 @@ func snapshotPermissions() []entra.Permission {
 		if !ok {
 			continue
 		}
-		if p.Use != entra.UseSnapshot {
+		if p.Use != entra.UseSnapshot && p.Use != entra.UseProtection {
 			p.Use, p.For, p.Without = entra.UseSnapshot, "", "what depends on it is unknown"
 			var names []string
 			for _, x := range read {

@@ -483,6 +483,9 @@ func (w *wizard) described() config.Tenant {
 	if x.Has("graph") {
 		t.Sources.Graph = &config.GraphSource{}
 	}
+	if x.Looks() {
+		t.Sources.Directory = &config.DirectorySource{}
+	}
 	if x.Has("activity") {
 		t.Sources.Activity = &config.ActivitySource{}
 	}

@@ -42,7 +42,7 @@ func Uses(t config.Tenant) []entra.Use {
 		list = append(list, entra.UseRoles)
 	}
 	if t.Sources.Directory != nil {
-		list = append(list, entra.UseSnapshot, entra.UseAccounts, entra.UseRoles)
+		list = append(list, entra.UseProtection, entra.UseAccounts, entra.UseRoles)
 	}
 	return list
 }

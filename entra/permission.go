@@ -23,8 +23,11 @@ const (
 	UseSelf     Use = "self"     // the watch over our own application
 	UseAccounts Use = "accounts" // choosing accounts from a list
 	UseRoles    Use = "roles"    // knowing who holds directory roles
-	UseSnapshot Use = "snapshot" // a snapshot of the directory; it makes use of some of the others too
-	UseLicence  Use = "licence"  // where the licence check of the service fails without it
+	// UseProtection is looking at what protects the emergency accounts (sources.directory),
+	// with the permissions for choosing accounts and knowing roles.
+	UseProtection Use = "protection"
+	UseSnapshot   Use = "snapshot" // a snapshot of the whole directory; it makes use of the others too
+	UseLicence    Use = "licence"  // where the licence check of the service fails without it
 )
 
 // A Permission is an application permission that Glassward may ask for. None of
@@ -62,19 +65,19 @@ func Permissions() []Permission {
 			"users, to choose the emergency accounts from a list", "accounts must be declared by typing their object ids"),
 		graph("RoleManagement.Read.Directory", "483bed4a-2ad3-4361-a73b-c83ccdbdc53c", UseRoles,
 			"who holds directory roles, to propose accounts and to see that the pulse's account holds none", "no accounts are proposed, and the pulse cannot be seen to be harmless"),
-		graph("Policy.Read.All", "246dd0d5-5bd0-4def-940b-0421030a5b68", UseSnapshot,
+		graph("Policy.Read.All", "246dd0d5-5bd0-4def-940b-0421030a5b68", UseProtection,
 			"Conditional Access, authentication methods and strengths, security defaults, per-user MFA", "no verdict on whether an account gets in: what would block it is not known"),
-		graph("UserAuthenticationMethod.Read.All", "38d9df27-64da-44fd-b7c5-a6fbac20248f", UseSnapshot,
+		graph("UserAuthenticationMethod.Read.All", "38d9df27-64da-44fd-b7c5-a6fbac20248f", UseProtection,
 			"which methods the emergency accounts and the holders of roles have registered", "it is unknown whether an account can satisfy what a policy demands"),
-		graph("GroupMember.Read.All", "98830695-27a2-44f7-8c18-0c3ebc9698f6", UseSnapshot,
+		graph("GroupMember.Read.All", "98830695-27a2-44f7-8c18-0c3ebc9698f6", UseProtection,
 			"groups, their members and owners", "whom a policy includes or excludes by a group is unknown"),
-		graph("Member.Read.Hidden", "658aa5d8-239f-45c4-aa12-864f4fc7e490", UseSnapshot,
+		graph("Member.Read.Hidden", "658aa5d8-239f-45c4-aa12-864f4fc7e490", UseProtection,
 			"members of groups with hidden membership", "who is in those groups is unknown"),
-		graph("AdministrativeUnit.Read.All", "134fd756-38ce-4afd-ba33-e9623dbe66c2", UseSnapshot,
+		graph("AdministrativeUnit.Read.All", "134fd756-38ce-4afd-ba33-e9623dbe66c2", UseProtection,
 			"administrative units and who is in them", "whether restricted management protects the accounts is unknown"),
-		graph("RoleManagementPolicy.Read.Directory", "fdc4c997-9942-4479-bfcb-75a36d1138df", UseSnapshot,
+		graph("RoleManagementPolicy.Read.Directory", "fdc4c997-9942-4479-bfcb-75a36d1138df", UseProtection,
 			"the rules of Privileged Identity Management", "whether activating a role can deadlock is unknown"),
-		graph("Domain.Read.All", "dbb9058a-0e50-45d7-ae91-66909b5d4664", UseSnapshot,
+		graph("Domain.Read.All", "dbb9058a-0e50-45d7-ae91-66909b5d4664", UseProtection,
 			"domains, managed or federated", "whether an account depends on another identity provider is unknown"),
 		graph("DelegatedPermissionGrant.Read.All", "81b4724a-58aa-41c1-8a55-84ef97466587", UseSnapshot,
 			"delegated permissions that were given to applications", "which applications may act in people's names is unknown"),

@@ -554,3 +554,18 @@ func TestCarry(t *testing.T) {
 		}
 	})
 }
+
+// What the daemon's look asks for is what a tenant with sources.directory consents to.
+func TestPermissionsOfTheLook(t *testing.T) {
+	needs := entra.Needs(entra.UseSelf, entra.UseProtection, entra.UseAccounts, entra.UseRoles)
+	for _, p := range graph.ProtectionPermissions() {
+		if !slices.Contains(needs, p) {
+			t.Errorf("the look needs %s, and nobody is asked for it", p)
+		}
+	}
+	for _, p := range entra.Needs(entra.UseProtection) {
+		if !slices.Contains(graph.ProtectionPermissions(), p) {
+			t.Errorf("%s is asked for, and the look makes no use of it", p)
+		}
+	}
+}

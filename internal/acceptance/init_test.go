@@ -205,6 +205,11 @@ func TestInit(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), "From the sign-in to the receiver") {
 		t.Errorf("the proof says %s (%v)", text, err)
 	}
+	// What protects the accounts is looked at from the first day.
+	text, err = os.ReadFile(filepath.Join(dir, "tenants/newcomer.yaml"))
+	if err != nil || !strings.Contains(string(text), "\n  directory: {every: 5m, quick: 1m}") {
+		t.Errorf("the tenant's file says %s (%v)", text, err)
+	}
 	info, err := os.Stat(filepath.Join(dir, "newcomer.pem"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the key is %v (%v)", info, err)
