@@ -63,6 +63,7 @@ the snapshot's tenant. --declaration is a YAML file of what else the tenant mean
   keys: [{account: OBJECT-ID, serial: "1", site: A, pinSite: B, sealed: true, pinOffline: true}]
   runbook: {printed: 2026-05-01, sha256: HEX, holds: [objectIds, userPrincipalNames, tenantId, portals, support]}
   custodiansReviewed: 2026-05-01
+  classicPoliciesReviewed: 2026-05-01
   workstation: NAME               kept for the accounts, and not needed by them
   norms: {drillDays: 180}         limits, by the names that -o json gives
   exceptions:

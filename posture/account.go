@@ -463,7 +463,7 @@ func nameSinceKeys(v *view) {
 		if !m.Created.IsZero() {
 			since = "since " + m.Created.Format(time.DateOnly)
 		}
-		v.unknown(account, "userPrincipalName", "whether it was changed %s, after which %s would sign in no more, stands in AuditLogs (Update user), which a snapshot does not hold", since, keyName(m))
+		v.unknown(account, "userPrincipalName", "whether it was changed %s, after which %s would sign in no more, stands in AuditLogs, which a snapshot does not hold: AuditLogs | where OperationName == 'Update user' and TargetResources has '%s' and TargetResources has 'UserPrincipalName'", since, keyName(m), account)
 	})
 }
 

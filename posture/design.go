@@ -300,11 +300,24 @@ func exclusionsReread(v *view) {
 	}
 }
 
-// legacy: what Graph does not show is told by a person.
+// legacy: what Graph does not show a person has looked at, not too long ago.
 func legacy(v *view) {
+	const what = "classic policies, older risk policies and MFA registration policy"
 	v.read(directory.Policies, "")
-	v.unknown("", "classic policies, older risk policies and MFA registration policy",
-		"Graph shows none of them: look at Protection > Conditional Access > Classic policies and at Identity Protection")
+	day := v.o.ClassicPoliciesReviewed
+	days, known := v.days(day)
+	switch {
+	case day.IsZero():
+		v.unknown("", what, "Graph shows none of them: look at Protection > Conditional Access > Classic policies and at Identity Protection, and declare the day on which there were none: classicPoliciesReviewed")
+	case !known:
+		v.unknown("", what, "the snapshot does not say when it was taken")
+	case days < -1:
+		v.fail("", what, "looked at on %s, which is still to come", day.Format(time.DateOnly))
+	case days > v.o.Norms.ReviewDays:
+		v.unknown("", what, "last looked at %d days ago, more than %d: Graph shows none of them", days, v.o.Norms.ReviewDays)
+	default:
+		v.pass("", what, "none, seen in the portal %d days ago", days)
+	}
 }
 
 // proofFresh: what the last proof rested on is as it was then.

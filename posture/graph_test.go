@@ -179,6 +179,19 @@ func TestPasskeyProfilesThatVersionOneHides(t *testing.T) {
 	})
 }
 
+// Group settings are read where a wider permission shows them, and told with their own
+// where none does.
+func TestGroupSettings(t *testing.T) {
+	play(t, func(x *tenant) {
+		_, r := x.read("without")
+		x.finding(r, "AUTH-22", posture.Unknown, "needs GroupSettings.Read.All")
+		x.world.Grant(entrasim.GlasswardApp, "Group.Read.All")
+		x.cloud.Faults().RevokeTokens(x.world.Tenant().ID)
+		_, r = x.read("with")
+		x.finding(r, "AUTH-22", posture.Pass, "LockoutThreshold: 10")
+	})
+}
+
 // A group in a group in a group that a policy leaves out leaves the accounts out, with the
 // path; taken out of the innermost one an account is no longer left out.
 func TestNestedExclusion(t *testing.T) {

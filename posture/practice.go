@@ -21,6 +21,10 @@ type Practice struct {
 	// CustodiansReviewed is when the list of custodians was last gone through; zero if
 	// that is not declared.
 	CustodiansReviewed time.Time
+	// ClassicPoliciesReviewed is when a person last saw in the portal that there are no
+	// classic policies and no older risk policies, which Graph does not show; zero if that
+	// is not declared.
+	ClassicPoliciesReviewed time.Time
 	// Workstation names the workstation that is kept for the accounts, or is empty.
 	Workstation string
 	Watchers    []Watcher
@@ -103,9 +107,10 @@ type practice struct {
 		SHA256  string   `yaml:"sha256"`
 		Holds   []string `yaml:"holds"`
 	} `yaml:"runbook"`
-	CustodiansReviewed string `yaml:"custodiansReviewed"`
-	Workstation        string `yaml:"workstation"`
-	Watchers           []struct {
+	CustodiansReviewed      string `yaml:"custodiansReviewed"`
+	ClassicPoliciesReviewed string `yaml:"classicPoliciesReviewed"`
+	Workstation             string `yaml:"workstation"`
+	Watchers                []struct {
 		Name string `yaml:"name"`
 		Road string `yaml:"road"`
 	} `yaml:"watchers"`
@@ -154,6 +159,9 @@ func (d *practice) read() (Practice, error) {
 	}
 	if d.CustodiansReviewed != "" {
 		p.CustodiansReviewed = day("the review of the custodians", d.CustodiansReviewed)
+	}
+	if d.ClassicPoliciesReviewed != "" {
+		p.ClassicPoliciesReviewed = day("the review of classic policies", d.ClassicPoliciesReviewed)
 	}
 	for _, w := range d.Watchers {
 		p.Watchers = append(p.Watchers, Watcher{w.Name, among("a watcher", w.Road, roads)})

@@ -20,6 +20,7 @@ uses:
   - {account: ea000000-0000-4000-8000-000000000001, date: 2026-05-01, kind: drill}
 runbook: {printed: 2026-05-03, sha256: ab, holds: [objectIds, support]}
 custodiansReviewed: 2026-04-02
+classicPoliciesReviewed: 2026-04-03
 workstation: PAW-1
 watchers: [{name: Glassward, road: graph}]
 `
@@ -35,7 +36,7 @@ func TestPractice(t *testing.T) {
 		Drills:       []Drill{{account, day(5, 1), DrillSteps()}},
 		Keys:         []Key{{account, "1234", "Oslo", "Bergen", true, true}},
 		Uses:         []Use{{account, day(5, 1), "drill"}},
-		Runbook:      &Runbook{day(5, 3), "ab", []string{"objectIds", "support"}}, CustodiansReviewed: day(4, 2), Workstation: "PAW-1",
+		Runbook:      &Runbook{day(5, 3), "ab", []string{"objectIds", "support"}}, CustodiansReviewed: day(4, 2), ClassicPoliciesReviewed: day(4, 3), Workstation: "PAW-1",
 		Watchers: []Watcher{{"Glassward", "graph"}},
 	}
 	if diff := cmp.Diff(want, o.Practice); diff != "" {
@@ -49,6 +50,7 @@ func TestPractice(t *testing.T) {
 		"runbook: {printed: 2026-05-01, holds: [jokes]}":                                               "it is one of objectIds",
 		"watchers: [{name: x, road: moon}]":                                                            "it is one of graph",
 		"keys: [{account: ea000000-0000-4000-8000-000000000001, colour: red}]":                         `unknown field "colour"`,
+		"classicPoliciesReviewed: once":                                                                "write a day",
 		"custodiansReviewed: yesterday":                                                                "write a day",
 	} {
 		if _, err := ParseDeclaration([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {

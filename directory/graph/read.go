@@ -107,11 +107,6 @@ func Read(ctx context.Context, o Options) (*directory.Manifest, error) {
 			r.m.Parts = append(r.m.Parts, directory.ManifestPart{Part: p, Reason: only})
 		}
 	}
-	if o.Only == nil {
-		for _, p := range unasked() {
-			r.m.Parts = append(r.m.Parts, directory.ManifestPart{Part: p, Reason: "this version of Glassward does not ask Graph for it"})
-		}
-	}
 	for _, p := range azure() {
 		if !slices.ContainsFunc(r.others, func(x directory.ManifestPart) bool { return x.Part == p }) {
 			r.others = append(r.others, directory.ManifestPart{Part: p, Reason: "it stands in Azure Resource Manager, and this snapshot was taken from Microsoft Graph alone"})

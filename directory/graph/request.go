@@ -34,6 +34,9 @@ type request struct {
 	single     bool // one object, no list
 	each       each
 	beta       bool
+	// wide says that the part is read where a wider permission serves and that nobody is
+	// asked for its own.
+	wide bool
 }
 
 const (
@@ -96,6 +99,7 @@ func requests() []request {
 		{part: directory.RoleAlerts, path: "/beta/identityGovernance/roleManagementAlerts/alerts?" + roleAlertQuery, permission: "RoleManagementAlert.Read.Directory", beta: true},
 		{part: directory.GroupEligibilities, path: "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances?$filter=groupId%20eq%20'{id}'", permission: "PrivilegedEligibilitySchedule.Read.AzureADGroup", each: ofGates},
 		{part: directory.GroupAssignments, path: "/identityGovernance/privilegedAccess/group/assignmentScheduleInstances?$filter=groupId%20eq%20'{id}'", permission: "PrivilegedAssignmentSchedule.Read.AzureADGroup", each: ofGates},
+		{part: directory.GroupSettings, path: "/v1.0/groupSettings", permission: "GroupSettings.Read.All", wide: true},
 		{part: directory.ProtectedActions, path: "/beta/roleManagement/directory/resourceNamespaces/microsoft.directory/resourceActions?$filter=isAuthenticationContextSettable%20eq%20true", permission: "RoleManagement.Read.Directory", beta: true},
 	}
 }
@@ -175,25 +179,24 @@ func (q request) said() string {
 // Permissions gives the application permissions that a whole snapshot needs, none of
 // which can change anything, and the parts that are not read without each. Those
 // without a part give more of one: Member.Read.Hidden the members of hidden groups,
-// AuditLog.Read.All when accounts last signed in.
+// AuditLog.Read.All when accounts last signed in. GroupSettings.Read.All is not among them:
+// the one setting that it shows comes where Group.Read.All or Directory.Read.All is granted.
 func Permissions() map[string][]directory.Part {
 	m := map[string][]directory.Part{"Member.Read.Hidden": nil, activityPermission: nil}
 	for _, q := range requests() {
-		m[q.permission] = append(m[q.permission], q.part)
+		if !q.wide {
+			m[q.permission] = append(m[q.permission], q.part)
+		}
 	}
 	return m
 }
-
-// unasked are parts that Graph has and that are not asked for: a snapshot that somebody
-// else took may hold them.
-func unasked() []directory.Part { return []directory.Part{directory.GroupSettings} }
 
 // azure are the parts that stand in Azure Resource Manager.
 func azure() []directory.Part {
 	var list []directory.Part
 	for _, p := range directory.Parts() {
 		asked := slices.ContainsFunc(requests(), func(q request) bool { return q.part == p })
-		if !asked && p != directory.Evaluations && !slices.Contains(unasked(), p) {
+		if !asked && p != directory.Evaluations {
 			list = append(list, p)
 		}
 	}

@@ -23,6 +23,7 @@ func TestSnapshotOfATenant(t *testing.T) {
 	for p := range reading.Permissions() {
 		s.world.Grant(entrasim.GlasswardApp, p)
 	}
+	s.world.Grant(entrasim.GlasswardApp, "Group.Read.All") // which shows group settings too
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"glassward.yaml": mainFile(25, "oncall@example.org"),
@@ -96,7 +97,7 @@ func TestSnapshotOfATenant(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "whole.zip.partial")); !os.IsNotExist(err) {
 		t.Error("the folder of what was read is still there")
 	}
-	for _, p := range []string{"Policy.Read.All", "GroupMember.Read.All"} {
+	for _, p := range []string{"Policy.Read.All", "GroupMember.Read.All", "Group.Read.All"} {
 		s.world.Revoke(entrasim.GlasswardApp, p)
 	}
 	s.cloud.Faults().RevokeTokens(s.world.Tenant().ID)

@@ -64,6 +64,9 @@ func (w *World) protection(path string) ([]json.RawMessage, bool) {
 		for _, s := range w.strengths() {
 			add(s)
 		}
+	case "groupSettings":
+		add(object{"id": guidOf(tenant, "password rules"), "displayName": "Password Rule Settings", "templateId": "5cf42378-d67d-4f36-ba46-e8b86229381d",
+			"values": []object{{"name": "LockoutThreshold", "value": "10"}, {"name": "LockoutDurationInSeconds", "value": "60"}, {"name": "BannedPasswordCheckOnPremisesMode", "value": "Audit"}}})
 	case "oauth2PermissionGrants":
 		for _, s := range w.principals {
 			if s.DisplayName == "Intranet" {
