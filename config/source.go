@@ -36,6 +36,11 @@ type DirectorySource struct {
 	// account or what protects one. Zero is 5 minutes and 1 minute.
 	Every Duration `yaml:"every" json:"every,omitempty" jsonschema:"description=How often it is looked at (5m; at least 1m)"`
 	Quick Duration `yaml:"quick" json:"quick,omitempty" jsonschema:"description=How often while an incident about it is open (1m; at least 30s)"`
+	// Models are the AAGUIDs of the keys that the accounts may have; empty means that a
+	// key's model is not judged. DrillDays is within how many days each account is to be
+	// used; 0 is 90.
+	Models    []string `yaml:"models" json:"models,omitempty" jsonschema:"description=AAGUIDs of approved models of keys: a key of another is an alarm"`
+	DrillDays int      `yaml:"drillDays" json:"drillDays,omitempty" jsonschema:"description=Within how many days each account is to be used (90); 14 days later it is an alarm"`
 	// Subscriptions are those of Azure in which alert rules, action groups and workspaces
 	// of the alarm path stand, by id; none means that Azure is not looked at.
 	Subscriptions []string `yaml:"subscriptions" json:"subscriptions,omitempty" jsonschema:"description=Azure subscriptions in which the alarm path stands (GUIDs); the application needs Monitoring Reader on each"`
@@ -438,6 +443,12 @@ func (t *Tenant) checkSources(base string, has func(path string) bool, at, warn 
 			d.Quick = Duration(time.Minute)
 		}
 		d.Quick = min(d.Quick, d.Every)
+		for i := range d.Models {
+			id(fmt.Sprintf("$.sources.directory.models[%d]", i), &d.Models[i], "model")
+		}
+		if d.DrillDays < 0 || d.DrillDays > 3650 {
+			at("$.sources.directory.drillDays", "drillDays %d: give days, at most 3650", d.DrillDays)
+		}
 		for i := range d.Subscriptions {
 			id(fmt.Sprintf("$.sources.directory.subscriptions[%d]", i), &d.Subscriptions[i], "subscription")
 		}

@@ -62,6 +62,8 @@ type directoryMark struct {
 	// Unexplained are changes that were told without the record that explains them, as
 	// long as one may come.
 	Unexplained []unexplained `json:"unexplained,omitempty"`
+	// Wrong is what checks found wrong and what was told.
+	Wrong []flaw `json:"wrong,omitempty"`
 }
 
 // An unexplained change waits for its record.
@@ -182,6 +184,12 @@ func (l *look) round(ctx context.Context) error {
 	}
 	later, waiting := l.explainLater(ctx, mark.Unexplained)
 	records, next.Unexplained = append(records, later...), append(next.Unexplained, waiting...)
+	last := time.Time{}
+	if before != nil {
+		last = before.Contents().Taken
+	}
+	flaws, wrong := l.judged(after, mark.Wrong, last)
+	records, next.Wrong = append(records, flaws...), wrong
 	if err := fault.Point("daemon.look.before"); err != nil {
 		return err
 	}
@@ -287,12 +295,23 @@ func (l *look) refused(ctx context.Context, dir string) {
 	if err != nil {
 		return
 	}
+	// Reviews and workflows belong to the licence that schedules of roles do: without it
+	// nobody need consent to what would read them.
+	governed := slices.ContainsFunc(m.Parts, func(p directory.ManifestPart) bool { return p.Part == directory.RoleSchedules && p.Read != nil })
 	lacking := map[string][]string{}
 	for _, p := range m.Parts {
-		// Azure shows the diagnostic settings of Entra to no application.
-		if p.Permission != "" && p.Part != directory.DiagnosticSettings {
-			lacking[p.Permission] = append(lacking[p.Permission], string(p.Part))
+		name := string(p.Part)
+		switch {
+		case p.Permission == "", p.Part == directory.DiagnosticSettings: // which Azure shows to no application
+			continue
+		case p.Part == directory.Users && p.Read != nil && l.tenant.Sources.Graph == nil: // a tenant without P1, to whom it is not shown
+			continue
+		case !governed && (p.Part == directory.AccessReviews || p.Part == directory.LifecycleWorkflows):
+			continue
+		case p.Part == directory.Users && p.Read != nil:
+			name = "when the accounts last signed in"
 		}
+		lacking[p.Permission] = append(lacking[p.Permission], name)
 	}
 	known := graph.ProtectionPermissions()
 	for _, p := range azure.Permissions() {

@@ -243,7 +243,7 @@ func exercised(v *view) {
 	for _, u := range v.accounts() {
 		switch {
 		case taken.IsZero():
-			v.unknown(u.ID, "signInActivity", "the snapshot does not say when it was taken")
+			v.unknown(u.ID, "lastSuccessfulSignInDateTime", "the snapshot does not say when it was taken")
 		case !u.LastSignIn.IsZero():
 			days := int(taken.Sub(u.LastSignIn) / (24 * time.Hour))
 			if days > v.o.Norms.DrillDays {
@@ -254,7 +254,7 @@ func exercised(v *view) {
 		case u.Tells("signInActivity"):
 			v.fail(u.ID, "lastSuccessfulSignInDateTime", "never")
 		default:
-			v.unknown(u.ID, "signInActivity", "not told: it needs AuditLog.Read.All and Entra ID P1")
+			v.unknown(u.ID, "lastSuccessfulSignInDateTime", "not told: it needs AuditLog.Read.All and Entra ID P1")
 		}
 	}
 }

@@ -31,8 +31,27 @@ type response struct {
 	Body    json.RawMessage   `json:"body"`
 }
 
-// objects reads a part that is asked for object by object, many in one request.
+// objects reads a part that is asked for object by object. Where it is not told when people
+// last signed in, the rest of them may be.
 func (r *reader) objects(ctx context.Context, q request, f *part.File) (*part.Trouble, error) {
+	t, err := r.each(ctx, q, f)
+	if err != nil || t == nil || f.Documents > 0 || !strings.Contains(q.path, activityField) {
+		return t, err
+	}
+	lesser := &part.Trouble{Reason: "signInActivity was not read: " + t.Reason, Unasked: true}
+	if t.Permission != "" {
+		lesser.Permission = activityPermission
+	}
+	q.path = strings.Replace(q.path, activityField, "", 1)
+	f.Request = q.said()
+	if t, err = r.each(ctx, q, f); t == nil && err == nil {
+		t = lesser
+	}
+	return t, err
+}
+
+// each asks for objects, many in one request.
+func (r *reader) each(ctx context.Context, q request, f *part.File) (*part.Trouble, error) {
 	ids, from := r.known.objects(q.each, r.o)
 	var source *part.Trouble
 	if from != "" {
@@ -225,8 +244,10 @@ type collector struct {
 	refused  int // 403
 	absent   int // anything else
 	secret   int // hidden groups that seem empty
-	why      string
-	err      error
+	// unlicensed says that it is the licence that was refused by, and no permission.
+	unlicensed bool
+	why        string
+	err        error
 }
 
 // take writes the answers of a batch.
@@ -268,6 +289,7 @@ func (c *collector) note(x response) {
 			Error struct{ Code, Message string }
 		}
 		_ = json.Unmarshal(x.Body, &e) // another form leaves the status
+		c.unlicensed = e.Error.Code == "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
 		c.why = strings.TrimRight(fmt.Sprintf("Graph answered %d %s: %s", x.Status, e.Error.Code, e.Error.Message), ": ")
 	}
 }
@@ -335,7 +357,11 @@ func (c *collector) trouble() (*part.Trouble, error) {
 	case c.err != nil:
 		return nil, c.err
 	case c.refused > 0 && c.answered == 0 && c.absent == 0:
-		return &part.Trouble{Reason: c.why, Permission: c.q.permission}, nil
+		t := &part.Trouble{Reason: c.why, Permission: c.q.permission}
+		if c.unlicensed {
+			t.Permission = ""
+		}
+		return t, nil
 	case c.refused+c.absent > 0:
 		t := &part.Trouble{Reason: fmt.Sprintf("%d of %d were not read; of the first: %s", c.refused+c.absent+c.secret, c.of, c.why)}
 		if c.refused > 0 {

@@ -182,8 +182,11 @@ func (r *reader) part(ctx context.Context, q request) (directory.ManifestPart, e
 		return directory.ManifestPart{}, err
 	}
 	entry, err := f.Entry(r.o.Now(), trouble)
-	if trouble == nil && entry.Read != nil && r.o.Only != nil && slices.Contains(few, q.part) {
-		entry.Incomplete, entry.Reason = true, only
+	if (trouble == nil || trouble.Unasked) && entry.Read != nil && r.o.Only != nil && slices.Contains(few, q.part) {
+		entry.Incomplete = true
+		if trouble == nil {
+			entry.Reason = only
+		}
 	}
 	return entry, err
 }

@@ -412,6 +412,49 @@ func TestOnlyWhatProtects(t *testing.T) {
 	})
 }
 
+// When the accounts last signed in is read with them, and where that is refused, for want of
+// a permission or of a licence, the rest of them is read.
+func TestActivityOfWhatProtects(t *testing.T) {
+	t.Setenv("GLASSWARD_TEST_SECRET", "s")
+	for _, c := range []struct {
+		name, permission string
+		reason           string
+		take             func(*entrasim.World)
+	}{
+		{name: "whole", take: func(*entrasim.World) {}},
+		{"no permission", "AuditLog.Read.All", "AuditLog.Read.All", func(w *entrasim.World) { w.Revoke(entrasim.GlasswardApp, "AuditLog.Read.All") }},
+		{"no licence", "", "NonPremium", func(w *entrasim.World) { w.SetLicence(entrasim.PremiumP1, false) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			play(t, 30, cloud.Limits{}, func(x *tenant) {
+				x.world.SetLastSignIn(entrasim.EA02, time.Now().Add(-time.Hour))
+				c.take(x.world)
+				m, err := graph.Read(x.t.Context(), graph.Options{Graph: x.graph, Tenant: x.world.Tenant().ID, Dir: x.dir, Accounts: []string{entrasim.EA01, entrasim.EA02}, Only: &graph.Protection{}})
+				if err != nil {
+					x.t.Fatal(err)
+				}
+				for _, p := range m.Parts {
+					if p.Part == directory.Users && (p.Permission != c.permission || !strings.Contains(p.Reason, c.reason) || !p.Incomplete) {
+						x.t.Errorf("%+v", p)
+					}
+				}
+				s, err := directory.Open(x.dir, directory.Limits{})
+				if err != nil {
+					x.t.Fatal(err)
+				}
+				for _, id := range []string{entrasim.EA01, entrasim.EA02} {
+					if u := s.User(id); u == nil || u.Tells("signInActivity") != (c.reason == "") || s.Reading(directory.Users, id).State != directory.Read {
+						x.t.Errorf("%+v", u)
+					}
+				}
+				if c.reason == "" && !s.User(entrasim.EA02).LastSignIn.Equal(time.Now().Add(-time.Hour).Truncate(time.Second)) && time.Since(s.User(entrasim.EA02).LastSignIn) > 2*time.Hour {
+					x.t.Errorf("%s", s.User(entrasim.EA02).LastSignIn)
+				}
+			})
+		})
+	}
+}
+
 // Of a service principal that was named, what makes it who it is is read: its credentials
 // and permissions, who owns it and its application, and whose tokens that takes. What
 // differs is told by element, whichever of them another principal of the tenant has.
@@ -557,7 +600,8 @@ func TestCarry(t *testing.T) {
 
 // What the daemon's look asks for is what a tenant with sources.directory consents to.
 func TestPermissionsOfTheLook(t *testing.T) {
-	needs := entra.Needs(entra.UseSelf, entra.UseProtection, entra.UseAccounts, entra.UseRoles)
+	// When the accounts last signed in is told to who reads the logs by Graph.
+	needs := entra.Needs(entra.UseSelf, entra.UseProtection, entra.UseAccounts, entra.UseRoles, entra.UseLogs)
 	for _, p := range graph.ProtectionPermissions() {
 		if !slices.Contains(needs, p) {
 			t.Errorf("the look needs %s, and nobody is asked for it", p)

@@ -124,6 +124,7 @@ func protecting() []request {
 		directory.MemberOf, directory.Registered, directory.PerUserMFA,
 		directory.ServicePrincipals, directory.Applications, directory.AppRoleAssignments,
 		directory.ApplicationOwners, directory.PrincipalOwners, directory.Federations,
+		directory.AccessReviews, directory.LifecycleWorkflows,
 	}
 	var list []request
 	for _, q := range requests() {
@@ -132,7 +133,7 @@ func protecting() []request {
 		}
 		switch q.part {
 		case directory.Users:
-			q.path, q.each = "/users?$filter=id%20eq%20'{id}'&$select="+userFields, ofAccounts
+			q.path, q.each = "/users?$filter=id%20eq%20'{id}'&$select="+userFields+activityField, ofAccounts
 		case directory.Groups:
 			q.path, q.each = "/groups?$filter=id%20eq%20'{id}'&$select="+groupFields, ofExclusions
 		case directory.GroupMembers, directory.GroupOwners:
@@ -155,7 +156,7 @@ func protecting() []request {
 
 // ProtectionPermissions gives the permissions that Options.Only needs.
 func ProtectionPermissions() []string {
-	list := []string{"Member.Read.Hidden"}
+	list := []string{"Member.Read.Hidden", activityPermission}
 	for _, q := range protecting() {
 		if !slices.Contains(list, q.permission) {
 			list = append(list, q.permission)

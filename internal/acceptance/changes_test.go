@@ -3,6 +3,7 @@ package acceptance_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -242,6 +243,83 @@ func TestEmergencyServicePrincipalIsLookedAt(t *testing.T) {
 		told(append(want, "Emergency account Automation does not get in any more", "Emergency service principal Automation: is disabled, seen in the directory")...)
 		if rows := v.rows("GlasswardChanges | where AuditRecord != 'none'"); len(rows) != 0 {
 			t.Errorf("a log tells of it: %v", rows)
+		}
+	})
+}
+
+// What is wrong and differs in nothing is told: at the first look what was wrong before it,
+// later what comes true by time; once, and again where it was put right and recurs.
+func TestWhatIsWrongIsTold(t *testing.T) {
+	t.Parallel()
+	house := lookingHouse()
+	house.tenant = "sources: {graph: {streams: [directoryAudits], since: 1h}, directory: {drillDays: 1, models: [2fc0579f-8113-47ea-b116-bb5a8db9202a, 833b721a-ff5f-4d00-bb2e-bdda3ec01e29]}}\n"
+	before := house.before
+	house.before = func(v *virtual) {
+		before(v)
+		if err := v.world.Do("silently method add EA-02 key by petra"); err != nil {
+			v.t.Fatal(err)
+		}
+		v.world.SetLastSignIn(entrasim.EA01, time.Now())
+		// One day and fourteen will have gone by in forty minutes.
+		v.world.SetLastSignIn(entrasim.EA02, time.Now().Add(-16*24*time.Hour+40*time.Minute))
+	}
+	virtually(t, house, func(v *virtual) {
+		seen := map[string]int{}
+		told := func(want ...string) {
+			t.Helper()
+			var got []string
+			for _, x := range v.tales(t) {
+				got = append(got, x.title)
+			}
+			now := map[string]int{}
+			for _, title := range got {
+				now[title]++
+			}
+			for _, title := range want {
+				seen[title]++
+			}
+			if !maps.Equal(now, seen) {
+				t.Errorf("told was\n  %s\n%v", strings.Join(got, "\n  "), v.rows("GlasswardChanges | project Property, Element, Change, tostring(After)"))
+			}
+		}
+		const key = "Authenticator of somebody (00000000-0000-0000-0000-000000000000)"
+		time.Sleep(20 * time.Minute)
+		told("Emergency account EA-02: key "+key+" is of no approved model", "Emergency account EA-02: key is not attested: "+key+": notAttested")
+		time.Sleep(30 * time.Minute)
+		const unused = "Emergency account EA-02 last signed in 16 days ago, more than 15"
+		told(unused)
+		v.world.SetLastSignIn(entrasim.EA02, time.Now().Add(-17*24*time.Hour))
+		time.Sleep(5 * time.Minute) // a day more is no news
+		told()
+		v.world.SetLastSignIn(entrasim.EA02, time.Now())
+		time.Sleep(7 * time.Minute)
+		told()
+		if rows := v.rows("GlasswardChanges | where Element == 'ACC-14' | order by TimeGenerated asc | project Change, isnull(LastSeen)"); len(rows) != 2 || rows[1][0] != "removed" {
+			t.Errorf("it was put right: %v", rows)
+		}
+		v.world.SetLastSignIn(entrasim.EA02, time.Now().Add(-16*24*time.Hour))
+		time.Sleep(7 * time.Minute)
+		told(unused)
+
+		// A review that would take an account away, told again after it has ended and begun anew.
+		for range 2 {
+			v.world.Review("Idle accounts", "/users/"+entrasim.EA01)
+			time.Sleep(7 * time.Minute)
+			told("Access review: Idle accounts reviews " + v.world.Emergency()[0].UserPrincipalName + " and removes whom nobody reviewed: default Deny, applied by itself")
+			v.world.EndReviews()
+			time.Sleep(7 * time.Minute)
+			told()
+		}
+		// What cannot be read is not put right.
+		n := len(v.rows("GlasswardChanges"))
+		v.world.Revoke(entrasim.GlasswardApp, "UserAuthenticationMethod.Read.All")
+		v.world.Revoke(entrasim.GlasswardApp, "AuditLog.Read.All")
+		time.Sleep(75 * time.Minute) // until the token that shows it has ended
+		v.stop()
+		v.start()
+		time.Sleep(7 * time.Minute)
+		if rows := v.rows("GlasswardChanges | where AuditRecord == 'none'"); len(rows) != n {
+			t.Errorf("%d records, and there were %d", len(rows), n)
 		}
 	})
 }

@@ -22,13 +22,18 @@ type User struct {
 	place      int
 	created    time.Time
 	ip         string
-	restricted bool     // in a unit of restricted management
-	methods    []string // registered in a story: phone or pass
+	restricted bool      // in a unit of restricted management
+	methods    []string  // registered in a story: phone, pass or key
+	signedIn   time.Time // last; zero stands for some time after it was created
 }
 
 // Graph is the user as Graph shows it, with what it shows only if it is selected.
 func (u *User) Graph() []byte {
 	given, surname, _ := strings.Cut(u.DisplayName, " ")
+	used := u.signedIn
+	if used.IsZero() {
+		used = u.created.Add(1000 * time.Hour)
+	}
 	o := object{
 		"id": u.ID, "userPrincipalName": u.UserPrincipalName, "displayName": u.DisplayName, "givenName": given, "surname": surname,
 		"mail": u.UserPrincipalName, "accountEnabled": u.Enabled, "userType": u.UserType, "department": u.Department,
@@ -37,7 +42,7 @@ func (u *User) Graph() []byte {
 		"onPremisesImmutableId": nil, "creationType": nil, "passwordPolicies": "DisablePasswordExpiration", "assignedLicenses": []object{}, "otherMails": []string{},
 		"mobilePhone": nil, "employeeId": nil, "jobTitle": nil, "isManagementRestricted": u.restricted,
 		"passwordProfile": object{"forceChangePasswordNextSignIn": false, "forceChangePasswordNextSignInWithMfa": false},
-		"signInActivity":  object{"lastSignInDateTime": u.created.Add(1000 * time.Hour).Format(time.RFC3339), "lastSuccessfulSignInDateTime": u.created.Add(1000 * time.Hour).Format(time.RFC3339)},
+		"signInActivity":  object{"lastSignInDateTime": used.UTC().Format(time.RFC3339), "lastSuccessfulSignInDateTime": used.UTC().Format(time.RFC3339)},
 		"identities":      []object{{"signInType": "userPrincipalName", "issuer": u.UserPrincipalName[strings.IndexByte(u.UserPrincipalName, '@')+1:], "issuerAssignedId": u.UserPrincipalName}},
 	}
 	if u.UserType == "Guest" {
@@ -795,6 +800,33 @@ func (w *World) SetEnabled(appID string, on bool) {
 		s.Enabled = on
 	}
 }
+
+// SetLastSignIn says when an account with a special purpose last signed in, as the directory
+// tells it, which is no sign-in and leaves no event.
+func (w *World) SetLastSignIn(id string, at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if u := w.find(id); u != nil {
+		u.signedIn = at
+	}
+}
+
+// Review begins an access review of what a query names, as "/groups/{id}/members": who is
+// not reviewed is removed, by itself.
+func (w *World) Review(name, query string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reviews = append(w.reviews, review{name, query})
+}
+
+// EndReviews ends the reviews of Review.
+func (w *World) EndReviews() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reviews = nil
+}
+
+type review struct{ name, query string }
 
 // A Plan is a service plan that decides what the services answer.
 type Plan string

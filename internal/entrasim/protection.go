@@ -78,6 +78,10 @@ func (w *World) protection(path string) ([]json.RawMessage, bool) {
 	case "identityGovernance/accessReviews/definitions":
 		add(object{"id": guidOf(tenant, "review"), "displayName": "Guests, quarterly", "status": "InProgress", "scope": object{"@odata.type": "#microsoft.graph.accessReviewQueryScope", "query": "/users?$filter=(userType eq 'Guest')", "queryType": "MicrosoftGraph"},
 			"instanceEnumerationScope": nil, "settings": object{"mailNotificationsEnabled": true, "autoApplyDecisionsEnabled": true, "defaultDecisionEnabled": true, "defaultDecision": "Deny", "instanceDurationInDays": 14}})
+		for _, r := range w.reviews {
+			add(object{"id": guidOf(tenant, "review", r.name), "displayName": r.name, "status": "InProgress", "scope": object{"@odata.type": "#microsoft.graph.accessReviewQueryScope", "query": r.query, "queryType": "MicrosoftGraph"},
+				"instanceEnumerationScope": nil, "settings": object{"mailNotificationsEnabled": true, "autoApplyDecisionsEnabled": true, "defaultDecisionEnabled": true, "defaultDecision": "Deny", "instanceDurationInDays": 14}})
+		}
 	case "identityGovernance/lifecycleWorkflows/workflows":
 		add(object{"id": guidOf(tenant, "workflow"), "displayName": "Welcome", "description": "On the first day", "category": "joiner", "isEnabled": true, "isSchedulingEnabled": true, "version": 1})
 	case "identityGovernance/roleManagementAlerts/alerts":
@@ -171,6 +175,9 @@ func (w *World) methods(u *User) []json.RawMessage {
 		switch m {
 		case "phone":
 			add("phoneAuthenticationMethod", object{"id": "3179e48a-750b-4051-897c-87b9720928f7", "phoneNumber": "+47 5555 0199", "phoneType": "mobile", "smsSignInState": "notAllowedByPolicy"})
+		case "key":
+			add("fido2AuthenticationMethod", object{"id": guidOf(u.ID, "another key"), "displayName": "Authenticator of somebody", "createdDateTime": made, "aaGuid": "00000000-0000-0000-0000-000000000000", "model": "Unknown",
+				"attestationCertificates": []string{}, "attestationLevel": "notAttested", "passkeyType": "deviceBound"})
 		case "pass":
 			add("temporaryAccessPassAuthenticationMethod", object{"id": guidOf(u.ID, "pass"), "temporaryAccessPass": nil, "createdDateTime": made, "startDateTime": made, "lifetimeInMinutes": 60, "isUsableOnce": false, "isUsable": true, "methodUsabilityReason": "EnabledByPolicy"})
 		}

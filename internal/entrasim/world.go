@@ -100,6 +100,7 @@ type World struct {
 	changed      map[int]*User
 	applications []*Application
 	principals   []*ServicePrincipal
+	reviews      []review
 	groups       []*collection
 	units        []*collection
 	policies     []*policy
