@@ -40,7 +40,7 @@ test: deps
 # it, as its message says.
 SEEDS ?= 1000
 chaos: compiler
-	GOGC=300 GLASSWARD_CHAOS_SEEDS=$(SEEDS) $(GO) test -v -parallel 4 -run '^TestChaos$$' -timeout 12h ./internal/acceptance
+	GOGC=300 GLASSWARD_CHAOS_SEEDS=$(SEEDS) $(GO) test -v -parallel 6 -run '^TestChaos$$' -timeout 12h ./internal/acceptance
 
 # A tenant's day, two million records of it, as fast as a running server takes them: forty things happen
 # in it that people must be told of, and a table shows that they were, as internal/day/day.txt foretells, and
