@@ -42,6 +42,10 @@ func lookingHouse() setting {
 				}
 			}
 			v.write(tenantPath, strings.Replace(v.text(tenantPath), "emergencyAccounts:\n", objects+"emergencyAccounts:\n", 1))
+			// Both were used lately: an account that lies unused is told at the first look.
+			for _, u := range v.world.Emergency() {
+				v.world.SetLastSignIn(u.ID, time.Now())
+			}
 		},
 	}
 }
