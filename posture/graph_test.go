@@ -4,10 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
-	"glassward"
 	"glassward/access"
 	"glassward/access/whatif"
 	"glassward/directory"
@@ -16,6 +13,7 @@ import (
 	"glassward/entra"
 	"glassward/internal/entrasim"
 	"glassward/internal/entrasim/cloud"
+	"glassward/internal/entrasim/tenanttest"
 	"glassward/posture"
 )
 
@@ -30,29 +28,8 @@ type tenant struct {
 
 func play(t *testing.T, f func(*tenant)) {
 	t.Helper()
-	t.Setenv("GLASSWARD_TEST_SECRET", "s")
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		// Roles of the simulated tenant are held since 2024.
-		time.Sleep(time.Until(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)))
-		calm := entrasim.Still()
-		x := &tenant{t: t, dir: dir, world: entrasim.NewWorld(entrasim.Options{Seed: 6, Start: time.Now(), Users: 10, Rates: &calm})}
-		x.world.AddSecret(entrasim.GlasswardApp, entrasim.Secret{Text: "s"})
-		x.world.Revoke(entrasim.GlasswardApp, "Directory.Read.All")
-		for p := range graph.Permissions() {
-			x.world.Grant(entrasim.GlasswardApp, p)
-		}
-		x.cloud = cloud.New(cloud.Options{Worlds: []*entrasim.World{x.world}})
-		defer x.cloud.Close()
-		hc, at := x.cloud.Pipe()
-		defer hc.CloseIdleConnections()
-		c := entra.Cloud{Name: "simulated", Authority: at.Authority, Graph: at.Graph}
-		credential, err := entra.NewCredential(entra.CredentialOptions{Cloud: c, Tenant: x.world.Tenant().ID, ClientID: entrasim.GlasswardApp, ClientSecret: glassward.Secret("env:GLASSWARD_TEST_SECRET"), HTTP: hc})
-		if err != nil {
-			t.Fatal(err)
-		}
-		x.graph = entra.NewClient(entra.ClientOptions{Service: entra.Graph, Cloud: c, Credential: credential, HTTP: hc})
-		f(x)
+	tenanttest.Play(t, 6, 10, cloud.Limits{}, func(t *testing.T, x *tenanttest.Tenant) {
+		f(&tenant{t: t, dir: x.Dir, world: x.World, cloud: x.Cloud, graph: x.Client(entra.Graph)})
 	})
 }
 

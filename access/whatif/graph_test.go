@@ -1,16 +1,12 @@
 package whatif_test
 
 import (
-	"net/http"
 	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
-	"glassward"
 	"glassward/access"
 	"glassward/access/whatif"
 	"glassward/directory"
@@ -19,6 +15,7 @@ import (
 	"glassward/entra"
 	"glassward/internal/entrasim"
 	"glassward/internal/entrasim/cloud"
+	"glassward/internal/entrasim/tenanttest"
 )
 
 // policies are about each condition that a question can tell of. NESTED, OUT and PERSON stand
@@ -66,18 +63,8 @@ type asked struct {
 
 func play(t *testing.T, f func(*asked)) {
 	t.Helper()
-	t.Setenv("GLASSWARD_TEST_SECRET", "s")
-	dir := filepath.Join(t.TempDir(), "snapshot")
-	synctest.Test(t, func(t *testing.T) {
-		// Roles of the simulated tenant are held since 2024.
-		time.Sleep(time.Until(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)))
-		calm := entrasim.Still()
-		w := entrasim.NewWorld(entrasim.Options{Seed: 5, Start: time.Now(), Users: 20, Rates: &calm})
-		w.AddSecret(entrasim.GlasswardApp, entrasim.Secret{Text: "s"})
-		w.Revoke(entrasim.GlasswardApp, "Directory.Read.All")
-		for p := range graph.Permissions() {
-			w.Grant(entrasim.GlasswardApp, p)
-		}
+	tenanttest.Play(t, 5, 20, cloud.Limits{}, func(t *testing.T, tenant *tenanttest.Tenant) {
+		w := tenant.World
 		inner := w.AddGroup("inner", false, entrasim.EA01)
 		nested := w.AddGroup("outer", false, w.AddGroup("middle", false, inner))
 		out := w.AddGroup("elsewhere", false, entrasim.Admin)
@@ -95,23 +82,8 @@ func play(t *testing.T, f func(*asked)) {
 				}
 			}
 		}
-		x := &asked{t: t, world: w, dir: dir, cloud: cloud.New(cloud.Options{Worlds: []*entrasim.World{w}})} // the vendor's own limits
-		defer x.cloud.Close()
-		hc, at := x.cloud.Pipe()
-		defer hc.CloseIdleConnections()
-		x.graph = client(t, w, hc, at)
-		f(x)
+		f(&asked{t: t, world: w, cloud: tenant.Cloud, graph: tenant.Client(entra.Graph), dir: filepath.Join(tenant.Dir, "snapshot")})
 	})
-}
-
-func client(t *testing.T, w *entrasim.World, hc *http.Client, at cloud.Endpoints) *entra.Client {
-	t.Helper()
-	c := entra.Cloud{Name: "simulated", Authority: at.Authority, Graph: at.Graph}
-	credential, err := entra.NewCredential(entra.CredentialOptions{Cloud: c, Tenant: w.Tenant().ID, ClientID: entrasim.GlasswardApp, ClientSecret: glassward.Secret("env:GLASSWARD_TEST_SECRET"), HTTP: hc})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return entra.NewClient(entra.ClientOptions{Service: entra.Graph, Cloud: c, Credential: credential, HTTP: hc})
 }
 
 // snapshot reads the tenant, with Graph's answers to the questions.

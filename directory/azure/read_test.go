@@ -2,21 +2,18 @@ package azure_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"glassward"
 	"glassward/directory"
 	"glassward/directory/azure"
 	"glassward/directory/truth"
 	"glassward/entra"
 	"glassward/internal/entrasim"
 	"glassward/internal/entrasim/cloud"
+	"glassward/internal/entrasim/tenanttest"
 	"glassward/kql/trial"
 	"glassward/schema"
 )
@@ -27,54 +24,28 @@ type tenant struct {
 	world       *entrasim.World
 	cloud       *cloud.Cloud
 	application *entra.Client
-	client      func(*testing.T, entra.ClientOptions) *entra.Client
-	dir         string
-	principal   string
+	// person gives a client of somebody who has signed in.
+	person    func(user string) *entra.Client
+	dir       string
+	principal string
 }
 
 const subscription = "/subscriptions/" + entrasim.AzureSubscription
 
-// play serves a tenant in memory, in virtual time.
+// play serves a tenant to an application that may read its subscription.
 func play(t *testing.T, f func(*tenant)) {
 	t.Helper()
-	t.Setenv("GLASSWARD_TEST_SECRET", "s")
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		calm := entrasim.Still()
-		x := &tenant{t: t, dir: dir, world: entrasim.NewWorld(entrasim.Options{Seed: 3, Start: time.Now(), Users: 20, Rates: &calm})}
-		x.world.AddSecret(entrasim.GlasswardApp, entrasim.Secret{Text: "s"})
-		x.cloud = cloud.New(cloud.Options{Worlds: []*entrasim.World{x.world}})
-		defer x.cloud.Close()
-		hc, at := x.cloud.Pipe()
-		defer hc.CloseIdleConnections()
-		c := entra.Cloud{Name: "simulated", Authority: at.Authority, ResourceManager: at.ResourceManager}
-		x.client = func(t *testing.T, o entra.ClientOptions) *entra.Client {
-			o.Service, o.Cloud, o.HTTP = entra.ResourceManager, c, hc
-			return entra.NewClient(o)
-		}
-		credential, err := entra.NewCredential(entra.CredentialOptions{Cloud: c, Tenant: x.world.Tenant().ID, ClientID: entrasim.GlasswardApp, ClientSecret: glassward.Secret("env:GLASSWARD_TEST_SECRET"), HTTP: hc})
-		if err != nil {
-			t.Fatal(err)
-		}
-		x.application = x.client(t, entra.ClientOptions{Credential: credential})
+	tenanttest.Play(t, 3, 20, cloud.Limits{}, func(t *testing.T, served *tenanttest.Tenant) {
+		x := &tenant{t: t, dir: served.Dir, world: served.World, cloud: served.Cloud, application: served.Client(entra.ResourceManager)}
+		x.person = func(user string) *entra.Client { return served.Person(entra.ResourceManager, user) }
 		sp, _ := x.world.ServicePrincipal(entrasim.GlasswardApp)
 		x.principal = sp.ID
 		x.world.AssignAzure(sp.ID, "Monitoring Reader", subscription)
-		if err := directory.WriteManifest(dir, directory.Manifest{Tenant: x.world.Tenant().ID, Taken: time.Now()}); err != nil {
+		if err := directory.WriteManifest(x.dir, directory.Manifest{Tenant: x.world.Tenant().ID, Taken: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
 		f(x)
 	})
-}
-
-// person gives a client of somebody who has signed in.
-func (x *tenant) person(user string) *entra.Client {
-	x.t.Helper()
-	name := filepath.Join(x.t.TempDir(), "token")
-	if err := os.WriteFile(name, []byte(x.cloud.UserToken(x.world.Tenant().ID, user, cloud.ResourceManager)+"\n"), 0o600); err != nil {
-		x.t.Fatal(err)
-	}
-	return x.client(x.t, entra.ClientOptions{Credential: entra.PersonToken{Token: glassward.Secret("file:" + name)}})
 }
 
 func (x *tenant) snapshot(o azure.Options) *directory.Snapshot {

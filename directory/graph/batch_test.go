@@ -12,7 +12,6 @@ import (
 // rest: those are asked again, and nothing is missing in the end. Tokens that are
 // taken back meanwhile are no trouble either.
 func TestThrottledWithinBatches(t *testing.T) {
-	t.Setenv("GLASSWARD_TEST_SECRET", "s")
 	play(t, 200, cloud.Limits{Directory: 30}, func(x *tenant) {
 		x.cloud.Faults().RevokeTokens(x.world.Tenant().ID)
 		s := x.snapshot()

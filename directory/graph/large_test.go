@@ -14,7 +14,6 @@ import (
 // What is held in memory does not grow with the number of people: their pages go to
 // the disk as they come. How long it takes is the vendor's limits' affair, and said.
 func TestLargeTenant(t *testing.T) {
-	t.Setenv("GLASSWARD_TEST_SECRET", "s")
 	const users = 15000 // of 150,000 it takes two minutes of the clock, and the memory is the same
 	play(t, users, cloud.Limits{}, func(x *tenant) {
 		runtime.GC()

@@ -3,17 +3,14 @@ package graph_test
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"glassward"
 	"glassward/access"
 	"glassward/directory"
 	"glassward/directory/change"
@@ -21,6 +18,7 @@ import (
 	"glassward/entra"
 	"glassward/internal/entrasim"
 	"glassward/internal/entrasim/cloud"
+	"glassward/internal/entrasim/tenanttest"
 )
 
 // A tenant is a simulated one with a client that reads it.
@@ -29,39 +27,16 @@ type tenant struct {
 	world *entrasim.World
 	cloud *cloud.Cloud
 	graph *entra.Client
-	dir   string
+	// secret is the file in which the application's secret stands.
+	secret, dir string
 }
 
-// play serves a tenant in memory, in virtual time, to an application that has all
-// the permissions of a snapshot.
+// play serves a tenant to an application that has all the permissions of a snapshot.
 func play(t *testing.T, users int, limits cloud.Limits, f func(*tenant)) {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "snapshot")
-	synctest.Test(t, func(t *testing.T) {
-		calm := entrasim.Still()
-		x := &tenant{t: t, dir: dir, world: entrasim.NewWorld(entrasim.Options{Seed: 3, Start: time.Now(), Users: users, Rates: &calm})}
-		x.world.AddSecret(entrasim.GlasswardApp, entrasim.Secret{Text: "s"})
-		x.world.Revoke(entrasim.GlasswardApp, "Directory.Read.All")
-		for p := range graph.Permissions() {
-			x.world.Grant(entrasim.GlasswardApp, p)
-		}
-		x.cloud = cloud.New(cloud.Options{Worlds: []*entrasim.World{x.world}, Limits: limits})
-		defer x.cloud.Close()
-		hc, at := x.cloud.Pipe()
-		defer hc.CloseIdleConnections()
-		x.graph = client(t, x.world, hc, at)
-		f(x)
+	tenanttest.Play(t, 3, users, limits, func(t *testing.T, x *tenanttest.Tenant) {
+		f(&tenant{t: t, world: x.World, cloud: x.Cloud, graph: x.Client(entra.Graph), secret: x.Secret, dir: filepath.Join(x.Dir, "snapshot")})
 	})
-}
-
-func client(t *testing.T, w *entrasim.World, hc *http.Client, at cloud.Endpoints) *entra.Client {
-	t.Helper()
-	c := entra.Cloud{Name: "simulated", Authority: at.Authority, Graph: at.Graph}
-	credential, err := entra.NewCredential(entra.CredentialOptions{Cloud: c, Tenant: w.Tenant().ID, ClientID: entrasim.GlasswardApp, ClientSecret: glassward.Secret("env:GLASSWARD_TEST_SECRET"), HTTP: hc})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return entra.NewClient(entra.ClientOptions{Service: entra.Graph, Cloud: c, Credential: credential, HTTP: hc})
 }
 
 func (x *tenant) read(resume bool) (*directory.Manifest, error) {
@@ -90,7 +65,6 @@ func fromGraph() []directory.Part {
 }
 
 func TestWholeTenant(t *testing.T) {
-	t.Setenv("GLASSWARD_TEST_SECRET", "s")
 	play(t, 1500, cloud.Limits{}, func(x *tenant) { // the vendor's own limits
 		s := x.snapshot()
 		for _, p := range fromGraph() {
@@ -148,7 +122,6 @@ func TestWholeTenant(t *testing.T) {
 // With half of the permissions taken away, and with each of them, what was not read
 // is unknown with the permission named; nothing is taken for empty.
 func TestTakenPermissions(t *testing.T) {
-	t.Setenv("GLASSWARD_TEST_SECRET", "s")
 	all := graph.Permissions()
 	var names []string
 	for p := range all {
@@ -196,7 +169,6 @@ func TestTakenPermissions(t *testing.T) {
 
 // What goes wrong with one part concerns it alone.
 func TestTroublesOfOnePart(t *testing.T) {
-	t.Setenv("GLASSWARD_TEST_SECRET", "s")
 	const page = "<!DOCTYPE html><html><head><title>Sign in to the proxy</title></head></html>"
 	for _, c := range []struct {
 		name    string
@@ -242,7 +214,6 @@ func TestTroublesOfOnePart(t *testing.T) {
 
 // Who was not asked for when people signed in is told the rest of them.
 func TestUsersWithoutActivity(t *testing.T) {
-	t.Setenv("GLASSWARD_TEST_SECRET", "s")
 	play(t, 30, cloud.Limits{}, func(x *tenant) {
 		x.world.Revoke(entrasim.GlasswardApp, "AuditLog.Read.All")
 		s := x.snapshot()
@@ -255,7 +226,6 @@ func TestUsersWithoutActivity(t *testing.T) {
 
 // A run that was ended is gone on with: what is whole is not asked for again.
 func TestResume(t *testing.T) {
-	t.Setenv("GLASSWARD_TEST_SECRET", "s")
 	play(t, 300, cloud.Limits{}, func(x *tenant) {
 		ctx, cancel := context.WithCancel(x.t.Context())
 		_, err := graph.Read(ctx, graph.Options{Graph: x.graph, Tenant: x.world.Tenant().ID, Dir: x.dir, Progress: func(p directory.Part, _, _ int) {
@@ -302,8 +272,10 @@ func TestResume(t *testing.T) {
 
 // Without a token there is no snapshot.
 func TestNoToken(t *testing.T) {
-	t.Setenv("GLASSWARD_TEST_SECRET", "wrong")
 	play(t, 30, cloud.Limits{}, func(x *tenant) {
+		if err := os.WriteFile(x.secret, []byte("wrong"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := x.read(false); err == nil || !strings.Contains(err.Error(), "AADSTS7000215") {
 			t.Error(err)
 		}
@@ -312,7 +284,6 @@ func TestNoToken(t *testing.T) {
 
 // What is packed opens as what was read, and nothing is written over.
 func TestPack(t *testing.T) {
-	t.Setenv("GLASSWARD_TEST_SECRET", "s")
 	play(t, 30, cloud.Limits{}, func(x *tenant) {
 		x.snapshot()
 		name := x.dir + ".zip"
@@ -337,7 +308,6 @@ func TestPack(t *testing.T) {
 // the size of the tenant. What was not asked for is unknown, and a named object that is
 // not there is known to be gone.
 func TestOnlyWhatProtects(t *testing.T) {
-	t.Setenv("GLASSWARD_TEST_SECRET", "s")
 	play(t, 1500, cloud.Limits{}, func(x *tenant) {
 		t := x.t
 		const gone = "00000000-1111-4222-8333-444444444444"
@@ -415,7 +385,6 @@ func TestOnlyWhatProtects(t *testing.T) {
 // When the accounts last signed in is read with them, and where that is refused, for want of
 // a permission or of a licence, the rest of them is read.
 func TestActivityOfWhatProtects(t *testing.T) {
-	t.Setenv("GLASSWARD_TEST_SECRET", "s")
 	for _, c := range []struct {
 		name, permission string
 		reason           string
@@ -459,7 +428,6 @@ func TestActivityOfWhatProtects(t *testing.T) {
 // and permissions, who owns it and its application, and whose tokens that takes. What
 // differs is told by element, whichever of them another principal of the tenant has.
 func TestNamedServicePrincipals(t *testing.T) {
-	t.Setenv("GLASSWARD_TEST_SECRET", "s")
 	for _, only := range []*graph.Protection{nil, {}} {
 		play(t, 30, cloud.Limits{}, func(x *tenant) {
 			t := x.t
@@ -532,7 +500,6 @@ func TestNamedServicePrincipals(t *testing.T) {
 // A part that could not be read is taken over from the snapshot before, and so is the
 // answer of one object; what was read stays, and what differs is told once.
 func TestCarry(t *testing.T) {
-	t.Setenv("GLASSWARD_TEST_SECRET", "s")
 	play(t, 30, cloud.Limits{}, func(x *tenant) {
 		t := x.t
 		groups, _ := x.world.Objects("groups")
