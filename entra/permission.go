@@ -91,6 +91,8 @@ func Permissions() []Permission {
 			"who may activate a membership of a group", "whether a member must be activated first is unknown"),
 		graph("PrivilegedAssignmentSchedule.Read.AzureADGroup", "cd4161cb-f098-48f8-a884-1eda9a42434c", UseSnapshot,
 			"until when memberships of groups last", "whether a member is one for good is unknown"),
+		graph("GroupSettings.Read.All", "f3c4f514-c65a-43f5-bfce-1735872258dd", UseSnapshot,
+			"settings for all groups, among which smart lockout stands", "how easily guessing locks an account is unknown"),
 		graph("Directory.Read.All", "7ab1d382-f21e-4acd-a863-ba3e13f7da61", UseLicence,
 			"the directory; ask for it only where a licensed tenant is told that it has no licence", "in some tenants, sign-ins by Microsoft Graph"),
 	}

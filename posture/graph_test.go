@@ -156,11 +156,15 @@ func TestPasskeyProfilesThatVersionOneHides(t *testing.T) {
 	})
 }
 
-// Group settings are read where a wider permission shows them, and told with their own
-// where none does.
+// Group settings are read where their own permission or a wider one shows them, and told
+// with their own where none does.
 func TestGroupSettings(t *testing.T) {
 	play(t, func(x *tenant) {
-		_, r := x.read("without")
+		_, r := x.read("its own")
+		x.finding(r, "AUTH-22", posture.Pass, "LockoutThreshold: 10")
+		x.world.Revoke(entrasim.GlasswardApp, "GroupSettings.Read.All")
+		x.cloud.Faults().RevokeTokens(x.world.Tenant().ID)
+		_, r = x.read("without")
 		x.finding(r, "AUTH-22", posture.Unknown, "needs GroupSettings.Read.All")
 		x.world.Grant(entrasim.GlasswardApp, "Group.Read.All")
 		x.cloud.Faults().RevokeTokens(x.world.Tenant().ID)

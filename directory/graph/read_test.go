@@ -61,7 +61,7 @@ func (x *tenant) snapshot() *directory.Snapshot {
 // fromGraph are the parts that Graph has.
 func fromGraph() []directory.Part {
 	i := slices.Index(directory.Parts(), directory.DiagnosticSettings)
-	return slices.DeleteFunc(directory.Parts()[:i], func(p directory.Part) bool { return p == directory.GroupSettings || p == directory.Evaluations })
+	return slices.DeleteFunc(directory.Parts()[:i], func(p directory.Part) bool { return p == directory.Evaluations })
 }
 
 func TestWholeTenant(t *testing.T) {

@@ -34,9 +34,6 @@ type request struct {
 	single     bool // one object, no list
 	each       each
 	beta       bool
-	// wide says that the part is read where a wider permission serves and that nobody is
-	// asked for its own.
-	wide bool
 }
 
 const (
@@ -99,7 +96,7 @@ func requests() []request {
 		{part: directory.RoleAlerts, path: "/beta/identityGovernance/roleManagementAlerts/alerts?" + roleAlertQuery, permission: "RoleManagementAlert.Read.Directory", beta: true},
 		{part: directory.GroupEligibilities, path: "/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances?$filter=groupId%20eq%20'{id}'", permission: "PrivilegedEligibilitySchedule.Read.AzureADGroup", each: ofGates},
 		{part: directory.GroupAssignments, path: "/identityGovernance/privilegedAccess/group/assignmentScheduleInstances?$filter=groupId%20eq%20'{id}'", permission: "PrivilegedAssignmentSchedule.Read.AzureADGroup", each: ofGates},
-		{part: directory.GroupSettings, path: "/v1.0/groupSettings", permission: "GroupSettings.Read.All", wide: true},
+		{part: directory.GroupSettings, path: "/v1.0/groupSettings", permission: "GroupSettings.Read.All"},
 		{part: directory.ProtectedActions, path: "/beta/roleManagement/directory/resourceNamespaces/microsoft.directory/resourceActions?$filter=isAuthenticationContextSettable%20eq%20true", permission: "RoleManagement.Read.Directory", beta: true},
 	}
 }
@@ -180,14 +177,11 @@ func (q request) said() string {
 // Permissions gives the application permissions that a whole snapshot needs, none of
 // which can change anything, and the parts that are not read without each. Those
 // without a part give more of one: Member.Read.Hidden the members of hidden groups,
-// AuditLog.Read.All when accounts last signed in. GroupSettings.Read.All is not among them:
-// the one setting that it shows comes where Group.Read.All or Directory.Read.All is granted.
+// AuditLog.Read.All when accounts last signed in.
 func Permissions() map[string][]directory.Part {
 	m := map[string][]directory.Part{"Member.Read.Hidden": nil, activityPermission: nil}
 	for _, q := range requests() {
-		if !q.wide {
-			m[q.permission] = append(m[q.permission], q.part)
-		}
+		m[q.permission] = append(m[q.permission], q.part)
 	}
 	return m
 }
