@@ -237,7 +237,7 @@ type view struct {
 // when its object is.
 func ofEach(p directory.Part) bool {
 	switch p {
-	case directory.Users, directory.GroupMembers, directory.GroupOwners, directory.MemberOf, directory.UnitMembers,
+	case directory.GroupMembers, directory.GroupOwners, directory.MemberOf, directory.UnitMembers,
 		directory.Registered, directory.PerUserMFA, directory.GroupEligibilities, directory.GroupAssignments:
 		return true
 	}
@@ -264,7 +264,7 @@ func (a *assessor) run(c *Check) (Finding, map[directory.Part]bool) {
 		return f, nil
 	}
 	for _, p := range c.Reads {
-		if r := a.s.Reading(p, ""); !ofEach(p) && r.State != directory.Read {
+		if r := a.s.Reading(p, ""); !ofEach(p) && r.State != directory.Read && !(p == directory.Users && v.accountsRead()) {
 			v.missing = append(v.missing, absent(p, "", r))
 		}
 	}
@@ -407,11 +407,9 @@ func (v *view) contents(parts ...directory.Part) directory.Contents {
 // more people than these is enough.
 func (v *view) accounts() []*directory.User {
 	v.used[directory.Users] = true
-	for _, e := range v.o.Accounts {
-		if v.a.s.Reading(directory.Users, e.ID).State != directory.Read {
-			v.read(directory.Users, "")
-			return nil
-		}
+	if !v.accountsRead() {
+		v.read(directory.Users, "")
+		return nil
 	}
 	var list []*directory.User
 	for _, e := range v.o.Accounts {
@@ -429,6 +427,11 @@ func (v *view) accounts() []*directory.User {
 func (v *view) user(id string) *directory.User {
 	v.read(directory.Users, "")
 	return v.a.s.User(id)
+}
+
+// accountsRead says whether all declared accounts were read, whoever else was.
+func (v *view) accountsRead() bool {
+	return !slices.ContainsFunc(v.o.Accounts, func(e Account) bool { return v.a.s.Reading(directory.Users, e.ID).State != directory.Read })
 }
 
 // group gives a group by its id, or nil.
