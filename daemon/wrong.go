@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,12 +30,9 @@ var looked = []string{
 // days, another each day, and not another flaw.
 const unusedCheck = "ACC-14"
 
-// How long an account may lie unused: what is declared, or the cycle of drills, and some
-// days to hold one that is due.
-const (
-	drillDays  = 90
-	drillGrace = 14
-)
+// drillGrace is how many days an account may lie unused beyond the cycle of drills, to hold
+// one that is due.
+const drillGrace = 14
 
 // A flaw is what a check found wrong and what was told of it.
 type flaw struct {
@@ -59,11 +57,13 @@ func (f flaw) same(g flaw) bool {
 // judged gives the records of what is wrong and was not, and of what was put right, and all
 // that is wrong now. A flaw that was told and is not known to be put right stands.
 func (l *look) judged(after *directory.Snapshot, told []flaw, last time.Time) (records []glassward.Record, wrong []flaw) {
-	findings, err := posture.Some(after, l.declared(), looked...)
+	o := l.declared()
+	if len(o.Accounts) == 0 {
+		return nil, told // service principals alone, of which these checks say nothing
+	}
+	findings, err := posture.Some(after, o, looked...)
 	if err != nil {
-		if len(l.declared().Accounts) > 0 {
-			l.w.log.Error("what protects the accounts could not be judged", "error", err)
-		}
+		l.w.log.Error("what protects the accounts could not be judged", "error", err)
 		return nil, told
 	}
 	decided := map[string]*posture.Finding{}
@@ -85,9 +85,11 @@ func (l *look) judged(after *directory.Snapshot, told []flaw, last time.Time) (r
 		u.ID = u.id()
 		records = append(records, u.record(now, "Changed", explanation{}))
 	}
-	left := append([]flaw(nil), told...) // of which each stands for one
+	left := slices.Clone(told) // of which each stands for one
 	for _, f := range wrong {
-		if !taken(&left, f) {
+		if i := slices.IndexFunc(left, f.same); i >= 0 {
+			left = slices.Delete(left, i, i+1)
+		} else {
 			row(f, nil, f.json(), after.Contents().Taken)
 		}
 	}
@@ -102,17 +104,6 @@ func (l *look) judged(after *directory.Snapshot, told []flaw, last time.Time) (r
 		l.w.log.Info("checks of what protects the accounts come to something else", "changes", len(records), "wrong", len(wrong))
 	}
 	return records, wrong
-}
-
-// taken takes one flaw that is the same out of a list, and says whether there was one.
-func taken(list *[]flaw, f flaw) bool {
-	for i, g := range *list {
-		if f.same(g) {
-			*list = append((*list)[:i], (*list)[i+1:]...)
-			return true
-		}
-	}
-	return false
 }
 
 // json is the flaw as a record has it.
@@ -136,7 +127,8 @@ func (l *look) declared() posture.Options {
 			o.Accounts = append(o.Accounts, posture.Account{ID: a.ObjectID, UPN: a.UserPrincipalName})
 		}
 	}
-	o.Norms.DrillDays = cmp.Or(source.DrillDays, drillDays) + drillGrace
+	o.Norms = posture.DefaultNorms()
+	o.Norms.DrillDays = cmp.Or(source.DrillDays, o.Norms.DrillDays) + drillGrace
 	return o
 }
 

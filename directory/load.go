@@ -519,6 +519,24 @@ func gather[T any](d *decoder, into *[]T, page node, r *Reading, one func(*decod
 	}
 }
 
+// gatherOf does so for a part that is read for each object: what is there of the object,
+// which is noted as read though there be nothing.
+func gatherOf[T any](d *decoder, into *map[string][]T, object string, page node, r *Reading, one func(*decoder, node) T, id func(T) string) {
+	if object == "" {
+		r.fail("it does not say of which object")
+		return
+	}
+	if *into == nil {
+		*into = map[string][]T{}
+	}
+	list := (*into)[object]
+	if list == nil {
+		list = []T{}
+	}
+	gather(d, &list, page, r, one, id)
+	(*into)[object] = list
+}
+
 // take takes in one page of a part.
 func (l *loader) take(d *decoder, p Part, object string, page node, r *Reading) {
 	c := &l.c
@@ -553,14 +571,14 @@ func (l *loader) take(d *decoder, p Part, object string, page node, r *Reading) 
 	case Groups:
 		gather(d, &c.Groups, page, r, decodeGroup, func(g *Group) string { return g.ID })
 	case GroupMembers:
-		l.refs(d, &c.Members, object, page, r)
+		refs(d, &c.Members, object, page, r)
 	case GroupOwners:
-		l.refs(d, &c.Owners, object, page, r)
+		refs(d, &c.Owners, object, page, r)
 	case UnitMembers:
-		l.refs(d, &c.UnitMembers, object, page, r)
+		refs(d, &c.UnitMembers, object, page, r)
 	case MemberOf:
 		m := map[string][]Ref{}
-		l.refs(d, &m, object, page, r)
+		refs(d, &m, object, page, r)
 		for id, refs := range m {
 			if c.MemberOf == nil {
 				c.MemberOf = map[string][]string{}
@@ -623,9 +641,9 @@ func (l *loader) take(d *decoder, p Part, object string, page node, r *Reading) 
 	case RoleAlerts:
 		gather(d, &c.RoleAlerts, page, r, decodeRoleAlert, func(o *RoleAlert) string { return o.ID })
 	case GroupEligibilities:
-		l.groupSchedules(d, &c.GroupEligibilities, object, page, r)
+		gatherOf(d, &c.GroupEligibilities, object, page, r, decodeGroupSchedule, func(x GroupSchedule) string { return x.Principal })
 	case GroupAssignments:
-		l.groupSchedules(d, &c.GroupAssignments, object, page, r)
+		gatherOf(d, &c.GroupAssignments, object, page, r, decodeGroupSchedule, func(x GroupSchedule) string { return x.Principal })
 	case ProtectedActions:
 		gather(d, &c.ProtectedActions, page, r, decodeProtectedAction, func(o *ProtectedAction) string { return o.ID })
 	case GroupSettings:
@@ -636,19 +654,7 @@ func (l *loader) take(d *decoder, p Part, object string, page node, r *Reading) 
 			r.fail(d.problems[0].String())
 		}
 	case Registered:
-		if object == "" {
-			r.fail("it does not say whose methods they are")
-			return
-		}
-		if c.Registered == nil {
-			c.Registered = map[string][]Method{}
-		}
-		list := c.Registered[object]
-		if list == nil {
-			list = []Method{}
-		}
-		gather(d, &list, page, r, decodeMethod, func(m Method) string { return m.ID })
-		c.Registered[object] = list
+		gatherOf(d, &c.Registered, object, page, r, decodeMethod, func(m Method) string { return m.ID })
 	case PerUserMFA:
 		if c.PerUserMFA == nil {
 			c.PerUserMFA = map[string]string{}
@@ -665,23 +671,11 @@ func (l *loader) take(d *decoder, p Part, object string, page node, r *Reading) 
 	case AppRoleAssignments:
 		gather(d, &c.AppRoleAssignments, page, r, decodeAppRoleAssignment, func(o *AppRoleAssignment) string { return o.Principal })
 	case ApplicationOwners:
-		l.refs(d, &c.ApplicationOwners, object, page, r)
+		refs(d, &c.ApplicationOwners, object, page, r)
 	case PrincipalOwners:
-		l.refs(d, &c.PrincipalOwners, object, page, r)
+		refs(d, &c.PrincipalOwners, object, page, r)
 	case Federations:
-		if object == "" {
-			r.fail("it does not say of which application")
-			return
-		}
-		if c.Federations == nil {
-			c.Federations = map[string][]Federation{}
-		}
-		list := c.Federations[object]
-		if list == nil {
-			list = []Federation{} // read, and none
-		}
-		gather(d, &list, page, r, decodeFederation, func(f Federation) string { return f.ID })
-		c.Federations[object] = list
+		gatherOf(d, &c.Federations, object, page, r, decodeFederation, func(f Federation) string { return f.ID })
 	case PermissionGrants:
 		gather(d, &c.PermissionGrants, page, r, decodePermissionGrant, func(o *PermissionGrant) string { return o.Client })
 	case DiagnosticSettings:
@@ -720,37 +714,8 @@ func (l *loader) take(d *decoder, p Part, object string, page node, r *Reading) 
 func assigned(a *RoleAssignment) string { return a.Principal + a.Role }
 
 // refs takes in a list of members or owners.
-func (l *loader) refs(d *decoder, into *map[string][]Ref, object string, page node, r *Reading) {
-	if object == "" {
-		r.fail("it does not say whose they are")
-		return
-	}
-	if *into == nil {
-		*into = map[string][]Ref{}
-	}
-	list := (*into)[object]
-	if list == nil {
-		list = []Ref{} // read, and empty
-	}
-	gather(d, &list, page, r, decodeRef, func(x Ref) string { return x.ID })
-	(*into)[object] = list
-}
-
-// groupSchedules takes in who is, or may become, a member or owner of a group.
-func (l *loader) groupSchedules(d *decoder, into *map[string][]GroupSchedule, object string, page node, r *Reading) {
-	if object == "" {
-		r.fail("it does not say of which group")
-		return
-	}
-	if *into == nil {
-		*into = map[string][]GroupSchedule{}
-	}
-	list := (*into)[object]
-	if list == nil {
-		list = []GroupSchedule{} // read, and none
-	}
-	gather(d, &list, page, r, decodeGroupSchedule, func(o GroupSchedule) string { return o.Principal })
-	(*into)[object] = list
+func refs(d *decoder, into *map[string][]Ref, object string, page node, r *Reading) {
+	gatherOf(d, into, object, page, r, decodeRef, func(x Ref) string { return x.ID })
 }
 
 // policies takes in policies. One that has no id stays: exports leave it out, and

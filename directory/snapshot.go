@@ -203,8 +203,10 @@ type Snapshot struct {
 	locations  map[string]*NamedLocation
 	strengths  map[string]*Strength
 	principals map[string]*ServicePrincipal
-	roles      map[string]*RoleDefinition
-	members    *membership
+	// applications are by their application ids.
+	applications map[string]*Application
+	roles        map[string]*RoleDefinition
+	members      *membership
 }
 
 // New makes a snapshot of contents. They must not be changed afterwards.
@@ -245,6 +247,12 @@ func build(c Contents, old *Snapshot) *Snapshot {
 		s.principals = old.principals
 	} else {
 		s.principals = index(c.ServicePrincipals, func(p *ServicePrincipal) string { return p.ID })
+	}
+	if old != nil && same(c.Applications, old.c.Applications) {
+		s.applications = old.applications
+	} else {
+		s.applications = index(c.Applications, func(a *Application) string { return a.AppID })
+		delete(s.applications, "")
 	}
 	s.locations = index(c.Locations, func(l *NamedLocation) string { return l.ID })
 	s.strengths = index(c.Strengths, func(x *Strength) string { return x.ID })
@@ -346,14 +354,7 @@ func (s *Snapshot) ServicePrincipal(id string) *ServicePrincipal { return s.prin
 
 // Application gives the registration of a service principal's application by its
 // application id, or nil: that of another tenant's stands there.
-func (s *Snapshot) Application(appID string) *Application {
-	for _, a := range s.c.Applications {
-		if appID != "" && a.AppID == lowerID(appID) {
-			return a
-		}
-	}
-	return nil
-}
+func (s *Snapshot) Application(appID string) *Application { return s.applications[lowerID(appID)] }
 
 // Location gives a named location by its id, or nil.
 func (s *Snapshot) Location(id string) *NamedLocation { return s.locations[lowerID(id)] }

@@ -121,6 +121,19 @@ var norms = []norm{
 	{"certificateDays", "time enough to renew it twice over: half a year", 180, func(n *Norms) *int { return &n.CertificateDays }},
 }
 
+// DefaultNorms gives the limits that are judged by where none are declared.
+func DefaultNorms() Norms { return Norms{}.whole() }
+
+// whole fills in defaults.
+func (n Norms) whole() Norms {
+	for _, x := range norms {
+		if p := x.at(&n); *p == 0 {
+			*p = x.value
+		}
+	}
+	return n
+}
+
 // list gives the norms as they are judged by.
 func (n Norms) list() []Norm {
 	list := make([]Norm, 0, len(norms))
@@ -167,14 +180,11 @@ func (o Options) whole() (Options, error) {
 		}
 	}
 	for _, x := range norms {
-		p := x.at(&o.Norms)
-		if *p < 0 {
-			return o, fmt.Errorf("norm %s is %d: it cannot be below zero", x.name, *p)
-		}
-		if *p == 0 {
-			*p = x.value
+		if n := *x.at(&o.Norms); n < 0 {
+			return o, fmt.Errorf("norm %s is %d: it cannot be below zero", x.name, n)
 		}
 	}
+	o.Norms = o.Norms.whole()
 	for _, e := range o.Exceptions {
 		if e.Check == "" || e.Owner == "" || e.Reason == "" || e.Until.IsZero() {
 			return o, fmt.Errorf("the exception from %q needs a check, an owner, a reason and an end", e.Check)

@@ -69,7 +69,9 @@ func (r *reader) evaluations(ctx context.Context) (directory.ManifestPart, error
 		}
 		r.silent = 0
 		if !json.Valid(answer) {
-			trouble = &part.Trouble{Reason: fmt.Sprintf("of %s: an answer that is no JSON", x.ID)}
+			if trouble == nil {
+				trouble = &part.Trouble{Reason: fmt.Sprintf("of %s: an answer that is no JSON", x.ID)}
+			}
 			continue
 		}
 		id, err := json.Marshal(x.ID)

@@ -48,7 +48,13 @@ func (x *tenant) snapshot() *directory.Snapshot {
 	if _, err := x.read(false); err != nil {
 		x.t.Fatal(err)
 	}
-	s, err := directory.Open(x.dir, directory.Limits{})
+	return x.open(x.dir)
+}
+
+// open opens a snapshot in which nothing may be wrong.
+func (x *tenant) open(dir string) *directory.Snapshot {
+	x.t.Helper()
+	s, err := directory.Open(dir, directory.Limits{})
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -441,14 +447,7 @@ func TestNamedServicePrincipals(t *testing.T) {
 				if _, err := graph.Read(t.Context(), graph.Options{Graph: x.graph, Tenant: x.world.Tenant().ID, Dir: dir, Accounts: []string{entrasim.EA01}, Principals: []string{strings.ToUpper(emergency.ID)}, Only: only}); err != nil {
 					t.Fatal(err)
 				}
-				s, err := directory.Open(dir, directory.Limits{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, p := range s.Problems() {
-					t.Error(p)
-				}
-				return s
+				return x.open(dir)
 			}
 			before := look()
 			c := before.Contents()
@@ -523,14 +522,7 @@ func TestCarry(t *testing.T) {
 			if err := graph.Carry(dir, old); err != nil {
 				t.Fatal(err)
 			}
-			s, err := directory.Open(dir, directory.Limits{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, p := range s.Problems() {
-				t.Error(p)
-			}
-			return s
+			return x.open(dir)
 		}
 		first, second, third := x.dir+"1", x.dir+"2", x.dir+"3"
 		before := look(first)

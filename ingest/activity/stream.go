@@ -96,6 +96,7 @@ func (s *stream) run(ctx context.Context, cursors ingest.Cursors) error {
 			continue
 		}
 		s.retries.Reset()
+		// That the host's clock was set back meanwhile is no reason to rest for longer.
 		t := time.NewTimer(max(pollEvery-max(0, s.o.Now().Sub(began)), time.Second))
 		select {
 		case <-t.C:
