@@ -134,6 +134,9 @@ func playChaos(t *testing.T, seed uint64, points []fault.Name) (seen, died []fau
 			// Most points are passed often, and what matters may be the first time or
 			// a late one; others are passed only where the plan leads there.
 			likely := slices.DeleteFunc(slices.Clone(points), func(p fault.Name) bool { return !plan.leadsTo(string(p), life, found) })
+			if few := slices.DeleteFunc(slices.Clone(likely), func(p fault.Name) bool { return !rare(string(p)) }); len(few) > 0 && r.IntN(3) == 0 {
+				likely = few
+			}
 			point := likely[r.IntN(len(likely))]
 			nth := 1
 			if r.IntN(3) > 0 && often(string(point)) {
@@ -206,6 +209,13 @@ func often(point string) bool {
 		}
 	}
 	return false
+}
+
+// rare says whether so few plans come by a point, and each but once, that among all the
+// others it would hardly ever be chosen.
+func rare(point string) bool {
+	return slices.ContainsFunc([]string{"logstore.retain", "logstore.migrate.copied", "state.migrate.copied", "logstore.giveup", "state.giveup"},
+		func(prefix string) bool { return strings.HasPrefix(point, prefix) })
 }
 
 // leadsTo says whether the plan comes by a point in a life, as far as can be said.
