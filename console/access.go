@@ -144,6 +144,27 @@ func (s *Server) decide(r *http.Request, need Scope, tenant string) (Grant, *api
 	return g, nil
 }
 
+// tenant gives the tenant that a request means which names it elsewhere than in its path: by
+// the name, and without one the only tenant that the grant is for. where says where the
+// request should have named one.
+func (s *Server) tenant(g Grant, name, where string) (string, *apiError) {
+	if name == "" {
+		if g.Tenant != "" {
+			return g.Tenant, nil
+		}
+		t, ok := s.o.Workspaces.Workspace("default")
+		if !ok {
+			return "", badRequest("this token is for every tenant: say which with %s", where)
+		}
+		return t, nil
+	}
+	t, ok := s.o.Workspaces.Workspace(name)
+	if !ok || (g.Tenant != "" && !strings.EqualFold(t, g.Tenant)) {
+		return "", notFound("workspace", name)
+	}
+	return t, nil
+}
+
 // letterLife is how long the link of a notice opens its incident; answerLife how
 // long it takes it up.
 const (

@@ -51,20 +51,9 @@ var ErrBusy = errors.New("intake pauses")
 // ingest answers POST /v1/ingest[?tenant=…&table=…]. A body whose every record
 // was refused is a 400, one with some refused a 200 that names them.
 func (s *Server) ingest(w http.ResponseWriter, r *http.Request, c call) *apiError {
-	tenant := c.grant.Tenant
-	if name := r.URL.Query().Get("tenant"); name != "" {
-		t, ok := s.o.Workspaces.Workspace(name)
-		if !ok || (tenant != "" && !strings.EqualFold(t, tenant)) {
-			return notFound("workspace", name)
-		}
-		tenant = t
-	}
-	if tenant == "" {
-		t, ok := s.o.Workspaces.Workspace("default")
-		if !ok {
-			return badRequest("this token is for every tenant: say which with ?tenant=")
-		}
-		tenant = t
+	tenant, bad := s.tenant(c.grant, r.URL.Query().Get("tenant"), "?tenant=")
+	if bad != nil {
+		return bad
 	}
 	body, bad := s.unpack(w, r, c.grant)
 	if bad != nil {
