@@ -73,7 +73,7 @@ bench: build
 	$(GO) test -run '^$$' -bench 'Commit' ./state
 	$(GO) test -run '^$$' -bench 'Open' -benchtime 3x ./directory
 	$(GO) test -run '^$$' -bench 'Assess' -benchtime 3x ./posture
-	$(GO) test -run '^$$' -bench 'Reach|Changes' -benchtime 5x ./access
+	$(GO) test -run '^$$' -bench 'Reach|Changes|Partition' -benchtime 5x ./access
 	$(GO) test -run '^$$' -bench 'WhatIf' ./access
 	$(GO) test -run '^$$' -bench 'Outbox' -benchtime 1x -timeout 20m ./state
 	$(GO) test -run '^$$' -bench 'Judge' -benchtime 1x -timeout 60m ./logstore
