@@ -48,6 +48,23 @@ func (h *house) Workspace(name string) (string, bool) {
 	return "", false
 }
 
+func (h *house) Tenants() []console.Tenant {
+	return []console.Tenant{{ID: alpha, Name: "alpha"}, {ID: beta, Name: "beta"}}
+}
+
+func (h *house) Schema(tenant string) (console.Schema, error) {
+	if tenant != alpha && tenant != beta {
+		return console.Schema{}, fmt.Errorf("%w: %s holds no records", console.ErrNoSuch, tenant)
+	}
+	return console.Schema{
+		Tables: []console.Table{
+			{Name: "SigninLogs", Doc: "Interactive sign-ins of users.", Columns: []console.Column{{Name: "TimeGenerated", Type: value.DateTime, Doc: "When."}, {Name: "Status", Type: value.Dynamic}}},
+			{Name: "AuditLogs", Columns: []console.Column{{Name: "TimeGenerated", Type: value.DateTime}}},
+		},
+		Functions: []kql.StoredFunction{{Name: "Failed", Doc: "Sign-ins that failed.", Parameters: []kql.Parameter{{Name: "since", Type: value.TimeSpan, Default: "1d"}}, Body: "{ SigninLogs | where TimeGenerated > ago(since) }"}},
+	}, nil
+}
+
 func (h *house) Ingest(_ context.Context, tenant string, p console.Push, body io.Reader) (console.Receipt, error) {
 	b, err := io.ReadAll(body)
 	h.body, h.whole = string(b), p.Whole

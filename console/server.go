@@ -22,6 +22,12 @@ type Workspaces interface {
 	// Workspace gives the tenant id that a path's name means: a tenant's id or
 	// name in any case, or "default" where there is one workspace alone.
 	Workspace(name string) (tenant string, ok bool)
+	// Tenants gives every workspace that holds records, in the order of the configuration. Which
+	// of them a caller may hear of is the console's to say.
+	Tenants() []Tenant
+	// Schema gives the tables and stored functions that queries of a workspace may name. An
+	// unknown tenant is ErrNoSuch.
+	Schema(tenant string) (Schema, error)
 	// Ingest decodes and commits what body holds. The receipt is good even where
 	// an error is given: it counts what was committed before.
 	Ingest(ctx context.Context, tenant string, p Push, body io.Reader) (Receipt, error)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,6 +80,37 @@ func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (
 		return nil, fmt.Errorf("%w: %v", console.ErrBudget, err)
 	}
 	return result, err
+}
+
+// Tenants gives the tenants that are configured.
+func (g gateway) Tenants() []console.Tenant {
+	g.d.mu.RLock()
+	defer g.d.mu.RUnlock()
+	out := make([]console.Tenant, len(g.d.config.Each))
+	for i, t := range g.d.config.Each {
+		out[i] = console.Tenant{ID: t.ID, Name: t.Name}
+	}
+	return out
+}
+
+// Schema gives what a query of the tenant's workspace may name.
+func (g gateway) Schema(tenant string) (console.Schema, error) {
+	if _, err := g.d.find(tenant); err != nil {
+		return console.Schema{}, err
+	}
+	g.d.mu.RLock()
+	functions := g.d.rules.Functions
+	g.d.mu.RUnlock()
+	out := console.Schema{Functions: functions.List()}
+	own := schema.OwnColumns()
+	for _, t := range schema.Tables() {
+		columns := make([]console.Column, 0, len(t.Columns)+len(own))
+		for _, c := range slices.Concat(t.Columns, own) {
+			columns = append(columns, console.Column{Name: c.Name, Type: c.Type, Doc: c.Doc})
+		}
+		out.Tables = append(out.Tables, console.Table{Name: t.Name, Doc: t.Doc, Columns: columns})
+	}
+	return out, nil
 }
 
 // named gives the tables of workspace("name"). A query is asked of one workspace

@@ -9,7 +9,9 @@ import (
 	"glassward/kql/bind"
 	"glassward/kql/builtin"
 	"glassward/kql/diag"
+	"glassward/kql/rel"
 	"glassward/kql/syntax"
+	"glassward/kql/value"
 )
 
 // Functions are stored functions: text that queries use by name, like a function or a table.
@@ -125,6 +127,76 @@ func (f *Functions) Names() []string {
 		return nil
 	}
 	return slices.Sorted(maps.Keys(f.byName))
+}
+
+// A StoredFunction is a stored function as clients are told of it.
+type StoredFunction struct {
+	Name string
+	// Doc is what its file says about it, empty if it does not.
+	Doc        string
+	Parameters []Parameter
+	// Body is its text with the braces around it: { SigninLogs | where … }.
+	Body string
+}
+
+// A Parameter is a parameter of a stored function: a scalar or, if Table, a table.
+type Parameter struct {
+	Name string
+	Type value.Type // of a scalar
+	// Table tells a table from a scalar. Columns are those that it must have; none stand for (*).
+	Table   bool
+	Columns []rel.Column
+	// Default is the value as it is written, empty if the parameter must be given.
+	Default string
+}
+
+// String gives the parameter as it is declared: name:type, name:type=default, name:(a:string) or name:(*).
+func (p Parameter) String() string {
+	name := syntax.NameText(p.Name)
+	switch {
+	case p.Table && len(p.Columns) == 0:
+		return name + ":(*)"
+	case p.Table:
+		columns := make([]string, len(p.Columns))
+		for i, c := range p.Columns {
+			columns[i] = syntax.NameText(c.Name) + ":" + c.Type.String()
+		}
+		return name + ":(" + strings.Join(columns, ", ") + ")"
+	case p.Default != "":
+		return name + ":" + p.Type.String() + "=" + p.Default
+	}
+	return name + ":" + p.Type.String()
+}
+
+// List gives the functions, sorted by name.
+func (f *Functions) List() []StoredFunction {
+	var out []StoredFunction
+	for _, name := range f.Names() {
+		fn := f.byName[name]
+		text := func(n syntax.Node) string { s := n.Span(); return fn.Source[s.Start:s.End] }
+		s := StoredFunction{Name: name, Doc: fn.Doc, Body: strings.TrimSpace(text(fn.Lit.Body))}
+		if !strings.HasPrefix(s.Body, "{") {
+			// The body is the whole file, or what a let statement names.
+			if len(fn.Lit.Body.Stmts) == 0 {
+				s.Body = text(fn.Lit.Body.Result)
+			}
+			s.Body = "{\n" + s.Body + "\n}"
+		}
+		for _, p := range fn.Lit.Params {
+			q := Parameter{Name: p.Name.Name, Table: p.Table}
+			q.Type, _ = value.ParseType(p.Type)
+			for _, c := range p.Columns {
+				t, _ := value.ParseType(c.Type)
+				q.Columns = append(q.Columns, rel.Column{Name: c.Name.Name, Type: t})
+			}
+			if p.Default != nil {
+				q.Default = text(p.Default)
+			}
+			s.Parameters = append(s.Parameters, q)
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // Changed gives the names of the functions that next does not have, or has with another text.

@@ -2,6 +2,7 @@ package kql_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -94,4 +95,40 @@ func ticksOf(s string) value.Ticks {
 		panic(s)
 	}
 	return t
+}
+
+// TestStoredFunctions is what clients are told of stored functions, in each of the forms of a file.
+func TestStoredFunctions(t *testing.T) {
+	functions, problems := kql.ReadFunctions([]kql.FunctionFile{
+		{Name: "a.kql", Text: ".create-or-alter function with (docstring=\"Both.\") Both(T:(User:string, ['a b']:long), of:(*), n:long = 5, s:string = \"x\") {\n  T | take n\n}\n"},
+		{Name: "b.kql", Text: "let Names = datatable(User:string)[\"ann\"];"},
+		{Name: "Recent.kql", Text: "// functionParameters: since:timespan = 1d\nprint now() - since // to its end\n"},
+	}, kql.Options{})
+	for _, p := range problems {
+		t.Error(p.Text())
+	}
+	var got strings.Builder
+	for _, f := range functions.List() {
+		params := make([]string, len(f.Parameters))
+		for i, p := range f.Parameters {
+			params[i] = p.String()
+		}
+		fmt.Fprintf(&got, "%s(%s) %s\n%s\n", f.Name, strings.Join(params, ", "), f.Doc, f.Body)
+	}
+	const want = `Both(T:(User:string, ['a b']:long), of:(*), n:long=5, s:string="x") Both.
+{
+  T | take n
+}
+Names() 
+{
+datatable(User:string)["ann"]
+}
+Recent(since:timespan=1d) 
+{
+print now() - since
+}
+`
+	if got.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", got.String(), want)
+	}
 }

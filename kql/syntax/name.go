@@ -2,6 +2,9 @@ package syntax
 
 import "strings"
 
+// NameText writes a name as a query has to: as it is, or as ['…'] where it is no plain name.
+func NameText(name string) string { return nameText(name, false) }
+
 // identText gives a name as it has to be written.
 func identText(id Ident) string { return nameText(id.Name, id.Quoted) }
 
