@@ -82,28 +82,46 @@ func (e *RecordError) Unwrap() error { return e.Cause }
 // stood. An error of the commit itself leaves that open, as a crash would:
 // append the batch again.
 func (s *Store) Append(ctx context.Context, b Batch) (Committed, error) {
-	if err := s.check(b); err != nil {
+	shape, err := s.check(b)
+	if err != nil {
 		return Committed{}, err
 	}
-	return s.intake.send(ctx, &request{batch: b})
+	return s.intake.send(ctx, &request{batch: b, shape: shape})
 }
 
 // check says whether a batch can be taken in: before anything is written, so
-// that nothing has to be undone for it.
-func (s *Store) check(b Batch) error {
+// that nothing has to be undone for it. It gives the tables that the batch fits.
+func (s *Store) check(b Batch) (*shape, error) {
 	if err := s.DiskLow(); err != nil {
-		return err
+		return nil, err
 	}
+	shape := s.shape.Load()
 	for i := range b.Records {
 		r := &b.Records[i]
-		t := s.tables[r.Table]
+		t := shape.tables[r.Table]
 		if t == nil {
-			return &RecordError{r.Table, r.Source, r.Line, errors.New("there is no such table")}
+			return nil, &RecordError{r.Table, r.Source, r.Line, errors.New("there is no such table")}
 		}
 		if err := t.check(r.Values); err != nil {
-			return &RecordError{r.Table, r.Source, r.Line, err}
+			return nil, &RecordError{r.Table, r.Source, r.Line, err}
 		}
 	}
+	return shape, nil
+}
+
+// fits says whether the tables of the batch's records are still those that they
+// were made for.
+func (r *request) fits(now *shape) error {
+	if r.shape == now {
+		return nil
+	}
+	for i := range r.batch.Records {
+		rec := &r.batch.Records[i]
+		if now.tables[rec.Table] != r.shape.tables[rec.Table] {
+			return &RecordError{rec.Table, rec.Source, rec.Line, errors.New("the table has other columns since it was read: read it again")}
+		}
+	}
+	r.shape = now
 	return nil
 }
 
@@ -177,6 +195,7 @@ type request struct {
 	batch  Batch
 	load   *Loader // whose batch is answered when stored, not when durable
 	job    func(*conn) error
+	shape  *shape // the tables that the batch fits
 	answer chan answer
 
 	first, last int // its entries in the group

@@ -120,7 +120,7 @@ func (s *Store) look(ctx context.Context, c *conn) (moment, error) {
 // countRows counts the records of each table that has any.
 func (s *Store) countRows(ctx context.Context, c *conn) (map[string]int64, error) {
 	counts := map[string]int64{}
-	for name := range s.tables {
+	for name := range s.tables() {
 		rows, err := c.all(ctx, "SELECT count(*) FROM "+quote(name), nil)
 		if err != nil {
 			return nil, err

@@ -105,7 +105,7 @@ func (s *Store) copyDatabase(ctx context.Context) error {
 	if err := c.exec(ctx, fmt.Sprintf("ATTACH %s AS old (READ_ONLY); ATTACH %s AS new; COPY FROM DATABASE old TO new; CHECKPOINT new", literal(s.path()), literal(s.compactPath()))); err != nil {
 		return err
 	}
-	for name := range s.tables {
+	for name := range s.tables() {
 		rows, err := c.all(ctx, fmt.Sprintf("SELECT (SELECT count(*) FROM old.%s), (SELECT count(*) FROM new.%[1]s)", quote(name)), nil)
 		if err != nil {
 			return err

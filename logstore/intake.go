@@ -109,7 +109,7 @@ func (in *intake) learn(ctx context.Context) error {
 		in.seq = max(in.seq, in.journal.last)
 	}
 	in.index = newIndex(int(got[0][0].(int64)))
-	for name := range in.store.tables {
+	for name := range in.store.tables() {
 		if err := in.learnTable(ctx, name); err != nil {
 			return err
 		}
@@ -277,6 +277,9 @@ func (in *intake) serve(group []*request) {
 		err := r.load.told()
 		if in.store.closed {
 			err = ErrClosed
+		}
+		if err == nil {
+			err = r.fits(in.store.shape.Load())
 		}
 		if err != nil {
 			r.answer <- answer{err: err}
@@ -472,7 +475,7 @@ func (in *intake) seal() error {
 
 // decide finds the fate of one record.
 func (in *intake) decide(ctx context.Context, r *request, rec *glassward.Record, d *draft) error {
-	t := in.store.tables[rec.Table]
+	t := r.shape.tables[rec.Table]
 	id := rec.ID
 	copy := said{rec.Values, rec.Extra}
 	for {
@@ -488,6 +491,12 @@ func (in *intake) decide(ctx context.Context, r *request, rec *glassward.Record,
 			if id == rec.ID {
 				r.out.Added++
 			}
+			return nil
+		}
+		if t.schema.Custom {
+			// Its id says that it is the same record: what is sent again of it, worked
+			// out at another time, is no later word.
+			r.out.Duplicates++
 			return nil
 		}
 		v := t.judge(stored.said, stored.provenance, copy, rec.Provenance)

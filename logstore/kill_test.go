@@ -14,7 +14,9 @@ import (
 
 	"glassward"
 	"glassward/internal/fault"
+	"glassward/kql/value"
 	"glassward/logstore"
+	"glassward/schema"
 )
 
 // story is the variable that makes the test binary a process that works on the
@@ -39,12 +41,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+var ownTime = schema.Column{Name: "TimeGenerated", Type: value.DateTime}
+
 const (
 	storyBatches = 6
 	oldRecords   = 4
 )
 
-// tell appends six batches and some old records, removes the old ones, loads the
+// tell appends six batches and some old records, makes a table of its own, removes the old ones, loads the
 // batches once more, is backed up, compacts and closes. It writes a line for each batch that
 // has been acknowledged.
 func tell(dir string) error {
@@ -70,6 +74,16 @@ func tell(dir string) error {
 	}
 	if _, err := s.Append(ctx, logstore.Batch{Records: old}); err != nil {
 		return err
+	}
+	// A table of the workspace's own is made, and grows, while the store is open.
+	for _, columns := range [][]schema.Column{{ownTime}, {ownTime, {Name: "A", Type: value.String}}} {
+		own, err := schema.NewCustom("My_CL", "", columns)
+		if err != nil {
+			return err
+		}
+		if err := s.SetTables(ctx, append(schema.Tables(), own)); err != nil {
+			return err
+		}
 	}
 	if _, err := s.Retain(ctx, nil); err != nil {
 		return err

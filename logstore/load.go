@@ -52,10 +52,11 @@ func (s *Store) Load() *Loader { return &Loader{store: s} }
 // what is new has the sequence numbers FirstSeq to LastSeq, updated records
 // among them. The errors are those of Append, and *LoadError.
 func (l *Loader) Add(ctx context.Context, b Batch) (Committed, error) {
-	if err := l.store.check(b); err != nil {
+	shape, err := l.store.check(b)
+	if err != nil {
 		return Committed{}, err
 	}
-	return l.store.intake.send(ctx, &request{batch: b, load: l})
+	return l.store.intake.send(ctx, &request{batch: b, load: l, shape: shape})
 }
 
 // Flush returns when all that was added is durable, its cursors with it.

@@ -39,7 +39,7 @@ func (in *intake) lookUp(ctx context.Context, group []*request, d *draft) error 
 			room = in.index.find(rec.ID, room[:0])
 			if len(room) > 0 && !d.asked[rec.ID] {
 				d.asked[rec.ID] = true
-				t := in.store.tables[rec.Table]
+				t := r.shape.tables[rec.Table]
 				list[t] = append(list[t], wanted{rec.ID, slices.Clone(room)})
 			}
 		}

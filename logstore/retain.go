@@ -40,8 +40,8 @@ func (s *Store) Retain(ctx context.Context, spare func(context.Context) ([]glass
 	}
 	spared := idList(ids)
 	now := s.options.Now()
-	names := make([]string, 0, len(s.tables))
-	for name := range s.tables {
+	names := make([]string, 0, len(s.tables()))
+	for name := range s.tables() {
 		names = append(names, name)
 	}
 	slices.Sort(names)
@@ -81,6 +81,9 @@ func (s *Store) Retain(ctx context.Context, spare func(context.Context) ([]glass
 // keeps gives how long a table keeps its records.
 func (s *Store) keeps(table string) time.Duration {
 	if d, ok := s.options.Retention[table]; ok && d > 0 {
+		return d
+	}
+	if d := s.options.Retention[""]; d > 0 {
 		return d
 	}
 	return DefaultRetention

@@ -47,7 +47,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	}
 	defer leave()
 	err = s.pool.with(ctx, limits, func(ctx context.Context, c *conn) error {
-		for name := range s.tables {
+		for name := range s.tables() {
 			rows, err := c.all(ctx, fmt.Sprintf(`SELECT count(*), min("TimeGenerated"), max("TimeGenerated"), max("_TimeReceived"), max(%s) FROM %s`, seqColumn, quote(name)), nil)
 			if err != nil {
 				return err
@@ -109,13 +109,8 @@ func fileSize(path string) int64 {
 // goroutine that commits, so that it also knows of a commit whose caller was
 // told of an error, or of nothing.
 func (s *Store) LastSeq(ctx context.Context) (int64, error) {
-	leave, err := s.enter()
-	if err != nil {
-		return 0, err
-	}
-	defer leave()
 	var seq int64
-	err = s.intake.do(ctx, func(context.Context, *conn) error {
+	err := s.intake.do(ctx, func(context.Context, *conn) error {
 		seq = s.intake.seq
 		return nil
 	})

@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"glassward"
@@ -48,7 +50,8 @@ type Options struct {
 	Places *Places
 
 	// Retention says by table how long records are kept after they were
-	// received; tables without an entry keep them for DefaultRetention.
+	// received; tables without an entry keep them as long as "" says, or for
+	// DefaultRetention.
 	Retention map[string]time.Duration
 
 	// Reserve is how many bytes of the disk must stay free; intake pauses when
@@ -76,7 +79,7 @@ type Store struct {
 	options Options
 	dir     string // empty: in memory
 	lock    *lock
-	tables  map[string]*table
+	shape   atomic.Pointer[shape]
 
 	// still is held by who wants the blocks of the file to stay what they are, and by
 	// who changes them: checkpoints, Compact, Close. It is taken before gate.
@@ -264,19 +267,42 @@ func (s *Store) prepare(ctx context.Context, c *conn) error {
 		}
 	}
 	s.knowTables()
-	return s.layTables(ctx, c)
+	return layTables(ctx, c, s.tables())
 }
 
-// knowTables makes the tables, once: whoever appends looks at them at any time,
-// also while a compaction opens the engine again.
+// A shape is the tables that a store keeps, by name. It is made anew where they
+// change (SetTables): whoever appends looks at it at any time, also while a
+// compaction opens the engine again.
+type shape struct{ tables map[string]*table }
+
+// tables gives the tables as they are now.
+func (s *Store) tables() map[string]*table { return s.shape.Load().tables }
+
+// knowTables makes the tables that the store is opened with.
 func (s *Store) knowTables() {
-	if s.tables != nil {
-		return
+	if s.shape.Load() == nil {
+		s.shape.Store(newShape(nil, s.options.Tables))
 	}
-	s.tables = map[string]*table{}
-	for _, t := range s.options.Tables {
-		s.tables[t.Name] = newTable(t)
+}
+
+// newShape makes the tables of schemas. Those that old has with the same columns
+// stay what they are.
+func newShape(old map[string]*table, list []*schema.Table) *shape {
+	out := &shape{make(map[string]*table, len(list))}
+	for _, t := range list {
+		if was := old[t.Name]; was != nil && was.schema.Custom == t.Custom && sameColumns(was.schema, t) {
+			out.tables[t.Name] = was
+		} else {
+			out.tables[t.Name] = newTable(t)
+		}
 	}
+	return out
+}
+
+// sameColumns says whether records of two tables have the same cells.
+func sameColumns(a, b *schema.Table) bool {
+	return a == b || slices.EqualFunc(a.Columns, b.Columns, func(x, y schema.Column) bool { return x.Name == y.Name && x.Type == y.Type }) &&
+		len(a.Shadows) == len(b.Shadows)
 }
 
 // Close ends the store: what was accepted is committed, running queries are

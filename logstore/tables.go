@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -108,7 +109,12 @@ var internalTables = [...]struct{ name, columns string }{
 	received BIGINT NOT NULL, source VARCHAR NOT NULL, provenance VARCHAR NOT NULL, digest BLOB NOT NULL, record VARCHAR NOT NULL`},
 	{"_raw", "item UUID NOT NULL, seq BIGINT NOT NULL, received BIGINT NOT NULL, sha256 BLOB NOT NULL, bytes BLOB NOT NULL"},
 	{"_floor", "seq BIGINT NOT NULL"},
+	{declaredTable, "tbl VARCHAR NOT NULL, name VARCHAR NOT NULL, type VARCHAR NOT NULL"},
 }
+
+// declaredTable says of which types the columns of custom tables were declared:
+// the engine holds a datetime as it holds a long.
+const declaredTable = "_declared"
 
 // FormatVersion is the version of the form in which a store lies on the disk. It
 // grows when something changes that an older program must not write to; tables
@@ -142,9 +148,9 @@ type plan struct {
 	fresh bool
 }
 
-// plan finds the tables that are missing and the columns that a newer schema has.
+// plan finds which of the tables are missing and the columns that a newer schema has.
 // Columns that a schema no longer has stay where they are.
-func (s *Store) plan(ctx context.Context, c *conn) (plan, error) {
+func (s *Store) plan(ctx context.Context, c *conn, tables map[string]*table) (plan, error) {
 	have := map[string]map[string]string{}
 	rows, err := c.all(ctx, "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal", nil)
 	if err != nil {
@@ -175,9 +181,25 @@ func (s *Store) plan(ctx context.Context, c *conn) (plan, error) {
 			fmt.Fprintf(&sql, "CREATE TABLE %s (%s);\n", t.name, t.columns)
 		}
 	}
-	for _, st := range s.options.Tables {
-		t := s.tables[st.Name]
+	declared := map[[2]string]string{}
+	if have[declaredTable] != nil {
+		rows, err := c.all(ctx, "SELECT tbl, name, type FROM "+declaredTable, nil)
+		if err != nil {
+			return p, err
+		}
+		for _, r := range rows {
+			declared[[2]string{r[0].(string), r[1].(string)}] = r[2].(string)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(tables)) {
+		t := tables[name]
+		st := t.schema
 		there := have[st.Name]
+		if st.Custom {
+			if err := t.declare(&sql, have, declared); err != nil {
+				return p, err
+			}
+		}
 		if there == nil {
 			fmt.Fprintf(&sql, "CREATE TABLE %s (", quote(st.Name))
 			for i, col := range t.columns {
@@ -210,15 +232,59 @@ func (s *Store) plan(ctx context.Context, c *conn) (plan, error) {
 	return p, nil
 }
 
-// do carries a plan out, in one transaction.
-func (p plan) do(ctx context.Context, c *conn) error {
+// A ColumnError says that a custom table cannot be kept as it is declared, since
+// the store holds it otherwise. Nothing was changed.
+type ColumnError struct{ Table, Column, Reason string }
+
+func (e *ColumnError) Error() string {
+	if e.Column == "" {
+		return fmt.Sprintf("table %s: %s", e.Table, e.Reason)
+	}
+	return fmt.Sprintf("column %s of table %s: %s", e.Column, e.Table, e.Reason)
+}
+
+// declare writes down the types of a custom table's new columns, and holds those
+// that are known against what they were: also those of columns that were taken out
+// of the file meanwhile, which are stored still.
+func (t *table) declare(sql *strings.Builder, have map[string]map[string]string, declared map[[2]string]string) error {
+	name := t.schema.Name
+	for other := range have {
+		if other != name && strings.EqualFold(other, name) {
+			return &ColumnError{Table: name, Reason: fmt.Sprintf("the store has a table %s, and names that differ in case alone are one to it: take another name", other)}
+		}
+	}
+	for _, c := range t.schema.Columns {
+		is := c.Type.String()
+		if was := declared[[2]string{name, c.Name}]; was != "" {
+			if was != is {
+				return &ColumnError{name, c.Name, fmt.Sprintf("it is stored as %s and declared %s: a column keeps its type; declare it %[1]s again, or give the new one another name", was, is)}
+			}
+			continue
+		}
+		for other := range have[name] {
+			if other != c.Name && strings.EqualFold(other, c.Name) {
+				return &ColumnError{name, c.Name, fmt.Sprintf("the store has a column %s, and names that differ in case alone are one to it: take another name", other)}
+			}
+		}
+		// Names have letters, digits and _ only.
+		fmt.Fprintf(sql, "INSERT INTO %s VALUES ('%s', '%s', '%s');\n", declaredTable, name, c.Name, is)
+	}
+	return nil
+}
+
+// do carries a plan out, in one transaction; within, if not nil, is called at its end.
+func (p plan) do(ctx context.Context, c *conn, within func() error) error {
 	if p.sql == "" {
 		return nil
 	}
 	if err := fault.Point("logstore.migrate.before"); err != nil {
 		return err
 	}
-	if err := c.exec(ctx, "BEGIN;"+p.sql); err != nil {
+	err := c.exec(ctx, "BEGIN;"+p.sql)
+	if err == nil && within != nil {
+		err = within()
+	}
+	if err != nil {
 		return errors.Join(err, c.exec(context.WithoutCancel(ctx), "ROLLBACK"))
 	}
 	if err := c.exec(ctx, "COMMIT"); err != nil {
@@ -229,16 +295,16 @@ func (p plan) do(ctx context.Context, c *conn) error {
 
 // layTables learns in which order the engine has the columns of each table: it is
 // what the appender follows.
-func (s *Store) layTables(ctx context.Context, c *conn) error {
+func layTables(ctx context.Context, c *conn, tables map[string]*table) error {
 	rows, err := c.all(ctx, "SELECT table_name, column_name, NOT is_nullable FROM duckdb_columns() WHERE NOT internal ORDER BY table_name, column_index", nil)
 	if err != nil {
 		return err
 	}
-	for _, t := range s.tables {
+	for _, t := range tables {
 		t.layout = t.layout[:0]
 	}
 	for _, r := range rows {
-		if t := s.tables[r[0].(string)]; t != nil {
+		if t := tables[r[0].(string)]; t != nil {
 			t.arrange(r[1].(string), r[2].(bool))
 		}
 	}

@@ -31,6 +31,9 @@ type Table struct {
 	// Internal says that Glassward alone writes the table: intake refuses its
 	// records from anybody else.
 	Internal bool
+	// Custom says that a workspace declares the table for itself (NewCustom). Its
+	// records have no versions: one that comes again under the same id is dropped.
+	Custom bool
 	// Columns are in the order of a live workspace where that is known. The
 	// store's own columns (OwnColumns) follow them and are not among them.
 	Columns []Column
@@ -47,7 +50,8 @@ func (t *Table) Index(column string) (int, bool) {
 	return i, ok
 }
 
-// A Set is what a file of tables declares.
+// A Set is the tables of a workspace: what a file of tables declares, and, by
+// With, a workspace's own. It does not change once it is made.
 type Set struct {
 	tables []*Table
 	own    []Column
