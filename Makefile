@@ -15,13 +15,16 @@ build: compiler
 compiler:
 	@command -v g++ >/dev/null || command -v c++ >/dev/null || { echo "installing a C++ compiler (Debian package g++)"; $(call apt,g++); }
 
-# What tests need beside: pages are opened in Chromium and judged by axe-core, which npm fetches as its
-# lock file names it. A test that does not find them fails, and says that `make deps` installs them.
+# What tests need beside: pages are opened in Chromium and judged by axe-core, and Microsoft's own clients
+# for JavaScript judge the API; npm fetches both as their lock files name them. A test that does not find
+# them fails, and says that `make deps` installs them.
 deps: compiler
 	@command -v "$${GLASSWARD_CHROMIUM:-chromium}" >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 	  { echo "installing Chromium (Debian package chromium)"; $(call apt,chromium); }
 	@cmp -s internal/browser/npm/package-lock.json internal/browser/npm/node_modules/.installed || \
 	  { echo "installing axe-core (npm)"; cd internal/browser/npm && npm ci --no-audit --no-fund && cp package-lock.json node_modules/.installed; }
+	@cmp -s internal/acceptance/npm/package-lock.json internal/acceptance/npm/node_modules/.installed || \
+	  { echo "installing Microsoft's clients (npm)"; cd internal/acceptance/npm && npm ci --no-audit --no-fund && cp package-lock.json node_modules/.installed; }
 
 apt = (if command -v sudo >/dev/null; then s=sudo; fi; $$s apt-get install -y -q --no-install-recommends $(1) || { $$s apt-get update -q && $$s apt-get install -y -q --no-install-recommends $(1); })
 
