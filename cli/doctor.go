@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"glassward/certificate"
 	"glassward/config"
 	"glassward/daemon"
 	"glassward/internal/private"
@@ -63,9 +64,6 @@ test sends). Exit code 1 if something would keep an alarm from arriving.`,
 	configFlag(cmd, &file)
 	return cmd
 }
-
-// certificateWarning is how long before its end a certificate is complained of.
-const certificateWarning = 14 * 24 * time.Hour
 
 func examine(ctx context.Context, c *config.Config) []diagnosis {
 	var list []diagnosis
@@ -133,12 +131,19 @@ func examine(ctx context.Context, c *config.Config) []diagnosis {
 		add("across tenants", state, "")
 	}
 	if c.TLS != nil {
-		if until, err := daemon.CheckTLS(c.TLS); err != nil {
+		switch sheet, err := daemon.CheckTLS(c); {
+		case err != nil:
 			add("tls", err.Error(), "serve would refuse it: mend the files")
-		} else if left := time.Until(until); left < certificateWarning {
-			add("tls "+c.TLS.Certificate, "expires "+stamp(until), "renew it: links in notices stop to open")
-		} else {
-			add("tls "+c.TLS.Certificate, "holds until "+stamp(until), "")
+		case sheet == nil:
+			add("tls", "will be made", "")
+		case sheet.State(time.Now()) != certificate.Good:
+			cure := "renew it: links in notices and clients stop to work"
+			if sheet.Made {
+				cure = "start the daemon, which renews it, or run glassward certificate renew"
+			}
+			add("tls "+sheet.File, "ends "+stamp(sheet.Ends), cure)
+		default:
+			add("tls "+sheet.File, "holds until "+stamp(sheet.Ends)+" for "+strings.Join(sheet.Names, ", "), "")
 		}
 	}
 	return list

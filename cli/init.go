@@ -11,11 +11,14 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
+	"glassward/certificate"
 	"glassward/config"
+	"glassward/daemon"
 	"glassward/internal/private"
 )
 
@@ -62,6 +65,9 @@ type initAnswers struct {
 	Groups    []string
 	// Dependent are the words by which nobody outside the tenant is told.
 	Dependent string
+	// TLSNames are the names of the certificate that is made; NoTLS makes none.
+	TLSNames []string
+	NoTLS    bool
 }
 
 // An initAccount is an emergency account that was chosen.
@@ -112,8 +118,8 @@ func (a *app) initCommand() *cobra.Command {
 		Short: "Set up: from nothing to an alarm that has been proven",
 		Long: `Asks for the tenant, the roads by which its records can come, the application
 that reads them, the emergency accounts and who is told; tries every answer
-against the tenant; writes glassward.yaml and tenants/NAME.yaml; sends a test
-notice; and waits until one of the accounts has really signed in and the alarm has
+against the tenant; writes glassward.yaml and tenants/NAME.yaml; makes a certificate
+for the API; sends a test notice; and waits until one of the accounts has really signed in and the alarm has
 arrived. What is given by flags is not asked. Files that exist are never
 overwritten.`,
 		Example: `  glassward init
@@ -136,6 +142,8 @@ overwritten.`,
 	f.StringVar(&x.From, "from", "", "sender of the mails")
 	f.StringVar(&x.SMTPUser, "smtp-user", "", "user name at the mail server")
 	f.StringVar(&x.SMTPPassword, "smtp-password", "", "env:NAME or file:PATH of the password at the mail server")
+	f.StringSliceVar(&x.TLSNames, "tls-name", nil, "name or address under which other machines reach this one (repeatable; the host's name is one)")
+	f.BoolVar(&x.NoTLS, "no-tls", false, "make no certificate: the API speaks plain HTTP, and to this machine alone")
 	f.StringVar(&x.SMTPTLS, "smtp-tls", "", "how the mail server is spoken to: starttls, implicit or none")
 	return cmd
 }
@@ -183,10 +191,51 @@ func (w *wizard) write(files initFiles) (*config.Config, error) {
 		// What is wrong with other tenants is not this one's affair.
 		problems = slices.DeleteFunc(problems, func(p config.Problem) bool { return p.File != files.tenant && c != nil })
 	}
+	if files.main != "" && c != nil {
+		if err := w.certify(c); err != nil {
+			return nil, err
+		}
+	}
 	if w.printProblems(problems) > 0 || c == nil {
 		return nil, hint(fmt.Errorf("what was written does not hold together yet"), "mend the lines above, then run glassward config validate --config %s", files.load)
 	}
 	return c, nil
+}
+
+// certify makes the certificate that the configuration asks for, unless there is one.
+func (w *wizard) certify(c *config.Config) error {
+	dir := daemon.CertificateFolder(c.Data)
+	if c.TLS == nil || !c.TLS.Made || certificate.There(dir) {
+		return nil
+	}
+	if err := private.MkdirAll(c.Data); err != nil {
+		return err
+	}
+	if err := certificate.Make(dir, c.TLS.Names, time.Now()); err != nil {
+		return hint(fmt.Errorf("make a certificate: %w", err), "%s is written; serve makes the certificate when it starts", c.File)
+	}
+	w.say("made a certificate for %s; glassward certificate export --config %s prints what clients are to trust", strings.Join(append([]string{"localhost"}, c.TLS.Names...), ", "), c.File)
+	return nil
+}
+
+// tlsNames are the names for the certificate: those that were given, and the host's.
+func (x *initAnswers) tlsNames() error {
+	if x.NoTLS {
+		if len(x.TLSNames) > 0 {
+			return usagef("--tls-name is for the certificate that --no-tls leaves out")
+		}
+		return nil
+	}
+	for _, name := range x.TLSNames {
+		if err := certificate.CheckName(name); err != nil {
+			return usagef("--tls-name: %v", err)
+		}
+	}
+	host, err := os.Hostname()
+	if err == nil && certificate.CheckName(host) == nil && host != "localhost" && !slices.Contains(x.TLSNames, host) {
+		x.TLSNames = append(x.TLSNames, host)
+	}
+	return nil
 }
 
 // initFiles are the files that are written; main is empty where it stands

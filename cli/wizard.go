@@ -220,6 +220,9 @@ func (w *wizard) init(ctx context.Context, prove bool) error {
 	if _, err := os.Stat(main); err == nil {
 		return exists(main)
 	}
+	if err := w.x.tlsNames(); err != nil {
+		return err
+	}
 	tenants := filepath.Join(w.dir, "tenants")
 	if err := w.tenant(ctx, w.free(tenants, nil)); err != nil {
 		return err

@@ -25,6 +25,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"glassward"
+	"glassward/certificate"
 	"glassward/external"
 	"glassward/kql/diag"
 	"glassward/notify"
@@ -66,10 +67,15 @@ type Config struct {
 	dependents []Tenant // see Dependents
 }
 
-// TLS names the certificate of the API and the incident pages.
+// TLS says which certificate the API and the incident pages show: one of the user's own,
+// or one that is made here.
 type TLS struct {
-	Certificate string `yaml:"certificate" json:"certificate" jsonschema:"description=PEM file with the certificate and its chain"`
-	Key         string `yaml:"key" json:"key" jsonschema:"description=PEM file with the key, readable by its owner alone"`
+	Certificate string `yaml:"certificate" json:"certificate,omitempty" jsonschema:"description=PEM file with the certificate and its chain"`
+	Key         string `yaml:"key" json:"key,omitempty" jsonschema:"description=PEM file with the key, readable by its owner alone"`
+	// Made has a certificate made in the data folder, and made again before it ends, for
+	// Names and those by which the machine reaches itself.
+	Made  bool     `yaml:"made" json:"made,omitempty" jsonschema:"description=Make the certificate here by an authority of this installation, which glassward certificate export gives to clients"`
+	Names []string `yaml:"names" json:"names,omitempty" jsonschema:"description=Host names and addresses under which other machines reach this one"`
 }
 
 // Disk says when intake pauses.
@@ -268,6 +274,10 @@ func (c *Config) fill(base string) {
 			scheme = "https"
 		}
 		c.PublicURL = scheme + "://" + c.Listen
+		// An address that stands for all of the machine's is none that people can open.
+		if _, port, err := net.SplitHostPort(c.Listen); err == nil && c.TLS != nil && len(c.TLS.Names) > 0 && certificate.CheckName(c.TLS.Names[0]) == nil && !Loopback(c.Listen) {
+			c.PublicURL = scheme + "://" + net.JoinHostPort(c.TLS.Names[0], port)
+		}
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 }
@@ -308,13 +318,13 @@ func (c *Config) check(text []byte) []Problem {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		at("$.listen", "listen %q is not an address of the form host:port", c.Listen)
 	} else if c.TLS == nil && !Loopback(c.Listen) {
-		at("$.listen", "listen %s is reachable from other machines, so tokens would cross the network in clear: give tls.certificate and tls.key, or listen on 127.0.0.1", c.Listen)
+		at("$.listen", "listen %s is reachable from other machines, so tokens would cross the network in clear: write tls: {made: true}, or tls.certificate and tls.key, or listen on 127.0.0.1", c.Listen)
 	}
 	if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		at("$.publicUrl", "publicUrl %q is not an address of the form https://host", c.PublicURL)
 	}
-	if c.TLS != nil && (c.TLS.Certificate == "" || c.TLS.Key == "") {
-		at("$.tls", "tls needs both certificate and key")
+	if c.TLS != nil {
+		list = append(list, c.TLS.check(c.File, text)...)
 	}
 	if c.Rules != "" {
 		if info, err := os.Stat(c.Rules); err != nil || !info.IsDir() {
@@ -357,6 +367,29 @@ func (c *Config) check(text []byte) []Problem {
 				path += "." + m
 			}
 			at(path, "%v", e)
+		}
+	}
+	return list
+}
+
+// check says what of the certificate's description does not hold together.
+func (t *TLS) check(file string, text []byte) []Problem {
+	var list []Problem
+	at := func(path, format string, args ...any) {
+		line, column := place(text, path)
+		list = append(list, Problem{File: file, Line: line, Column: column, Message: fmt.Sprintf(format, args...)})
+	}
+	switch own := t.Certificate != "" || t.Key != ""; {
+	case t.Made && own:
+		at("$.tls", "tls: the certificate is made here (made) or your own (certificate and key), not both")
+	case !t.Made && len(t.Names) > 0:
+		at("$.tls.names", "tls.names are for a certificate that is made here (made: true); your own has its names")
+	case !t.Made && (t.Certificate == "" || t.Key == ""):
+		at("$.tls", "tls needs both certificate and key, or made: true")
+	}
+	for i, name := range t.Names {
+		if err := certificate.CheckName(name); err != nil {
+			at(fmt.Sprintf("$.tls.names[%d]", i), "tls.names: %v", err)
 		}
 	}
 	return list

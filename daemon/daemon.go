@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"glassward/backup"
+	"glassward/certificate"
 	"glassward/config"
 	"glassward/console"
 	"glassward/external"
@@ -79,6 +80,7 @@ type Daemon struct {
 	console *console.Server
 	listen  net.Listener
 	control net.Listener
+	keeper  *certificate.Keeper // nil where the API speaks plainly
 
 	places *logstore.Places // nil if there is no database of addresses
 
@@ -219,7 +221,10 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	d.closers = append(d.closers, closeListener(d.control))
-	if d.listen, err = o.Network.listenAPI(o.Config); err != nil {
+	if d.keeper, err = newKeeper(o.Config, o.Now); err != nil {
+		return nil, err
+	}
+	if d.listen, err = o.Network.listenAPI(o.Config, d.keeper); err != nil {
 		return nil, err
 	}
 	d.closers = append(d.closers, closeListener(d.listen))
@@ -262,6 +267,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.work.Go(func() { d.liveOn(ctx) })
 	d.work.Go(func() { d.keepBeating(ctx) })
 	d.work.Go(func() { d.keepLegs(ctx) })
+	d.work.Go(func() { d.keepCertificate(ctx) })
 	d.work.Go(func() { d.reopen(ctx) })
 	d.work.Go(func() { d.watchProofs(ctx) })
 	d.work.Go(func() { d.hearAnswers(ctx) })

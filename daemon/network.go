@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 
+	"glassward/certificate"
 	"glassward/config"
 	"glassward/notify"
 )
@@ -48,17 +49,13 @@ func (n Network) listen(network, address string) (net.Listener, error) {
 }
 
 // listenAPI opens what the API is served on, with TLS where that is configured.
-func (n Network) listenAPI(c *config.Config) (net.Listener, error) {
+func (n Network) listenAPI(c *config.Config, k *certificate.Keeper) (net.Listener, error) {
 	l, err := n.listen("tcp", c.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", c.Listen, err)
 	}
-	if c.TLS == nil {
+	if k == nil {
 		return l, nil
 	}
-	t, err := serverTLS(c.TLS)
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return tlsListener(l, t), nil
+	return tlsListener(l, k.TLS()), nil
 }

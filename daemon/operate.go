@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"glassward/certificate"
 	"glassward/config"
 	"glassward/console"
 	"glassward/logstore"
@@ -52,6 +53,8 @@ type Status struct {
 	Receivers  []notify.ReceiverStatus `json:"receivers"`
 	Proofs     []notify.Proof          `json:"proofs,omitempty"`
 	Heartbeat  *HeartbeatStatus        `json:"heartbeat,omitempty"`
+	// Certificate is what the API shows of itself, absent where it speaks plainly.
+	Certificate *certificate.Sheet `json:"certificate,omitempty"`
 	// Latency is how long receivers' notices take, and their people to answer.
 	Latency []LegStatus `json:"latency,omitempty"`
 	Owed    state.Stats `json:"owed"`
@@ -186,6 +189,13 @@ func (o operator) Status(ctx context.Context, tenant string) (any, error) {
 	s.Latency = d.legStatus("")
 	if s.Heartbeat = d.heartbeatStatus(); s.Heartbeat == nil {
 		s.Warnings = append(s.Warnings, noHeartbeat)
+	}
+	if d.keeper != nil {
+		sheet := d.keeper.Sheet()
+		s.Certificate = &sheet
+		if sheet.State(d.now()) != certificate.Good {
+			s.Warnings = append(s.Warnings, "the certificate of the API ends "+sheet.Ends.Format(time.RFC3339)+" (glassward certificate show)")
+		}
 	}
 	var err error
 	s.Owed, err = d.state.Stats(ctx)

@@ -92,6 +92,11 @@ func (d *Daemon) Reload(ctx context.Context, who string) error {
 	d.mu.Unlock()
 	d.keepFormer(ctx, next, problems)
 	d.setBase(next)
+	if d.keeper != nil {
+		if _, err := d.keeper.Look(); err != nil {
+			d.log.Warn("the certificate could not be read again; the one before is shown on", "error", err)
+		}
+	}
 	d.courier.Reload(fleet)
 	d.followReceivers(ctx)
 	for _, t := range next.Each {

@@ -94,6 +94,8 @@ func Conditions() []Condition {
 			"Run glassward assess, and compare with the last assessment that you have.", false, false},
 		{"pulse", glassward.Medium, "The pulse cannot be sent, so a silent road is noticed later. High if a random password was accepted for the canary.",
 			"Look at the canary's account and at the way to the sign-in service.", true, true},
+		{"certificate", glassward.Medium, "The certificate of the API ends soon, or cannot be renewed or read. High when a week is left: then links in notices and clients of the API stop to work, and who pushes records is refused.",
+			"Put a new one into its file: it is read within a minute. One that was made here renews itself: do what the alarm says stands in its way. glassward certificate show says until when it holds.", true, true},
 		{"heartbeat", glassward.High, "The dead man's ping cannot be sent, so whoever waits for it is about to raise an alarm of his own.",
 			"Look at the address and the way to it. That Glassward itself works is what the ping would say.", true, true},
 		{"defect", glassward.High, "A defect in Glassward interrupts a part of it, which is begun again by itself.",
