@@ -68,16 +68,49 @@ func compile(source string, o Options, watch func(r rel.Rewrite, tree rel.Rel)) 
 	if p == nil {
 		return nil, diags
 	}
-	p.Name = bound.Name
+	p.Name, p.Render = bound.Name, render(bound.Render, bound.Rel)
+	p.MaxRows, p.MaxBytes = bound.Limits.Records, bound.Limits.Bytes
 	for _, t := range bound.More {
 		q := program(bound, t.Rel, file.Span(), o, nil, &diags)
 		if q == nil {
 			return nil, diags
 		}
-		q.Name = t.Name
+		q.Name, q.Render = t.Name, render(t.Render, t.Rel)
 		p.More = append(p.More, q)
 	}
 	return p, diags
+}
+
+// render gives what the operator says of drawing the rows of a tree.
+func render(o *syntax.Render, tree rel.Rel) *Render {
+	if o == nil {
+		return nil
+	}
+	r := &Render{Chart: o.Chart, Properties: map[string]string{}}
+	for _, p := range o.With {
+		values := []string{p.Word()}
+		for _, x := range p.More {
+			values = append(values, (&syntax.Param{Value: x}).Word())
+		}
+		r.Properties[strings.ToLower(p.Name)] = strings.Join(values, ",")
+	}
+	for {
+		switch n := tree.(type) {
+		case *rel.Sort:
+			r.Sorted = true
+		case *rel.Limit:
+			if len(n.Keys) == 0 {
+				tree = n.In
+				continue
+			}
+			sample, ok := n.Keys[0].Expr.(*rel.Call)
+			r.Sorted = !ok || sample.Func != "rand"
+		case *rel.Project:
+			tree = n.In
+			continue
+		}
+		return r
+	}
 }
 
 // program makes a bound tree a Program, nil if it grows too large.

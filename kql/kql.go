@@ -110,6 +110,22 @@ type Program struct {
 	Barren bool
 	// Lineage says that the result carries record ids.
 	Lineage bool
+	// Render says how the result is to be drawn, nil where the query does not say.
+	Render *Render
+	// MaxRows and MaxBytes are the limits that the text sets for all of its tables together, with
+	// truncationmaxrecords and truncationmaxsize; 0 is none.
+	MaxRows, MaxBytes int64
+}
+
+// A Render says how a result is to be drawn, as the operator render does.
+type Render struct {
+	// Chart is the kind: table, timechart, barchart.
+	Chart string
+	// Properties are those of with (…), by their names in lower case: kind, title, xcolumn, ycolumns. Several
+	// values stand side by side with a comma.
+	Properties map[string]string
+	// Sorted says that the rows come in an order that the query gives them.
+	Sorted bool
 }
 
 // MaxLineage is how many record ids a result row carries at most.
@@ -179,8 +195,13 @@ type Result struct {
 	// there were more than MaxLineage.
 	Lineage         [][]string
 	LineageOverflow []bool
-	// Truncated says that rows are missing because a limit was reached.
+	// Truncated says that rows are missing because a limit was reached: MaxRows records or MaxBytes bytes,
+	// of which the other is 0.
 	Truncated bool
+	MaxRows   int64
+	MaxBytes  int64
+	// Render is that of the Program.
+	Render *Render
 }
 
 // Accepts says whether a record can cause a result row as far as the prefilter knows. cell gives the

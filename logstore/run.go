@@ -94,6 +94,13 @@ func (s *Store) Run(ctx context.Context, p *kql.Program, bind kql.Bind, limits L
 	}
 	defer leave()
 	limits.fill(&s.options)
+	if p.MaxRows > 0 {
+		limits.MaxRows = int(min(int64(limits.MaxRows), p.MaxRows))
+	}
+	if p.MaxBytes > 0 {
+		limits.MaxBytes = min(limits.MaxBytes, p.MaxBytes)
+	}
+	whole := limits
 	var result *kql.Result
 	err = s.pool.with(ctx, limits, func(ctx context.Context, c *conn) error {
 		for i, p := range append([]*kql.Program{p}, p.More...) {
@@ -101,7 +108,7 @@ func (s *Store) Run(ctx context.Context, p *kql.Program, bind kql.Bind, limits L
 			if err != nil {
 				return err
 			}
-			r := &kql.Result{Name: p.Name, Columns: p.Columns}
+			r := &kql.Result{Name: p.Name, Columns: p.Columns, Render: p.Render}
 			if i == 0 {
 				result = r
 			} else {
@@ -111,7 +118,11 @@ func (s *Store) Run(ctx context.Context, p *kql.Program, bind kql.Bind, limits L
 			if err != nil {
 				return err
 			}
-			limits.MaxRows -= len(r.Rows)
+			if limits.MaxRows -= len(r.Rows); r.Truncated && limits.MaxRows == 0 {
+				r.MaxRows = int64(whole.MaxRows)
+			} else if r.Truncated {
+				r.MaxBytes = whole.MaxBytes
+			}
 			limits.MaxBytes -= bytes
 		}
 		return nil

@@ -47,7 +47,7 @@ const (
 	DataColumns      diag.Code = "KQL0240" // the columns depend on the data, and nothing gives them
 	NotExplored      diag.Code = "KQL0241" // looking at the data for the columns failed
 	Guessed          diag.Code = "KQL0242" // a column is there because the query names it
-	AssertFailed     diag.Code = "KQL0221"
+	AssertFailed     diag.Code = "KQL0222"
 )
 
 // Catalog gives the stored tables.
@@ -81,8 +81,11 @@ type Result struct {
 	Rel rel.Rel
 	// Name is that of the result where an operator that gives several names them, More are the further results
 	// of the text: of fork and facet, and of further statements.
-	Name   string
+	Name string
+	// Render is the operator of that name with which the result ends, nil where there is none.
+	Render *syntax.Render
 	More   []Table
+	Limits Limits
 	Places map[rel.Rel]diag.Span // where the operators stand that nodes were made of
 }
 
@@ -142,7 +145,7 @@ func guess(file *syntax.File, o Options, a attempt, missing []string) (*Result, 
 }
 
 func bindFile(file *syntax.File, o Options, a attempt) (*Result, *binder) {
-	b := &binder{o: o, places: map[rel.Rel]diag.Span{}, parts: map[rel.Rel]bool{}, attempt: a, settings: map[string]rel.Expr{}, patterns: map[string]*pattern{}}
+	b := &binder{o: o, places: map[rel.Rel]diag.Span{}, parts: map[rel.Rel]bool{}, attempt: a, settings: map[string]rel.Expr{}, limits: Limits{take: -1}, patterns: map[string]*pattern{}}
 	sc := b.rootScope()
 	var tables []Table
 	for _, s := range file.Stmts {
@@ -151,7 +154,8 @@ func bindFile(file *syntax.File, o Options, a attempt) (*Result, *binder) {
 			b.last = q.Body.Ops[len(q.Body.Ops)-1]
 		}
 		if t := b.statement(s, sc); t != nil {
-			tables = append(append(tables, Table{b.firstName, t.rel}), b.more...)
+			drawn, _ := b.last.(*syntax.Render)
+			tables = append(append(tables, Table{b.firstName, t.rel, drawn}), b.more...)
 		}
 		if len(tables) > maxTables {
 			b.errorf(TooLarge, s, "", "the text gives more than %d tables", maxTables)
@@ -164,7 +168,13 @@ func bindFile(file *syntax.File, o Options, a attempt) (*Result, *binder) {
 	if b.diags.HasErrors() || len(tables) == 0 {
 		return nil, b
 	}
-	return &Result{tables[0].Rel, tables[0].Name, tables[1:], b.places}, b
+	if n := b.limits.take; n >= 0 {
+		for i := range tables {
+			tables[i].Rel = &rel.Limit{In: tables[i].Rel, N: rel.Long(n)}
+		}
+	}
+	first := tables[0]
+	return &Result{Rel: first.Rel, Name: first.Name, Render: first.Render, More: tables[1:], Limits: b.limits, Places: b.places}, b
 }
 
 type binder struct {
@@ -192,6 +202,7 @@ type binder struct {
 	constants       map[*syntax.Call]fixed // what toscalar() computes one time
 	// settings are the values of set statements that functions ask for.
 	settings map[string]rel.Expr
+	limits   Limits
 
 	last      syntax.Operator // of the statement: only it may give several tables
 	more      []Table         // those beside the first

@@ -248,7 +248,40 @@ func (b *binder) setting(s *syntax.Set, sc *scope) {
 		if x := b.expr(s.Value, &env{sc: sc}); !isUnknown(x) {
 			b.settings[s.Name.Name] = x
 		}
+	case "truncationmaxrecords":
+		b.limits.Records = b.limit(s, sc)
+	case "truncationmaxsize":
+		b.limits.Bytes = b.limit(s, sc)
+	case "query_take_max_records":
+		b.limits.take = b.limit(s, sc)
 	}
+}
+
+// Limits are those that set statements give a query's results; 0 is none.
+type Limits struct {
+	// Records and Bytes are at how many a result is cut, which its reader is told.
+	Records, Bytes int64
+	// take is how many records each result has at most, without a word; -1 is none.
+	take int64
+}
+
+// limit gives the number of a set statement.
+func (b *binder) limit(s *syntax.Set, sc *scope) int64 {
+	x := b.cast(b.expr(s.Value, &env{sc: sc}), value.Long)
+	if isUnknown(x) {
+		return 0
+	}
+	k, ok := x.(*rel.Const)
+	if !ok {
+		b.errorf(NotConstant, s, "write a number", "the limit %s is not known when the query is compiled", s.Name.Name)
+		return 0
+	}
+	n, _ := k.Value.(int64)
+	if n <= 0 {
+		b.errorf(BadLiteral, s, "write a number above zero", "%s is no limit", s.Name.Name)
+		return 0
+	}
+	return n
 }
 
 // dataSize adds up the sizes of columns.

@@ -10,6 +10,8 @@ import (
 type Table struct {
 	Name string
 	Rel  rel.Rel
+	// Render is the operator of that name with which it ends, nil where there is none.
+	Render *syntax.Render
 }
 
 // several gives the first of several tables as the operator's result and keeps the others as further results of the
@@ -20,7 +22,7 @@ func (b *binder) several(o syntax.Operator, tables []*table, names []string) *ta
 		return openTable()
 	}
 	for i, t := range tables[1:] {
-		b.more = append(b.more, Table{names[i+1], t.rel})
+		b.more = append(b.more, Table{Name: names[i+1], Rel: t.rel})
 	}
 	b.firstName = names[0]
 	return tables[0]

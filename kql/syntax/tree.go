@@ -404,7 +404,8 @@ type Param struct {
 	More  []Expr // render's ycolumns=a, b: the values after the first
 }
 
-// Word gives the value if it is a bare word or a literal (a string's decoded value), and "" otherwise.
+// Word gives the value if it is a bare word or a literal (a string's decoded value, a number with its sign), and ""
+// otherwise.
 func (p *Param) Word() string {
 	switch v := p.Value.(type) {
 	case *Name:
@@ -413,6 +414,10 @@ func (p *Param) Word() string {
 		return v.Value
 	case *Literal:
 		return v.Text
+	case *Unary:
+		if x, ok := v.X.(*Literal); ok && v.Op == Sub {
+			return "-" + x.Text
+		}
 	}
 	return ""
 }
