@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"glassward/console"
+	"glassward/console/loganalytics"
 	"glassward/daemon"
 	"glassward/internal/private"
 	"glassward/kql"
@@ -109,7 +109,7 @@ func (c *client) query(ctx context.Context, tenant, text string) (*kql.Result, e
 	if err := c.call(ctx, "POST", place{tenant: tenant}.path("/query"), map[string]string{"query": text}, &body); err != nil {
 		return nil, err
 	}
-	return console.ReadQueryResponse(&body)
+	return loganalytics.ReadAnswer(&body)
 }
 
 // refusal reads the daemon's error.

@@ -14,7 +14,7 @@ import (
 	"charm.land/lipgloss/v2"
 	"charm.land/lipgloss/v2/table"
 
-	"glassward/console"
+	"glassward/console/loganalytics"
 	"glassward/kql"
 	"glassward/kql/value"
 )
@@ -27,7 +27,7 @@ var formats = []string{"table", "json", "ndjson", "csv", "tsv"}
 // as JSON.
 func (a *app) writeResult(format string, r *kql.Result) error {
 	if format == "json" {
-		return console.WriteQueryResponse(a.Stdout, r)
+		return loganalytics.Answer{Result: r}.Write(a.Stdout)
 	}
 	for i, t := range append([]*kql.Result{r}, r.More...) {
 		// Several tables stand below each other.
@@ -65,7 +65,7 @@ func text(t value.Type, cell any) string {
 		return ""
 	case string:
 		if t == value.Dynamic {
-			return console.Bare(v)
+			return loganalytics.Bare(v)
 		}
 		return v
 	case bool:

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"glassward/console"
+	"glassward/console/loganalytics"
 	"glassward/kql"
 	"glassward/kql/diag"
 	"glassward/kql/value"
@@ -61,7 +61,7 @@ that reads no table needs none of them.`,
 					_, err = a.Stdout.Write(body.Bytes())
 					return err
 				}
-				r, err := console.ReadQueryResponse(&body)
+				r, err := loganalytics.ReadAnswer(&body)
 				if err != nil {
 					return err
 				}

@@ -18,6 +18,7 @@ import (
 
 	"glassward"
 	"glassward/console"
+	"glassward/console/loganalytics"
 	"glassward/kql"
 	"glassward/kql/rel"
 	"glassward/kql/value"
@@ -273,6 +274,10 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		"POST /callbacks/{provider}/{what...}":                        console.Public,
 		"POST /v1/ingest":                                             console.Ingest,
 		"POST /v1/workspaces/{workspace}/query":                       console.Query,
+		"GET /v1/workspaces/{workspace}/query":                        console.Query,
+		"POST /v1/workspaces/{workspace}/metadata":                    console.Query,
+		"GET /v1/workspaces/{workspace}/metadata":                     console.Query,
+		"POST /v1/$batch":                                             console.Query,
 		"GET /v1/workspaces/{workspace}/incidents":                    console.Query,
 		"GET /v1/workspaces/{workspace}/incidents/{number}":           console.Query,
 		"POST /v1/workspaces/{workspace}/incidents/{number}/{action}": console.Acknowledge,
@@ -297,6 +302,7 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		"POST /v1/compact":                                            console.Owner,
 		"POST /v1/export":                                             console.Operate,
 		"POST /v1/forget":                                             console.Owner,
+		" /":                                                          console.Public,
 	}
 	h := &house{}
 	s := serve(h, false)
@@ -362,7 +368,7 @@ func TestWhatTheRightTokenReaches(t *testing.T) {
 		{"POST", "/v1/ingest", "ingest@" + alpha, "bad", 400, "ingest " + alpha + " from push:ingest", "not JSON"},
 		{"POST", "/v1/ingest", "ingest@" + alpha, strings.Repeat("x", 1001), 413, "ingest " + alpha + " from push:ingest", "larger than 1000 bytes"},
 		{"POST", "//v1//workspaces/alpha/query", "query@" + alpha, `{"query":"T"}`, 200, "query " + alpha, "2015-12-31T23:59:59.9Z"},
-		{"POST", "/v1/workspaces/alpha/query", "query@" + alpha, `{"query":"wrong"}`, 400, "query " + alpha, "KQL0201"},
+		{"POST", "/v1/workspaces/alpha/query", "query@" + alpha, `{"query":"wrong"}`, 400, "query " + alpha, `"code":"SEM0100","message":"no such table"`},
 		{"POST", "/v1/workspaces/alpha/query", "query@" + alpha, `{"query":"slow"}`, 504, "query " + alpha, "GatewayTimeout"},
 		{"POST", "/v1/workspaces/alpha/query", "query@" + alpha, `{"query":"panic"}`, 500, "query " + alpha, "InternalServerError"},
 		{"POST", "/v1/workspaces/alpha/query", "query@" + alpha, `{`, 400, "", "not JSON of the form"},
@@ -530,7 +536,7 @@ func TestQueryResponseIsThatOfLogAnalytics(t *testing.T) {
 	h := &house{}
 	r, _ := h.Query(context.Background(), alpha, console.Question{})
 	var b bytes.Buffer
-	if err := console.WriteQueryResponse(&b, r); err != nil {
+	if err := (loganalytics.Answer{Result: r}).Write(&b); err != nil {
 		t.Fatal(err)
 	}
 	want := `{"tables":[{"name":"PrimaryResult","columns":[{"name":"t","type":"datetime"},{"name":"n","type":"long"},{"name":"d","type":"dynamic"},{"name":"s","type":"timespan"}],` +

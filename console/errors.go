@@ -1,9 +1,13 @@
 package console
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"runtime/debug"
+
+	"glassward/console/loganalytics"
 )
 
 // An apiError is what a caller is told: a status, and a body in the form of the
@@ -12,18 +16,12 @@ type apiError struct {
 	status  int
 	code    string
 	message string
-	inner   *innerError
-	// cause is for our log and never leaves.
-	cause error
+	inner   *loganalytics.Error
+	// cause is for our log and never leaves; correlation finds it there.
+	cause       error
+	correlation string
 	// retryAfter in seconds, 0 for none.
 	retryAfter int
-}
-
-type innerError struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-	Line    int    `json:"line,omitempty"`
-	Pos     int    `json:"pos,omitempty"`
 }
 
 func (e *apiError) Error() string { return e.code + ": " + e.message }
@@ -41,19 +39,46 @@ func badRequest(format string, args ...any) *apiError {
 	return &apiError{status: http.StatusBadRequest, code: "BadArgumentError", message: fmt.Sprintf(format, args...)}
 }
 
+// tell notes in our log what the caller is not told, under an id that it is told.
+func (s *Server) tell(route string, e *apiError) {
+	e.correlation = correlationID()
+	if e.cause != nil {
+		s.o.Log.Error("request failed", "route", route, "correlationId", e.correlation, "error", e.cause)
+	}
+}
+
+// panicked notes a defect of ours.
+func (s *Server) panicked(route string, p any) *apiError {
+	s.o.Log.Error("request panicked; this is a defect of ours", "route", route, "panic", p, "stack", string(debug.Stack()))
+	return internal(nil)
+}
+
+// correlationID makes an id in the form of a GUID.
+func correlationID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// body is the error as JSON.
+func (e *apiError) body() []byte {
+	text, _ := json.Marshal(map[string]loganalytics.Error{"error": {Code: e.code, Message: e.message, Inner: e.inner, CorrelationID: e.correlation}}) // texts and numbers
+	return text
+}
+
 func (e *apiError) write(w http.ResponseWriter) {
-	w.Header().Set("x-ms-error-code", e.code)
+	h := w.Header()
+	h.Set("x-ms-error-code", e.code)
 	if e.retryAfter > 0 {
-		w.Header().Set("Retry-After", fmt.Sprint(e.retryAfter))
+		h.Set("Retry-After", fmt.Sprint(e.retryAfter))
 	}
 	if e.status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="glassward"`)
+		h.Set("WWW-Authenticate", `Bearer realm="glassward"`)
 	}
-	body := map[string]any{"code": e.code, "message": e.message}
-	if e.inner != nil {
-		body["innererror"] = e.inner
-	}
-	writeJSON(w, e.status, map[string]any{"error": body})
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(e.status)
+	_, _ = w.Write(e.body()) // the caller is gone if this fails; there is nobody left to tell
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"glassward/console/loganalytics"
 )
 
 // A NewToken is what token create asks for.
@@ -71,7 +73,7 @@ func (s *Server) backtest(w http.ResponseWriter, r *http.Request, c call) *apiEr
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<20)).Decode(&b); err != nil {
 		return badRequest(`the body is not JSON of the form {"file": "…", "rule": "…", "from": "…", "to": "…"}: %v`, err)
 	}
-	b.Wait = waitOf(r.Header)
+	b.Wait = loganalytics.ReadPreferences(r.Header.Values("Prefer")).Wait
 	v, err := s.o.Operator.Backtest(r.Context(), c.tenant, b, c.grant.Name)
 	switch {
 	case errors.Is(err, ErrTimeout):

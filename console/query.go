@@ -1,20 +1,30 @@
 package console
 
 import (
-	"encoding/json"
+	"bytes"
+	"compress/gzip"
+	"context"
 	"errors"
+	"io"
 	"net/http"
-	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"glassward/console/loganalytics"
 )
 
 // A Question is one query with its limits.
 type Question struct {
 	Text string
-	// Timespan restricts TimeGenerated in ISO 8601 (PT2H, start/end, …), empty for
-	// no restriction.
-	Timespan string
+	// Timespans each restrict TimeGenerated, in ISO 8601 (PT2H, start/end, …).
+	Timespans []string
+	// Workspaces are the tenants whose tables are read together with those of the one that
+	// is asked.
+	Workspaces []string
+	// Names gives the tenant that a name in workspace("…") means, where the caller may read
+	// that one; nil where the caller may read none but the one that is asked.
+	Names func(name string) (tenant string, ok bool)
 	// Wait is the time limit; 0 means three minutes.
 	Wait time.Duration
 	// Who asks; goes to GlasswardAudit.
@@ -32,6 +42,21 @@ type QueryError struct {
 
 func (e *QueryError) Error() string { return e.Text }
 
+// KustoCode gives the code under which Kusto tells the same mistake, where that is known,
+// and ours elsewhere.
+func (e *QueryError) KustoCode() string {
+	switch e.Code {
+	case "KQL0201", "KQL0202", "KQL0209":
+		return "SEM0100" // a name cannot be resolved
+	case "KQL0203":
+		return "SEM0260" // no such function
+	}
+	if e.Syntax {
+		return "SYN0002"
+	}
+	return e.Code
+}
+
 // Errors that a Workspaces wraps.
 var (
 	// ErrTimeout is a query that took longer than its limit.
@@ -42,40 +67,77 @@ var (
 	ErrThrottled = errors.New("too many queries at once")
 )
 
-// waitOf reads how long a caller is willing to wait: Prefer: wait=SECONDS, as the
-// Log Analytics API has it. 0 where it does not say.
-func waitOf(h http.Header) time.Duration {
-	for _, list := range h.Values("Prefer") {
-		for part := range strings.SplitSeq(list, ",") {
-			name, n, ok := strings.Cut(strings.TrimSpace(part), "=")
-			if seconds, err := strconv.ParseFloat(n, 64); ok && strings.EqualFold(name, "wait") && err == nil && seconds > 0 && seconds < 86_400 {
-				return time.Duration(seconds * float64(time.Second))
-			}
-		}
-	}
-	return 0
-}
+// maxQuery bounds the body of a request that asks, in bytes.
+const maxQuery = 2 << 20
 
-// query answers POST /v1/workspaces/{workspace}/query in the form of the Log
+// query answers GET and POST /v1/workspaces/{workspace}/query in the form of the Log
 // Analytics query API v1.
 func (s *Server) query(w http.ResponseWriter, r *http.Request, c call) *apiError {
-	var body struct {
-		Query    string `json:"query"`
-		Timespan string `json:"timespan"`
+	var q loganalytics.Query
+	var err error
+	if r.Method == http.MethodPost {
+		q, err = loganalytics.ReadQuery(http.MaxBytesReader(w, r.Body, maxQuery), r.URL.Query())
+	} else {
+		q, err = loganalytics.QueryOf(r.URL.Query())
 	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&body); err != nil {
-		return badRequest(`the body is not JSON of the form {"query": "…", "timespan": "PT1H"}: %v`, err)
+	if err != nil {
+		return unread(err)
 	}
-	if strings.TrimSpace(body.Query) == "" {
-		return badRequest("the body has no query")
+	a, bad := s.ask(r.Context(), c.grant, c.tenant, q, loganalytics.ReadPreferences(r.Header.Values("Prefer")))
+	if bad != nil {
+		return bad
 	}
-	result, err := s.o.Workspaces.Query(r.Context(), c.tenant, Question{Text: body.Query, Timespan: body.Timespan, Wait: waitOf(r.Header), Who: c.grant.Name})
-	var refused *QueryError
+	body, done := packed(w, r)
+	if err := errors.Join(a.Write(body), done()); err != nil {
+		s.o.Log.Warn("answer to a query was not written whole", "error", err)
+	}
+	return nil
+}
+
+// unread says that a body could not be understood.
+func unread(err error) *apiError {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return &apiError{status: http.StatusRequestEntityTooLarge, code: "RequestEntityTooLarge", message: "the body is larger than a query may be"}
+	}
+	return badRequest("%v", err)
+}
+
+// ask runs a query for a caller.
+func (s *Server) ask(ctx context.Context, g Grant, tenant string, q loganalytics.Query, p loganalytics.Preferences) (loganalytics.Answer, *apiError) {
+	question := Question{Text: q.Text, Timespans: q.Timespans, Wait: min(p.Wait, loganalytics.MaxWait), Who: g.Name, Names: func(name string) (string, bool) {
+		t, bad := s.tenant(g, loganalytics.WorkspaceName(name), "")
+		return t, bad == nil
+	}}
+	for _, name := range q.Workspaces {
+		t, ok := question.Names(name)
+		if !ok {
+			return loganalytics.Answer{}, &apiError{status: http.StatusBadRequest, code: "BadArgumentError", message: "The request had some invalid properties",
+				inner: &loganalytics.Error{Code: "FailedToResolveResource", Message: "there is no workspace " + name + " that this token may read"}}
+		}
+		question.Workspaces = append(question.Workspaces, t)
+	}
+	began := s.o.Now()
+	result, err := s.o.Workspaces.Query(ctx, tenant, question)
+	if bad := refused(err); bad != nil {
+		return loganalytics.Answer{}, bad
+	}
+	return loganalytics.Answer{Result: result, Took: s.o.Now().Sub(began), Statistics: p.Statistics, Render: p.Render}, nil
+}
+
+// refused says to the caller why a query gave nothing.
+func refused(err error) *apiError {
+	var bad *QueryError
 	switch {
-	case errors.As(err, &refused):
-		e := &apiError{status: http.StatusBadRequest, code: "BadArgumentError", message: "The request had some invalid properties",
-			inner: &innerError{Code: refused.Code, Message: refused.Text, Line: refused.Line, Pos: refused.Pos}}
-		return e
+	case err == nil:
+		return nil
+	case errors.As(err, &bad):
+		inner := loganalytics.Error{Code: "SemanticError", Message: "A semantic error occurred."}
+		if bad.Syntax {
+			inner = loganalytics.Error{Code: "SyntaxError", Message: "A recognition error occurred in the query."}
+		}
+		inner.Inner = &loganalytics.Error{Code: bad.KustoCode(), Message: bad.Text, Line: bad.Line, Pos: bad.Pos}
+		return &apiError{status: http.StatusBadRequest, code: "BadArgumentError", message: "The request had some invalid properties", inner: &inner}
 	case errors.Is(err, ErrNoSuch):
 		return &apiError{status: http.StatusNotFound, code: "PathNotFoundError", message: err.Error()}
 	case errors.Is(err, ErrBusy):
@@ -86,12 +148,116 @@ func (s *Server) query(w http.ResponseWriter, r *http.Request, c call) *apiError
 		return &apiError{status: http.StatusTooManyRequests, code: "ThrottledError", message: err.Error(), retryAfter: 5}
 	case errors.Is(err, ErrBudget):
 		return &apiError{status: http.StatusBadRequest, code: "BadArgumentError", message: err.Error()}
-	case err != nil:
-		return internal(err)
 	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	if err := WriteQueryResponse(w, result); err != nil {
-		s.o.Log.Warn("answer to a query was not written whole", "error", err)
+	return internal(err)
+}
+
+// packed gives where an answer of any size is written, as gzip where the caller takes it;
+// done ends it.
+func packed(w http.ResponseWriter, r *http.Request) (body io.Writer, done func() error) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Vary", "Accept-Encoding")
+	for item := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		name, weight, _ := strings.Cut(strings.TrimSpace(item), ";")
+		if strings.EqualFold(name, "gzip") && strings.ReplaceAll(weight, " ", "") != "q=0" {
+			h.Set("Content-Encoding", "gzip")
+			z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) // the level is one of gzip's
+			return z, z.Close
+		}
 	}
+	return w, func() error { return nil }
+}
+
+// batchAtOnce is how many queries of a batch run, or wait for a place, at one time.
+const batchAtOnce = 4
+
+// batch answers POST /v1/$batch: always 200, with an answer to each member as it comes.
+// Each member is judged by itself: whoever may not read its workspace learns nothing of it.
+func (s *Server) batch(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	requests, err := loganalytics.ReadBatch(http.MaxBytesReader(w, r.Body, s.o.MaxBody))
+	if err != nil {
+		return unread(err)
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), loganalytics.MaxWait)
+	defer cancel()
+	body, done := packed(w, r)
+	answers := loganalytics.NewBatchWriter(body)
+	places := make(chan struct{}, batchAtOnce)
+	var (
+		mu  sync.Mutex // of answers
+		all sync.WaitGroup
+	)
+	for _, q := range requests {
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			status, text := s.member(ctx, c.grant, q)
+			mu.Lock()
+			defer mu.Unlock()
+			if err := answers.Member(q.ID, status, text); err != nil {
+				cancel() // the caller is gone
+			}
+		})
+	}
+	all.Wait()
+	if err := errors.Join(answers.Close(), done()); err != nil {
+		s.o.Log.Warn("answer to a batch was not written whole", "error", err)
+	}
+	return nil
+}
+
+// member answers one query of a batch.
+func (s *Server) member(ctx context.Context, g Grant, q loganalytics.Request) (status int, body []byte) {
+	var text bytes.Buffer
+	err := func() (bad *apiError) {
+		defer func() {
+			if p := recover(); p != nil {
+				bad = s.panicked("/v1/$batch", p)
+			}
+		}()
+		if q.Err != nil {
+			return badRequest("%v", q.Err)
+		}
+		tenant, bad := s.tenant(g, loganalytics.WorkspaceName(q.Workspace), "workspace")
+		if bad != nil {
+			return bad
+		}
+		a, bad := s.ask(ctx, g, tenant, q.Query, loganalytics.ReadPreferences(q.Prefer))
+		if bad != nil {
+			return bad
+		}
+		if err := a.Write(&text); err != nil {
+			return internal(err)
+		}
+		return nil
+	}()
+	if err != nil {
+		s.tell("/v1/$batch", err)
+		return err.status, err.body()
+	}
+	return http.StatusOK, text.Bytes()
+}
+
+// metadata answers GET and POST /v1/workspaces/{workspace}/metadata.
+func (s *Server) metadata(w http.ResponseWriter, r *http.Request, c call) *apiError {
+	schema, err := s.o.Workspaces.Schema(c.tenant)
+	if bad := refused(err); bad != nil {
+		return bad
+	}
+	name := ""
+	for _, t := range s.o.Workspaces.Tenants() {
+		if strings.EqualFold(t.ID, c.tenant) {
+			name = t.Name
+		}
+	}
+	tables := make([]loganalytics.MetadataTable, len(schema.Tables))
+	for i, t := range schema.Tables {
+		tables[i] = loganalytics.MetadataTable{Name: t.Name, Description: t.Doc}
+		for _, column := range t.Columns {
+			tables[i].Columns = append(tables[i].Columns, loganalytics.MetadataColumn{Name: column.Name, Type: loganalytics.ColumnType(column.Type), Description: column.Doc})
+		}
+	}
+	writeJSON(w, http.StatusOK, loganalytics.NewMetadata(c.tenant, name, tables, schema.Functions))
 	return nil
 }

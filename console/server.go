@@ -5,14 +5,16 @@ package console
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
+	"net/url"
 	"strings"
 	"time"
 
 	"glassward"
+	"glassward/console/loganalytics"
 	"glassward/kql"
 )
 
@@ -113,7 +115,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{o: o, mux: http.NewServeMux()}
 	for _, r := range s.routes() {
-		s.mux.Handle(r.Method+" "+r.Path, s.guard(r))
+		s.mux.Handle(strings.TrimSpace(r.Method+" "+r.Path), s.guard(r))
 	}
 	return s
 }
@@ -142,6 +144,10 @@ func (s *Server) routes() []Route {
 		{"POST", "/callbacks/{provider}/{what...}", Public, s.callback},
 		{"POST", "/v1/ingest", Ingest, s.ingest},
 		{"POST", "/v1/workspaces/{workspace}/query", Query, s.query},
+		{"GET", "/v1/workspaces/{workspace}/query", Query, s.query},
+		{"POST", "/v1/workspaces/{workspace}/metadata", Query, s.metadata},
+		{"GET", "/v1/workspaces/{workspace}/metadata", Query, s.metadata},
+		{"POST", "/v1/$batch", Query, s.batch},
 		{"GET", "/v1/workspaces/{workspace}/incidents", Query, s.incidents},
 		{"GET", "/v1/workspaces/{workspace}/incidents/{number}", Query, s.incident},
 		{"GET", "/v1/workspaces/{workspace}/incidents/{number}/graph", Query, s.graph},
@@ -166,19 +172,42 @@ func (s *Server) routes() []Route {
 		{"POST", "/v1/compact", Owner, s.compact},
 		{"POST", "/v1/export", Operate, s.export},
 		{"POST", "/v1/forget", Owner, s.forget},
+		{"", "/", Public, s.nowhere},
 	}
 }
 
 // Routes lists the API with the scope that each route needs.
 func (s *Server) Routes() []Route { return s.routes() }
 
-// ServeHTTP answers one request. Double slashes are cleaned without a redirect,
-// because clients that join addresses carelessly would lose their POST to one.
+// ServeHTTP answers one request. Double slashes are cleaned, and what is another address
+// of a route is taken for it, without a redirect: clients that join addresses carelessly
+// would lose their POST to one.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	for strings.Contains(r.URL.Path, "//") {
-		r.URL.Path = strings.ReplaceAll(r.URL.Path, "//", "/")
+	path := r.URL.EscapedPath()
+	for strings.Contains(path, "//") {
+		path = strings.ReplaceAll(path, "//", "/")
+	}
+	path, _ = loganalytics.Address(path)
+	if plain, err := url.PathUnescape(path); err == nil {
+		r.URL.Path, r.URL.RawPath = plain, path
 	}
 	s.mux.ServeHTTP(w, r)
+}
+
+// nowhere answers what no route does.
+func (s *Server) nowhere(w http.ResponseWriter, r *http.Request, _ call) *apiError {
+	var others []string
+	for _, method := range []string{"GET", "POST", "DELETE"} {
+		if _, pattern := s.mux.Handler(&http.Request{Method: method, URL: r.URL, Host: r.Host}); pattern != "/" {
+			others = append(others, method)
+		}
+	}
+	if len(others) == 0 {
+		return notFound("route", r.Method+" "+r.URL.Path)
+	}
+	allow := strings.Join(others, ", ")
+	w.Header().Set("Allow", allow)
+	return &apiError{status: http.StatusMethodNotAllowed, code: "MethodNotAllowed", message: fmt.Sprintf("%s takes %s, not %s", r.URL.Path, allow, r.Method)}
 }
 
 // guard lets a request in or not, and turns what goes wrong into an answer.
@@ -192,8 +221,7 @@ func (s *Server) guard(route Route) http.Handler {
 				if p == http.ErrAbortHandler {
 					panic(p)
 				}
-				s.o.Log.Error("request panicked; this is a defect of ours", "route", route.Path, "panic", p, "stack", string(debug.Stack()))
-				internal(nil).write(w)
+				s.panicked(route.Path, p).write(w)
 			}
 		}()
 		var (
@@ -211,9 +239,7 @@ func (s *Server) guard(route Route) http.Handler {
 			err = route.handle(w, r, c)
 		}
 		if err != nil {
-			if err.cause != nil {
-				s.o.Log.Error("request failed", "route", route.Path, "error", err.cause)
-			}
+			s.tell(route.Path, err)
 			err.write(w)
 		}
 	})

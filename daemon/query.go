@@ -24,9 +24,9 @@ func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (
 		return nil, err
 	}
 	now := g.d.now()
-	span, bounded, err := parseTimespan(q.Timespan, now)
+	span, bounded, err := parseTimespans(q.Timespans, now)
 	if err != nil {
-		return nil, &console.QueryError{Code: "BadTimespan", Text: err.Error()}
+		return nil, &console.QueryError{Code: "BadTimespan", Text: err.Error(), Syntax: true}
 	}
 	g.d.mu.RLock()
 	c, functions := g.d.config, g.d.rules.Functions
@@ -131,6 +131,11 @@ func (w *workspace) watchlists() map[string]*kql.Watchlist {
 	return watchlists(w.tenant)
 }
 
+// syntactic says whether a mistake is one of grammar: the codes of lexer and parser.
+func syntactic(code diag.Code) bool {
+	return strings.HasPrefix(string(code), "KQL00") || strings.HasPrefix(string(code), "KQL01")
+}
+
 func refusal(text string, list diag.List) error {
 	first := list[0]
 	for _, d := range list {
@@ -140,10 +145,27 @@ func refusal(text string, list diag.List) error {
 		}
 	}
 	at := diag.Locate(text, first.Span.Start)
-	return &console.QueryError{Code: string(first.Code), Text: diag.Text("query", text, list), Line: at.Line, Pos: at.Column}
+	return &console.QueryError{Code: string(first.Code), Text: diag.Text("query", text, list), Line: at.Line, Pos: at.Column, Syntax: syntactic(first.Code)}
 }
 
 type timespan struct{ from, to value.Ticks }
+
+// parseTimespans gives what several timespans have in common; bounded is false for none.
+func parseTimespans(list []string, now time.Time) (s timespan, bounded bool, err error) {
+	for _, text := range list {
+		one, some, err := parseTimespan(text, now)
+		switch {
+		case err != nil:
+			return s, false, err
+		case !some:
+		case !bounded:
+			s, bounded = one, true
+		default:
+			s.from, s.to = max(s.from, one.from), min(s.to, one.to)
+		}
+	}
+	return s, bounded, nil
+}
 
 // parseTimespan reads the forms of the Log Analytics API: PT2H (ending now),
 // start/end, start/duration and duration/end. bounded is false for none.
