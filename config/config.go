@@ -56,6 +56,8 @@ type Config struct {
 	Retention     map[string]Duration `yaml:"retention" json:"retention,omitempty" jsonschema:"description=How long records are kept since we received them: by table, or default (400d)"`
 	Disk          Disk                `yaml:"disk" json:"disk,omitempty"`
 	Query         Query               `yaml:"query" json:"query,omitempty"`
+	// Limits are what holders of tokens may ask of the API.
+	Limits Limits `yaml:"limits" json:"limits,omitzero" jsonschema:"description=What each token may ask of the API"`
 	// AcrossTenants says whether alerts are compared over tenants.
 	AcrossTenants AcrossTenants `yaml:"acrossTenants" json:"acrossTenants,omitzero"`
 
@@ -91,6 +93,44 @@ type Query struct {
 	// External are the addresses that people's queries may read with externaldata, as external.CheckAllowed takes them.
 	External []string `yaml:"external" json:"external,omitempty" jsonschema:"description=Addresses (https) that queries may read with externaldata: the address itself as it is written; one that ends in / or * allows all that begins with it. Empty allows nothing"`
 	Memory   Bytes    `yaml:"memory" json:"memory,omitempty" jsonschema:"description=Memory of the event store (1GiB)"`
+}
+
+// Limits are what every token may ask, and what single ones may that need more, or less.
+type Limits struct {
+	Limit `yaml:",inline"`
+	// Strangers are requests without a token that holds.
+	Strangers int `yaml:"strangers" json:"strangers,omitempty" jsonschema:"minimum=0,description=Requests in 30 s from one address without a token that holds (120)"`
+	// Tokens are by name of the token.
+	Tokens map[string]Limit `yaml:"tokens" json:"tokens,omitempty" jsonschema:"description=Limits of single tokens by name; what one leaves out is as for all"`
+}
+
+// A Limit is what one token may ask. What is 0 is left out.
+type Limit struct {
+	Requests int      `yaml:"requests" json:"requests,omitempty" jsonschema:"minimum=0,description=Requests in 30 s (200)"`
+	Pushes   int      `yaml:"pushes" json:"pushes,omitempty" jsonschema:"minimum=0,description=Requests in 30 s that bring records (6000)"`
+	Queries  int      `yaml:"queries" json:"queries,omitempty" jsonschema:"minimum=0,description=Queries that are worked on at once (5)"`
+	Waiting  int      `yaml:"waiting" json:"waiting,omitempty" jsonschema:"minimum=0,description=Queries that wait for those (200)"`
+	Patience Duration `yaml:"patience" json:"patience,omitempty" jsonschema:"description=Longest time that a query waits (3m)"`
+	Ingest   Bytes    `yaml:"ingest" json:"ingest,omitempty" jsonschema:"description=Bytes that may be pushed in a minute (1GiB)"`
+	Body     Bytes    `yaml:"body" json:"body,omitempty" jsonschema:"description=Bytes of one request's body (64MiB)"`
+}
+
+// maxBody is the largest body that may be allowed: it is held in memory in part.
+const maxBody = Bytes(1 << 30)
+
+// check says what of a token's limits is not possible.
+func (l Limit) check(at func(field, format string, args ...any)) {
+	for field, n := range map[string]int64{"requests": int64(l.Requests), "pushes": int64(l.Pushes), "queries": int64(l.Queries), "waiting": int64(l.Waiting), "patience": int64(l.Patience), "ingest": int64(l.Ingest)} {
+		if n < 0 {
+			at(field, "it cannot be less than nothing")
+		}
+	}
+	if l.Queries > 64 {
+		at("queries", "%d queries at once are more than one workspace works on: at most 64", l.Queries)
+	}
+	if l.Body < 0 || l.Body > maxBody {
+		at("body", "a body has at most 1GiB")
+	}
 }
 
 // A Tenant is one file of the tenants folder: one customer's workspace.
@@ -325,6 +365,17 @@ func (c *Config) check(text []byte) []Problem {
 	}
 	if c.TLS != nil {
 		list = append(list, c.TLS.check(c.File, text)...)
+	}
+	c.Limits.Limit.check(func(field, format string, args ...any) {
+		at("$.limits."+field, "limits.%s: %s", field, fmt.Sprintf(format, args...))
+	})
+	if c.Limits.Strangers < 0 {
+		at("$.limits.strangers", "limits.strangers: it cannot be less than nothing")
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Limits.Tokens)) {
+		c.Limits.Tokens[name].check(func(field, format string, args ...any) {
+			at("$.limits.tokens", "limits.tokens.%s.%s: %s", name, field, fmt.Sprintf(format, args...))
+		})
 	}
 	if c.Rules != "" {
 		if info, err := os.Stat(c.Rules); err != nil || !info.IsDir() {

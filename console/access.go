@@ -46,6 +46,9 @@ type Grant struct {
 	Scopes []Scope
 	// owner marks the holder of the data folder, who came by the control socket.
 	owner bool
+	// account is under what name the grant is held to limits; empty for none: the
+	// owner, and everybody where there are no tokens.
+	account string
 }
 
 func (g Grant) has(s Scope) bool { return slices.Contains(g.Scopes, s) }
@@ -104,7 +107,8 @@ func grantOf(ctx context.Context) Grant {
 
 // decide is the one function that decides every access: may this request, to a
 // route that needs the scope, go on, and as whom? tenant is the tenant that the
-// route's path names, empty where it names none.
+// route's path names, empty where it names none. Of who shows a token that holds it
+// gives the grant even where it refuses him.
 func (s *Server) decide(r *http.Request, need Scope, tenant string) (Grant, *apiError) {
 	switch need {
 	case Public:
@@ -124,22 +128,23 @@ func (s *Server) decide(r *http.Request, need Scope, tenant string) (Grant, *api
 		case err != nil:
 			return Grant{}, internal(err)
 		}
+		g.account = g.Name
 	}
 	if need == Owner {
 		if !g.owner {
-			return Grant{}, &apiError{status: http.StatusForbidden, code: "InsufficientAccessError",
+			return g, &apiError{status: http.StatusForbidden, code: "InsufficientAccessError",
 				message: "this names folders of the machine and is for the owner of the data folder: use the glassward command there"}
 		}
 		return g, nil
 	}
 	if !g.has(need) {
-		return Grant{}, &apiError{status: http.StatusForbidden, code: "InsufficientAccessError",
+		return g, &apiError{status: http.StatusForbidden, code: "InsufficientAccessError",
 			message: fmt.Sprintf("token %q has not the scope %q, which this route needs", g.Name, need)}
 	}
 	// A tenant that the token is not for looks the same as one that does not
 	// exist: nobody learns who else is a customer here.
 	if tenant != "" && g.Tenant != "" && !strings.EqualFold(tenant, g.Tenant) {
-		return Grant{}, notFound("workspace", tenant)
+		return g, notFound("workspace", tenant)
 	}
 	return g, nil
 }

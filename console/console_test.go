@@ -18,6 +18,7 @@ import (
 
 	"glassward"
 	"glassward/console"
+	"glassward/console/limit"
 	"glassward/console/loganalytics"
 	"glassward/kql"
 	"glassward/kql/rel"
@@ -226,8 +227,16 @@ var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 var links = console.Signer{Key: []byte("0123456789abcdef0123456789abcdef")}
 
+// endless are limits that only a body can meet: the clock of these tests stands still.
+func endless() *limit.Book {
+	const many = 1 << 30
+	return limit.New(limit.Options{Of: func(string) limit.Limits {
+		return limit.Limits{Requests: many, Pushes: many, Bytes: many, Strangers: many, Body: 1000}
+	}})
+}
+
 func serve(h *house, noAuth bool) *console.Server {
-	return console.New(console.Options{Workspaces: h, Desk: h, Operator: h, Callbacks: h, Tokens: h, Letters: h, NoAuth: noAuth, MaxBody: 1000,
+	return console.New(console.Options{Workspaces: h, Desk: h, Operator: h, Callbacks: h, Tokens: h, Letters: h, NoAuth: noAuth, Limits: endless(),
 		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }})
 }
 

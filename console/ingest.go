@@ -69,7 +69,7 @@ func (s *Server) ingest(w http.ResponseWriter, r *http.Request, c call) *apiErro
 	switch {
 	case errors.As(err, &tooLarge) || errors.Is(err, errTooLarge):
 		return &apiError{status: http.StatusRequestEntityTooLarge, code: "RequestEntityTooLarge",
-			message: fmt.Sprintf("the body is larger than %d bytes; %d records before that point were taken: send the rest in smaller bodies", s.o.MaxBody, receipt.Added+receipt.Updated+receipt.Duplicates)}
+			message: fmt.Sprintf("the body is larger than %d bytes; %d records before that point were taken: send the rest in smaller bodies", s.maxBody(c.grant), receipt.Added+receipt.Updated+receipt.Duplicates)}
 	case errors.Is(err, ErrNoSuch):
 		return &apiError{status: http.StatusNotFound, code: "PathNotFoundError", message: err.Error()}
 	case errors.Is(err, ErrBusy):
@@ -93,7 +93,7 @@ func (s *Server) ingest(w http.ResponseWriter, r *http.Request, c call) *apiErro
 func (s *Server) unpack(w http.ResponseWriter, r *http.Request, g Grant) (io.Reader, *apiError) {
 	body := io.Reader(r.Body)
 	if !g.owner {
-		body = http.MaxBytesReader(w, r.Body, s.o.MaxBody)
+		body = http.MaxBytesReader(w, r.Body, s.maxBody(g))
 	}
 	packed := false
 	switch enc := strings.ToLower(r.Header.Get("Content-Encoding")); enc {
@@ -116,7 +116,7 @@ func (s *Server) unpack(w http.ResponseWriter, r *http.Request, g Grant) (io.Rea
 		}
 		body, packed = z, false
 		if !g.owner {
-			body = &bounded{r: z, left: s.o.MaxBody}
+			body = &bounded{r: s.charged(z, g), left: s.maxBody(g)}
 		}
 	}
 	return nil, badRequest("the body is gzip within gzip within gzip: pack it once")

@@ -74,6 +74,12 @@ func (s *Server) backtest(w http.ResponseWriter, r *http.Request, c call) *apiEr
 		return badRequest(`the body is not JSON of the form {"file": "…", "rule": "…", "from": "…", "to": "…"}: %v`, err)
 	}
 	b.Wait = loganalytics.ReadPreferences(r.Header.Values("Prefer")).Wait
+	// It runs queries over all that is stored: it waits as they do.
+	leave, err := enter(r.Context(), s.o.Limits, c.tenant)
+	if err != nil {
+		return throttled(err)
+	}
+	defer leave()
 	v, err := s.o.Operator.Backtest(r.Context(), c.tenant, b, c.grant.Name)
 	switch {
 	case errors.Is(err, ErrTimeout):

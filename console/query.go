@@ -175,7 +175,7 @@ const batchAtOnce = 4
 // batch answers POST /v1/$batch: always 200, with an answer to each member as it comes.
 // Each member is judged by itself: whoever may not read its workspace learns nothing of it.
 func (s *Server) batch(w http.ResponseWriter, r *http.Request, c call) *apiError {
-	requests, err := loganalytics.ReadBatch(http.MaxBytesReader(w, r.Body, s.o.MaxBody))
+	requests, err := loganalytics.ReadBatch(http.MaxBytesReader(w, r.Body, s.maxBody(c.grant)))
 	if err != nil {
 		return unread(err)
 	}

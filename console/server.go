@@ -10,10 +10,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"glassward"
+	"glassward/console/limit"
 	"glassward/console/loganalytics"
 	"glassward/kql"
 )
@@ -94,9 +96,9 @@ type Options struct {
 	// NoAuth lets every request in as Local; serve refuses it on anything but
 	// loopback.
 	NoAuth bool
-	// MaxBody bounds a request's body in bytes, before and after gunzip; 0 means
-	// 64 MiB.
-	MaxBody int64
+	// Limits keeps account of what callers ask; nil keeps one with the defaults. Its
+	// limit of bodies bounds them in bytes, before and after gunzip.
+	Limits  *limit.Book
 	Metrics http.Handler
 	Log     *slog.Logger
 	Now     func() time.Time
@@ -110,9 +112,10 @@ type Server struct {
 
 // New makes a Server.
 func New(o Options) *Server {
-	if o.MaxBody == 0 {
-		o.MaxBody = 64 << 20
+	if o.Limits == nil {
+		o.Limits = limit.New(limit.Options{Now: o.Now})
 	}
+	o.Workspaces = inTurn{o.Workspaces, o.Limits}
 	s := &Server{o: o, mux: http.NewServeMux()}
 	for _, r := range s.routes() {
 		s.mux.Handle(strings.TrimSpace(r.Method+" "+r.Path), s.guard(r))
@@ -141,7 +144,7 @@ func (s *Server) routes() []Route {
 		{"GET", "/healthz", Public, s.health},
 		{"GET", "/a/{letter}", Link, s.readLetter},
 		{"POST", "/a/{letter}", Link, s.answerLetter},
-		{"POST", "/callbacks/{provider}/{what...}", Public, s.callback},
+		{"POST", callbackPath, Public, s.callback},
 		{"POST", "/v1/ingest", Ingest, s.ingest},
 		{"POST", "/v1/workspaces/{workspace}/query", Query, s.query},
 		{"GET", "/v1/workspaces/{workspace}/query", Query, s.query},
@@ -234,9 +237,10 @@ func (s *Server) guard(route Route) http.Handler {
 		}
 		if err == nil {
 			c, err = s.admit(r, route)
+			err = s.account(r, route, c, err)
 		}
 		if err == nil {
-			err = route.handle(w, r, c)
+			err = s.reckoned(r, route, c, route.handle(w, s.metered(r, route, c), c))
 		}
 		if err != nil {
 			s.tell(route.Path, err)
@@ -250,7 +254,7 @@ func (s *Server) guard(route Route) http.Handler {
 func (s *Server) admit(r *http.Request, route Route) (call, *apiError) {
 	if route.Scope == Link {
 		l, err := s.checkLetter(r)
-		return call{grant: Grant{Name: "link", Tenant: l.Tenant}, tenant: l.Tenant, letter: l}, err
+		return call{grant: Grant{Name: "link", Tenant: l.Tenant, account: "link " + l.Tenant + " " + strconv.FormatInt(l.Number, 10) + " " + l.Receiver}, tenant: l.Tenant, letter: l}, err
 	}
 	name := r.PathValue("workspace")
 	tenant, known := name, true
@@ -263,10 +267,10 @@ func (s *Server) admit(r *http.Request, route Route) (call, *apiError) {
 	}
 	g, err := s.decide(r, route.Scope, tenant)
 	if err != nil {
-		return call{}, err
+		return call{grant: g}, err
 	}
 	if !known {
-		return call{}, notFound("workspace", name)
+		return call{grant: g}, notFound("workspace", name)
 	}
 	return call{grant: g, tenant: tenant}, nil
 }

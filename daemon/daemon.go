@@ -26,6 +26,7 @@ import (
 	"glassward/certificate"
 	"glassward/config"
 	"glassward/console"
+	"glassward/console/limit"
 	"glassward/external"
 	"glassward/incident"
 	"glassward/internal/private"
@@ -81,6 +82,8 @@ type Daemon struct {
 	listen  net.Listener
 	control net.Listener
 	keeper  *certificate.Keeper // nil where the API speaks plainly
+	limits  *limit.Book
+	over    overruns
 
 	places *logstore.Places // nil if there is no database of addresses
 
@@ -213,7 +216,9 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if err := d.openAll(ctx, o.Config); err != nil {
 		return nil, err
 	}
+	d.limits = limit.New(limit.Options{Of: d.limitsOf, Refused: d.refused, Places: queriesAtOnce(), Now: o.Now})
 	d.console = console.New(console.Options{
+		Limits:     d.limits,
 		Workspaces: gateway{d}, Desk: cases{d}, Operator: operator{d}, Callbacks: callbacks{d}, Tokens: tokens{d.state},
 		Letters: letters{d}, NoAuth: o.NoAuth, Metrics: d.metrics(), Log: d.log, Now: o.Now,
 	})
@@ -268,6 +273,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.work.Go(func() { d.keepBeating(ctx) })
 	d.work.Go(func() { d.keepLegs(ctx) })
 	d.work.Go(func() { d.keepCertificate(ctx) })
+	d.work.Go(func() { d.watchPushers(ctx) })
 	d.work.Go(func() { d.reopen(ctx) })
 	d.work.Go(func() { d.watchProofs(ctx) })
 	d.work.Go(func() { d.hearAnswers(ctx) })

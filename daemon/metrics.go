@@ -110,6 +110,6 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 // metrics serves /metrics from a registry of its own.
 func (d *Daemon) metrics() http.Handler {
 	r := prometheus.NewRegistry()
-	r.MustRegister(collector{d}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(collector{d}, d.over.counter(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }

@@ -29,6 +29,11 @@ func memoryOf(c *config.Config) int64 {
 	return min(whole, max(leastMemory, together*whole/int64(max(1, len(c.Each)))))
 }
 
+// queriesAtOnce is how many queries of people one workspace works on at once, the last of
+// them kept free for a token that has none under way. More than the processors can work
+// on take memory only, and of that there is enough for four.
+func queriesAtOnce() int { return min(4, runtime.GOMAXPROCS(0)+1) }
+
 // turnsAtOnce is how many batches are under way at once. One tenant's share a
 // commit; more than the processors can work on wait for the disk.
 func turnsAtOnce() int { return max(4, 2*runtime.GOMAXPROCS(0)) }

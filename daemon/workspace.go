@@ -104,7 +104,7 @@ func (d *Daemon) openWorkspace(ctx context.Context, t config.Tenant, c *config.C
 	w.rejects.keep = &w.keep
 	w.openLag(ctx)
 	store, err := logstore.Open(ctx, dir, logstore.Options{
-		Threads: threadsOf(c), Memory: memoryOf(c), Now: d.now, Log: w.log,
+		Threads: threadsOf(c), Memory: memoryOf(c), Queries: queriesAtOnce(), Now: d.now, Log: w.log,
 		KeepRaw:   func(r *glassward.Record) bool { return (*w.watched.Load())(r) },
 		DiskSpace: d.o.DiskSpace,
 		Places:    d.places, Retention: retention, Reserve: int64(c.Disk.Reserve), AcceptLoss: d.o.AcceptLoss,

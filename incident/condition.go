@@ -96,6 +96,8 @@ func Conditions() []Condition {
 			"Look at the canary's account and at the way to the sign-in service.", true, true},
 		{"certificate", glassward.Medium, "The certificate of the API ends soon, or cannot be renewed or read. High when a week is left: then links in notices and clients of the API stop to work, and who pushes records is refused.",
 			"Put a new one into its file: it is read within a minute. One that was made here renews itself: do what the alarm says stands in its way. glassward certificate show says until when it holds.", true, true},
+		{"pusher-refused", glassward.High, "Records that are pushed with a token are refused for minutes on end, because it pushes more than its limits allow. What the sender does not send again is lost, and the rest comes late.",
+			"If all of it is meant, give the token more (limits.tokens in glassward.yaml) and reload. If not, somebody has the token: glassward token revoke NAME, and make another.", true, true},
 		{"heartbeat", glassward.High, "The dead man's ping cannot be sent, so whoever waits for it is about to raise an alarm of his own.",
 			"Look at the address and the way to it. That Glassward itself works is what the ping would say.", true, true},
 		{"defect", glassward.High, "A defect in Glassward interrupts a part of it, which is begun again by itself.",

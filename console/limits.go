@@ -1,0 +1,143 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+
+	"glassward/console/limit"
+	"glassward/kql"
+)
+
+// callbackPath is where providers call.
+const callbackPath = "/callbacks/{provider}/{what...}"
+
+// A customer is who a request's queries wait as: the account, empty for one that is held to
+// no limit, and the path of the route.
+type customer struct{ account, route string }
+
+type customerKey struct{}
+
+// throttled says to a caller that it is over a limit, in the form of the Log Analytics
+// API; every other error is ours.
+func throttled(err error) *apiError {
+	var r *limit.Refusal
+	switch {
+	case errors.As(err, &r):
+		return &apiError{status: http.StatusTooManyRequests, code: "ThrottledError", message: r.Text + "; come again when Retry-After says",
+			retryAfter: max(1, int(math.Ceil(r.After.Seconds())))}
+	case errors.Is(err, ErrThrottled):
+		return &apiError{status: http.StatusTooManyRequests, code: "ThrottledError", message: err.Error(), retryAfter: 5}
+	}
+	return internal(err)
+}
+
+// account counts a request that admit let in, or did not (refused): of who showed what
+// holds under his name, whether or not it was enough; of everybody else under his address.
+// Nobody is refused for what others send from the same address as long as what he shows
+// holds: behind a proxy all come from one. It gives the error with which the request
+// ends, nil if it goes on.
+func (s *Server) account(r *http.Request, route Route, c call, refused *apiError) *apiError {
+	var over error
+	switch who := c.grant.account; {
+	case route.Scope == Link && refused != nil:
+		over = s.o.Limits.Stranger(route.Path, r.RemoteAddr)
+	case who != "" && route.Scope == Ingest && refused == nil:
+		over = s.o.Limits.Push(route.Path, who)
+	case who != "":
+		over = s.o.Limits.Request(route.Path, who)
+	case c.grant.owner || grantOf(r.Context()).Name != "":
+	case route.Path == callbackPath: // see reckoned
+	default:
+		over = s.o.Limits.Stranger(route.Path, r.RemoteAddr)
+	}
+	if over != nil {
+		return throttled(over)
+	}
+	return refused
+}
+
+// reckoned counts what became of a request: a body that was too large, and a callback that
+// was refused. Providers sign what they send, and are let in whatever others send from
+// where they call; who does not sign is counted under his address.
+func (s *Server) reckoned(r *http.Request, route Route, c call, answer *apiError) *apiError {
+	switch {
+	case answer == nil:
+	case answer.status == http.StatusRequestEntityTooLarge:
+		s.o.Limits.TooLarge(route.Path, c.grant.account)
+	case route.Path == callbackPath && answer.status < http.StatusInternalServerError:
+		if over := s.o.Limits.Stranger(route.Path, r.RemoteAddr); over != nil {
+			return throttled(over)
+		}
+	}
+	return answer
+}
+
+// metered notes on whose account a request is worked on, and counts what comes of a body
+// that is pushed.
+func (s *Server) metered(r *http.Request, route Route, c call) *http.Request {
+	r = r.WithContext(context.WithValue(r.Context(), customerKey{}, customer{c.grant.account, route.Path}))
+	if route.Scope != Ingest || c.grant.account == "" || r.Body == nil {
+		return r
+	}
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{s.charged(r.Body, c.grant), r.Body}
+	return r
+}
+
+// charged counts what is read of a pushed body, packed or unpacked.
+func (s *Server) charged(r io.Reader, g Grant) io.Reader {
+	if g.account == "" {
+		return r
+	}
+	return &meter{r, s.o.Limits, g.account}
+}
+
+type meter struct {
+	r    io.Reader
+	book *limit.Book
+	who  string
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	m.book.Charge(m.who, n)
+	return n, err
+}
+
+// maxBody is how many bytes a body may have.
+func (s *Server) maxBody(g Grant) int64 { return s.o.Limits.Limits(g.account).Body }
+
+// inTurn has queries wait for their callers' turns.
+type inTurn struct {
+	Workspaces
+	book *limit.Book
+}
+
+// Query waits for a place and asks. Its error wraps ErrThrottled where the caller has too
+// many queries waiting, or one has waited too long.
+func (w inTurn) Query(ctx context.Context, tenant string, q Question) (*kql.Result, error) {
+	leave, err := enter(ctx, w.book, tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return w.Workspaces.Query(ctx, tenant, q)
+}
+
+// enter waits for a place for a query of whoever the request is from.
+func enter(ctx context.Context, book *limit.Book, tenant string) (leave func(), err error) {
+	c, _ := ctx.Value(customerKey{}).(customer)
+	leave, err = book.Enter(ctx, c.route, cmp.Or(c.account, limit.Unbounded), tenant)
+	var r *limit.Refusal
+	if errors.As(err, &r) {
+		return nil, fmt.Errorf("%w: %w", ErrThrottled, r)
+	}
+	return leave, err
+}
