@@ -185,7 +185,7 @@ func explore(r rel.Rel, o Options) ([][]any, error) {
 
 // bind gives what names in a query may stand for.
 func (o *Options) bind() bind.Options {
-	bo := bind.Options{Placeholders: o.Placeholders, Addresses: o.Addresses, Watchlists: map[string]*rel.Values{}}
+	bo := bind.Options{Placeholders: o.Placeholders, Parameters: o.Parameters, Addresses: o.Addresses, Watchlists: map[string]*rel.Values{}}
 	if o.Catalog != nil {
 		bo.Catalog = o.Catalog
 	}

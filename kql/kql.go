@@ -54,6 +54,10 @@ type Options struct {
 	// text is part of that string. {{StartTimeISO}} and {{EndTimeISO}}, which Sentinel's hunting queries
 	// use, need none: they are the window's bounds, and without a window 1970 and now.
 	Placeholders map[string]any
+	// Parameters are what is given for the parameters that the text declares with declare
+	// query_parameters(…), by name: literals of KQL ("long(5)", "datetime(2026-01-31)"), or the bare text of
+	// one. They are values, never text of the query. A name that the text does not declare has no effect.
+	Parameters map[string]string
 	// Addresses says that the engine has a database of addresses: it knows eval.AddressFunction. Without
 	// it geo_info_from_ip_address is refused.
 	Addresses bool

@@ -48,10 +48,13 @@ func TestLibrary(t *testing.T) {
 		{ticksOf("2026-11-19T23:00:00Z"), "ann", int64(7), "00000000-0000-0000-0000-000000000003", int64(3)},
 	})
 	kqltest.Run(t, "testdata/library/*.txt", kqltest.EngineFunc(func(in kqltest.Input) (kqltest.Output, error) {
-		o := kql.Options{Catalog: cat, Functions: functions, Placeholders: map[string]any{}}
+		o := kql.Options{Catalog: cat, Functions: functions, Placeholders: map[string]any{}, Parameters: map[string]string{}}
 		for k, v := range in.Options {
 			if name, ok := strings.CutPrefix(k, "placeholder."); ok {
 				o.Placeholders[name] = v
+			}
+			if name, ok := strings.CutPrefix(k, "parameter."); ok {
+				o.Parameters[name] = v
 			}
 		}
 		if in.Options["window"] == "time" {

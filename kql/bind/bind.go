@@ -61,7 +61,8 @@ type Options struct {
 	Catalog      Catalog
 	Watchlists   map[string]*rel.Values // with all their columns, SearchKey included
 	Placeholders map[string]any
-	Addresses    bool // the engine has a database of addresses
+	Parameters   map[string]string // what is given for query parameters: literals, or their bare text
+	Addresses    bool              // the engine has a database of addresses
 	// Functions are the stored functions, by name.
 	Functions map[string]*Function
 	// External gives the rows of externaldata; without it queries have nothing from outside.
@@ -375,23 +376,6 @@ func (b *binder) statement(s syntax.Stmt, sc *scope) *table {
 		return b.pipeline(s.Body, nil, sc)
 	}
 	return nil
-}
-
-func (b *binder) queryParam(p *syntax.Parameter, sc *scope) {
-	if v, ok := b.o.Placeholders[p.Name.Name]; ok {
-		sc.names[p.Name.Name] = &binding{scalar: b.placeholder(p, v), at: p.Span()}
-		return
-	}
-	if p.Default == nil {
-		b.errorf(MissingValue, p, "give it a default: "+p.Name.Name+":"+p.Type+" = …", "the query parameter %s has no value", p.Name.Name)
-		sc.names[p.Name.Name] = &binding{scalar: unknown(), at: p.Span()}
-		return
-	}
-	e := b.expr(p.Default, &env{sc: sc})
-	if t, ok := value.ParseType(p.Type); ok {
-		e = b.assign(e, t, p.Default, "the query parameter "+p.Name.Name)
-	}
-	sc.names[p.Name.Name] = &binding{scalar: e, at: p.Span()}
 }
 
 func (b *binder) let(s *syntax.Let, sc *scope) {

@@ -7,6 +7,9 @@ import (
 	"unicode/utf8"
 )
 
+// StringText writes a string as a literal of a query, in double quotes and on one line.
+func StringText(s string) string { return quote(s) }
+
 // quote gives s as a KQL string literal in double quotes.
 func quote(s string) string {
 	var b strings.Builder
