@@ -311,6 +311,13 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		"POST /v1/compact":                                            console.Owner,
 		"POST /v1/export":                                             console.Operate,
 		"POST /v1/forget":                                             console.Owner,
+		"GET /v1/rest/auth/metadata":                                  console.Public,
+		"POST /v2/rest/query":                                         console.Query,
+		"GET /v2/rest/query":                                          console.Query,
+		"POST /v1/rest/query":                                         console.Query,
+		"GET /v1/rest/query":                                          console.Query,
+		"POST /v1/rest/mgmt":                                          console.Query,
+		"POST /v1/rest/ingest/{what...}":                              console.Public,
 		" /":                                                          console.Public,
 	}
 	h := &house{}

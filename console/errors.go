@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 
+	"glassward/console/kusto"
 	"glassward/console/loganalytics"
 )
 
@@ -17,6 +18,8 @@ type apiError struct {
 	code    string
 	message string
 	inner   *loganalytics.Error
+	// kusto is the error as Kusto has it, nil where the status says enough.
+	kusto *kusto.Error
 	// cause is for our log and never leaves; correlation finds it there.
 	cause       error
 	correlation string
@@ -41,7 +44,9 @@ func badRequest(format string, args ...any) *apiError {
 
 // tell notes in our log what the caller is not told, under an id that it is told.
 func (s *Server) tell(route string, e *apiError) {
-	e.correlation = correlationID()
+	if e.correlation == "" {
+		e.correlation = correlationID()
+	}
 	if e.cause != nil {
 		s.o.Log.Error("request failed", "route", route, "correlationId", e.correlation, "error", e.cause)
 	}
@@ -68,7 +73,13 @@ func (e *apiError) body() []byte {
 }
 
 func (e *apiError) write(w http.ResponseWriter) {
-	h := w.Header()
+	e.head(w.Header())
+	w.WriteHeader(e.status)
+	_, _ = w.Write(e.body()) // the caller is gone if this fails; there is nobody left to tell
+}
+
+// head sets the headers of an answer that is an error.
+func (e *apiError) head(h http.Header) {
 	h.Set("x-ms-error-code", e.code)
 	if e.retryAfter > 0 {
 		h.Set("Retry-After", fmt.Sprint(e.retryAfter))
@@ -77,8 +88,6 @@ func (e *apiError) write(w http.ResponseWriter) {
 		h.Set("WWW-Authenticate", `Bearer realm="glassward"`)
 	}
 	h.Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(e.status)
-	_, _ = w.Write(e.body()) // the caller is gone if this fails; there is nobody left to tell
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

@@ -25,6 +25,11 @@ type Question struct {
 	// Names gives the tenant that a name in workspace("…") means, where the caller may read
 	// that one; nil where the caller may read none but the one that is asked.
 	Names func(name string) (tenant string, ok bool)
+	// Parameters are the values of the query parameters that Text declares, as literals of KQL.
+	Parameters map[string]string
+	// MaxRows and MaxBytes cut the result, which then is Truncated; 0 is the server's own limit, which
+	// they can only lower.
+	MaxRows, MaxBytes int64
 	// Wait is the time limit; 0 means three minutes.
 	Wait time.Duration
 	// Who asks; goes to GlasswardAudit.

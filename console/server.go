@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"glassward"
+	"glassward/console/kusto"
 	"glassward/console/limit"
 	"glassward/console/loganalytics"
 	"glassward/kql"
@@ -100,6 +101,8 @@ type Options struct {
 	// limit of bodies bounds them in bytes, before and after gunzip.
 	Limits  *limit.Book
 	Metrics http.Handler
+	// Version is the program's, for clients that ask.
+	Version string
 	Log     *slog.Logger
 	Now     func() time.Time
 }
@@ -151,6 +154,13 @@ func (s *Server) routes() []Route {
 		{"POST", "/v1/workspaces/{workspace}/metadata", Query, s.metadata},
 		{"GET", "/v1/workspaces/{workspace}/metadata", Query, s.metadata},
 		{"POST", "/v1/$batch", Query, s.batch},
+		{"GET", kusto.MetadataPath, Public, s.kustoMetadata},
+		{"POST", kusto.QueryPath, Query, s.kustoQuery},
+		{"GET", kusto.QueryPath, Query, s.kustoQuery},
+		{"POST", kusto.QueryV1Path, Query, s.kustoQuery},
+		{"GET", kusto.QueryV1Path, Query, s.kustoQuery},
+		{"POST", kusto.CommandPath, Query, s.kustoCommand},
+		{"POST", kusto.IngestPath + "/{what...}", Public, s.kustoIngest},
 		{"GET", "/v1/workspaces/{workspace}/incidents", Query, s.incidents},
 		{"GET", "/v1/workspaces/{workspace}/incidents/{number}", Query, s.incident},
 		{"GET", "/v1/workspaces/{workspace}/incidents/{number}/graph", Query, s.graph},
@@ -224,7 +234,7 @@ func (s *Server) guard(route Route) http.Handler {
 				if p == http.ErrAbortHandler {
 					panic(p)
 				}
-				s.panicked(route.Path, p).write(w)
+				s.refuse(w, r, route, s.panicked(route.Path, p))
 			}
 		}()
 		var (
@@ -243,10 +253,19 @@ func (s *Server) guard(route Route) http.Handler {
 			err = s.reckoned(r, route, c, route.handle(w, s.metered(r, route, c), c))
 		}
 		if err != nil {
-			s.tell(route.Path, err)
-			err.write(w)
+			s.refuse(w, r, route, err)
 		}
 	})
+}
+
+// refuse tells the caller what is wrong, in the form that clients of the route read.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, route Route, err *apiError) {
+	if strings.Contains(route.Path, "/rest/") {
+		s.refuseKusto(w, r, route, err)
+		return
+	}
+	s.tell(route.Path, err)
+	err.write(w)
 }
 
 // admit decides first by the name that the path carries and then turns it into

@@ -218,7 +218,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	}
 	d.limits = limit.New(limit.Options{Of: d.limitsOf, Refused: d.refused, Places: queriesAtOnce(), Now: o.Now})
 	d.console = console.New(console.Options{
-		Limits:     d.limits,
+		Limits: d.limits, Version: d.o.Version,
 		Workspaces: gateway{d}, Desk: cases{d}, Operator: operator{d}, Callbacks: callbacks{d}, Tokens: tokens{d.state},
 		Letters: letters{d}, NoAuth: o.NoAuth, Metrics: d.metrics(), Log: d.log, Now: o.Now,
 	})

@@ -40,10 +40,14 @@ func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (
 		limit = min(limit, q.Wait)
 	}
 	bind := kql.Bind{Now: value.FromTime(now), From: span.from, To: span.to}
+	rows := c.Query.Rows
+	if q.MaxRows > 0 {
+		rows = int(min(int64(rows), q.MaxRows))
+	}
 	// Looking at the data for columns and running the query share one limit of time.
 	deadline := time.Now().Add(limit)
 	run := func(program *kql.Program) (*kql.Result, error) {
-		return w.store.Run(ctx, program, bind, logstore.Limits{Class: logstore.Interactive, Timeout: max(time.Until(deadline), time.Millisecond), MaxRows: c.Query.Rows})
+		return w.store.Run(ctx, program, bind, logstore.Limits{Class: logstore.Interactive, Timeout: max(time.Until(deadline), time.Millisecond), MaxRows: rows, MaxBytes: q.MaxBytes})
 	}
 	var failed error // why the data could not be asked for columns
 	explore := func(program *kql.Program) (*kql.Result, error) {
@@ -55,7 +59,7 @@ func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (
 		return g.d.outside.Rows(ctx, c.Query.External, want)
 	}
 	program, list := kql.Compile(q.Text, kql.Options{Catalog: schema.Default().Catalog(), Watchlists: w.watchlists(), Window: window, File: "query", Explore: explore,
-		Functions: functions, External: fromOutside, Workspace: w.named, Addresses: w.d.places != nil})
+		Functions: functions, Parameters: q.Parameters, External: fromOutside, Workspace: w.named, Addresses: w.d.places != nil})
 	if list.HasErrors() && failed == nil {
 		g.d.audit(deed{tenant: tenant, operation: "query", via: q.Who, detail: q.Text, result: "refused"})
 		return nil, refusal(q.Text, list)
