@@ -143,7 +143,7 @@ Try "glassward demo", or ask a file at once:
 	root.AddCommand(
 		a.demoCommand(), a.watchCommand(), a.initCommand(), a.doctorCommand(), a.serveCommand(),
 		a.ingestCommand(), a.queryCommand(), a.kqlCommand(), a.snapshotCommand(), a.whatIfCommand(), a.reachCommand(), a.assessCommand(),
-		a.ruleCommand(), a.incidentCommand(), a.expectedCommand(), a.notifyCommand(), a.tokenCommand(), a.certificateCommand(),
+		a.ruleCommand(), a.incidentCommand(), a.expectedCommand(), a.notifyCommand(), a.tokenCommand(), a.collectionCommand(), a.certificateCommand(),
 		a.statusCommand(), a.configCommand(), a.tenantCommand(), a.permissionsCommand(), a.versionCommand(),
 		a.backupCommand(), a.restoreCommand(), a.compactCommand(), a.healthcheckCommand(), a.serviceCommand(),
 	)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"glassward/config"
+	"glassward/daemon"
 	"glassward/kql"
 	"glassward/kql/diag"
 	"glassward/rule"
@@ -64,10 +66,15 @@ files may use them. Exit code 0 if all compile, 1 if not.`,
 }
 
 // environment is what rules and queries are compiled against where no tenant is
-// at hand: the watchlists are there and empty.
+// at hand: the watchlists are there and empty, and tables are those of every tenant
+// of the configuration in this folder, if there is one.
 func environment() rule.Environment {
+	tables := schema.Default()
+	if c, _ := config.Load("glassward.yaml"); c != nil {
+		tables = daemon.EveryTable(c)
+	}
 	// A database of addresses may be there where the query will run.
-	return rule.Environment{Catalog: schema.Default().Catalog(), Addresses: true, Watchlists: rule.Watchlists()}
+	return rule.Environment{Catalog: tables.Catalog(), Addresses: true, Watchlists: rule.Watchlists()}
 }
 
 // checkFunctions reads the stored functions of a folder into the environment and
@@ -102,7 +109,7 @@ func (a *app) checkFile(file string, env rule.Environment) (bool, error) {
 		_, p := rule.Lint(file, text, env)
 		list = p.List
 	} else {
-		_, list = kql.Compile(string(text), kql.Options{Catalog: schema.Default().Catalog(), Watchlists: env.Watchlists, Functions: env.Functions, External: anyExternal, Addresses: true, File: file})
+		_, list = kql.Compile(string(text), kql.Options{Catalog: env.Catalog, Watchlists: env.Watchlists, Functions: env.Functions, External: anyExternal, Addresses: true, File: file})
 		// Where the query runs the data give its columns.
 		for i := range list {
 			if list[i].Code == kql.DataColumns {

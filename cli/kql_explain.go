@@ -10,7 +10,6 @@ import (
 	"glassward/kql"
 	"glassward/kql/diag"
 	"glassward/rule"
-	"glassward/schema"
 )
 
 func (a *app) kqlExplainCommand() *cobra.Command {
@@ -31,13 +30,14 @@ rule and explained as the rule runs.`,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			file := files[0]
 			var text string
-			o := kql.Options{Catalog: schema.Default().Catalog(), Watchlists: environment().Watchlists, Addresses: true, Lineage: lineage, File: file}
+			env := environment()
+			o := kql.Options{Catalog: env.Catalog, Watchlists: env.Watchlists, Addresses: true, Lineage: lineage, File: file}
 			if strings.HasSuffix(file, ".yaml") || strings.HasSuffix(file, ".yml") {
 				source, err := os.ReadFile(file)
 				if err != nil {
 					return err
 				}
-				r, problem := rule.Lint(file, source, environment())
+				r, problem := rule.Lint(file, source, env)
 				if r == nil {
 					if err := diag.Render(a.Stderr, file, string(source), problem.List); err != nil {
 						return err

@@ -27,6 +27,7 @@ import (
 	"glassward"
 	"glassward/certificate"
 	"glassward/external"
+	"glassward/ingest/dcr"
 	"glassward/kql/diag"
 	"glassward/notify"
 	"glassward/schema"
@@ -165,8 +166,15 @@ type Tenant struct {
 	// them as ExpectedPlaces and ExpectedApplications.
 	Places       []Place               `yaml:"places" json:"places,omitempty" jsonschema:"description=From where the accounts are used: networks, countries, carriers"`
 	Applications []ExpectedApplication `yaml:"applications" json:"applications,omitempty" jsonschema:"description=Applications with which the accounts are used, or which may look at them, beside the shipped ones"`
+	// DataCollection declares tables of the tenant's own, and what may be pushed.
+	DataCollection *DataCollection `yaml:"dataCollection" json:"dataCollection,omitempty" jsonschema:"description=Tables of your own and data collection rules, for what is pushed through the Logs Ingestion API"`
 
 	File string `yaml:"-" json:"-"`
+
+	// Of DataCollection, once it is read; tables is nil where there are none.
+	tables          *schema.Set
+	collection      []*dcr.Rule
+	collectionFiles []string
 }
 
 // An EmergencyAccount is a break-glass account.
@@ -202,6 +210,9 @@ type Problem struct {
 	Tenant string
 	// Warning is a problem that disables nothing.
 	Warning bool
+	// Collection is the id of a tenant of which a table or a data collection rule is
+	// wrong: the tenant stands, without any of its own. Tenant is set, too.
+	Collection string
 	// Dependent is the id of a tenant that the problem would have refused for nothing
 	// but its receivers: see Config.Dependents.
 	Dependent string
@@ -259,6 +270,13 @@ func Load(file string) (*Config, []Problem) {
 		return nil, problems
 	}
 	problems = append(problems, c.loadTenants()...)
+	for _, table := range slices.Sorted(maps.Keys(c.Retention)) {
+		if table == "default" || slices.ContainsFunc(append([]Tenant{{}}, c.Each...), func(t Tenant) bool { _, ok := t.Schema().Lookup(table); return ok }) {
+			continue
+		}
+		line, column := place(text, "$.retention")
+		problems = append(problems, Problem{File: file, Line: line, Column: column, Warning: true, Message: fmt.Sprintf("retention of %q: no tenant declares such a table", table)})
+	}
 	if c.AcrossTenants.Compare && len(c.Each) < 2 {
 		line, column := place(text, "$.acrossTenants.compare")
 		problems = append(problems, Problem{File: file, Line: line, Column: column, Warning: true,
@@ -404,7 +422,7 @@ func (c *Config) check(text []byte) []Problem {
 	}
 	for _, table := range slices.Sorted(maps.Keys(c.Retention)) {
 		d := c.Retention[table]
-		if _, ok := schema.Lookup(table); !ok && table != "default" {
+		if _, ok := schema.Lookup(table); !ok && table != "default" && schema.CheckTableName(table) != nil {
 			at("$.retention", "retention of %q: there is no such table", table)
 		}
 		if d < Duration(24*time.Hour) {
@@ -480,6 +498,10 @@ func (c *Config) loadTenants() []Problem {
 		}
 		broken, otherwise := false, false
 		for i := range problems {
+			if problems[i].Collection != "" {
+				problems[i].Tenant = name
+				continue
+			}
 			if !problems[i].Warning {
 				problems[i].Tenant = name
 				broken = true
@@ -501,7 +523,7 @@ func (c *Config) loadTenants() []Problem {
 		c.Each = slices.DeleteFunc(c.Each, func(t Tenant) bool { return t.File == p.File })
 		list = append(list, p)
 	}
-	return list
+	return append(list, c.sharedRules()...)
 }
 
 // Watching gives what of a tenant receivers may depend on; it asks no name server.
@@ -627,7 +649,7 @@ func (c *Config) loadTenant(file string) (*Tenant, []Problem) {
 		return line > 0
 	}
 	t.checkSources(filepath.Dir(c.File), has, at, warn)
-	return &t, list
+	return &t, append(list, t.loadCollection(filepath.Dir(c.File), text)...)
 }
 
 // Tenant gives the tenant whose id or name is that, in any case; "default" is

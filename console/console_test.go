@@ -236,7 +236,7 @@ func endless() *limit.Book {
 }
 
 func serve(h *house, noAuth bool) *console.Server {
-	return console.New(console.Options{Workspaces: h, Desk: h, Operator: h, Callbacks: h, Tokens: h, Letters: h, NoAuth: noAuth, Limits: endless(),
+	return console.New(console.Options{Workspaces: h, Desk: h, Operator: h, Collections: h, Callbacks: h, Tokens: h, Letters: h, NoAuth: noAuth, Limits: endless(),
 		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }})
 }
 
@@ -277,10 +277,11 @@ func ask(s http.Handler, method, path, token, body string) *httptest.ResponseRec
 // holds that nothing else opens it.
 func TestEveryRouteNeedsItsScope(t *testing.T) {
 	want := map[string]console.Scope{
-		"GET /healthz":                                                console.Public,
-		"GET /a/{letter}":                                             console.Link,
-		"POST /a/{letter}":                                            console.Link,
-		"POST /callbacks/{provider}/{what...}":                        console.Public,
+		"GET /healthz":                         console.Public,
+		"GET /a/{letter}":                      console.Link,
+		"POST /a/{letter}":                     console.Link,
+		"POST /callbacks/{provider}/{what...}": console.Public,
+		"POST /dataCollectionRules/{rule}/streams/{stream}": console.Ingest,
 		"POST /v1/ingest":                                             console.Ingest,
 		"POST /v1/workspaces/{workspace}/query":                       console.Query,
 		"GET /v1/workspaces/{workspace}/query":                        console.Query,

@@ -94,6 +94,8 @@ type Options struct {
 	Tokens     Tokens
 	Callbacks  Callbacks
 	Letters    Letters
+	// Collections takes what comes by the Logs Ingestion API; nil takes nothing.
+	Collections Collections
 	// NoAuth lets every request in as Local; serve refuses it on anything but
 	// loopback.
 	NoAuth bool
@@ -149,6 +151,7 @@ func (s *Server) routes() []Route {
 		{"POST", "/a/{letter}", Link, s.answerLetter},
 		{"POST", callbackPath, Public, s.callback},
 		{"POST", "/v1/ingest", Ingest, s.ingest},
+		{"POST", "/dataCollectionRules/{rule}/streams/{stream}", Ingest, s.collect},
 		{"POST", "/v1/workspaces/{workspace}/query", Query, s.query},
 		{"GET", "/v1/workspaces/{workspace}/query", Query, s.query},
 		{"POST", "/v1/workspaces/{workspace}/metadata", Query, s.metadata},

@@ -12,7 +12,6 @@ import (
 	"glassward/kql"
 	"glassward/logstore"
 	"glassward/rule"
-	"glassward/schema"
 )
 
 // A BacktestAnswer is what a rule would have raised, and what an older version of
@@ -75,7 +74,7 @@ func (o operator) Backtest(ctx context.Context, tenant string, b console.Backtes
 	o.d.mu.RLock()
 	c, functions := o.d.config, o.d.rules.Functions
 	o.d.mu.RUnlock()
-	env := rule.Environment{Catalog: schema.Default().Catalog(), Watchlists: w.watchlists(), Functions: functions, Addresses: o.d.places != nil}
+	env := rule.Environment{Catalog: w.schema().Catalog(), Watchlists: w.watchlists(), Functions: functions, Addresses: o.d.places != nil}
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(b.Wait, backtestWait))
 	defer cancel()
 	a, err := RunBacktest(ctx, env, rule.RunnerFunc(func(ctx context.Context, p *kql.Program, bind kql.Bind) (*kql.Result, error) {

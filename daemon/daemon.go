@@ -116,6 +116,8 @@ type Daemon struct {
 	run    context.Context
 	// damaged is set when damage in the control store has been told.
 	damaged atomic.Bool
+	// collected counts what came under data collection rules.
+	collected collections
 	// ready is closed when everything that New makes is there.
 	ready chan struct{}
 	// running is closed when every workspace has started: there is something to
@@ -219,7 +221,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	d.limits = limit.New(limit.Options{Of: d.limitsOf, Refused: d.refused, Places: queriesAtOnce(), Now: o.Now})
 	d.console = console.New(console.Options{
 		Limits: d.limits, Version: d.o.Version,
-		Workspaces: gateway{d}, Desk: cases{d}, Operator: operator{d}, Callbacks: callbacks{d}, Tokens: tokens{d.state},
+		Workspaces: gateway{d}, Desk: cases{d}, Operator: operator{d}, Collections: gateway{d}, Callbacks: callbacks{d}, Tokens: tokens{d.state},
 		Letters: letters{d}, NoAuth: o.NoAuth, Metrics: d.metrics(), Log: d.log, Now: o.Now,
 	})
 	if d.control, err = o.Network.listenControl(o.Config.Data); err != nil {

@@ -44,6 +44,9 @@ func (d *Daemon) keepConfiguration(ctx context.Context, c *config.Config, who st
 		if t.File != "" {
 			hash(t.File)
 		}
+		for _, file := range t.CollectionFiles() {
+			hash(file)
+		}
 	}
 	return d.state.Record(ctx, "configuration", "", map[string]any{"files": files, "by": who, "takenAway": lost})
 }

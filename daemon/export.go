@@ -103,6 +103,7 @@ type exporting struct {
 	// while their rows are written.
 	versions map[[3]string]bool
 	spool    *os.File
+	catalog  *schema.Catalog
 }
 
 // put adds a file to the zip.
@@ -438,16 +439,25 @@ func (x *exporting) records(ctx context.Context) error {
 		_ = os.Remove(x.spool.Name())
 	}()
 	raws := &lines{out: bufio.NewWriterSize(x.spool, 64<<10)}
-	for _, t := range stats.Tables {
-		table, ok := schema.Lookup(t.Name)
-		if !ok {
+	// Of the tenant's own tables those, too, that its file does not declare any more.
+	own, err := x.Store.Declared(ctx)
+	if err != nil {
+		return err
+	}
+	set, err := schema.Default().With(own...)
+	if err != nil {
+		return err
+	}
+	x.catalog = set.Catalog()
+	for _, table := range set.Tables() {
+		if !table.Custom && !slices.ContainsFunc(stats.Tables, func(t logstore.TableStats) bool { return t.Name == table.Name }) {
 			continue
 		}
 		folder := "records/"
 		if table.Internal {
 			folder = "own/"
 		}
-		if err := x.put(folder+t.Name+".ndjson", func(l *lines) error { return x.table(ctx, t.Name, l, raws) }); err != nil {
+		if err := x.put(folder+table.Name+".ndjson", func(l *lines) error { return x.table(ctx, table.Name, l, raws) }); err != nil {
 			return err
 		}
 	}
@@ -465,7 +475,7 @@ func (x *exporting) records(ctx context.Context) error {
 }
 
 func (x *exporting) table(ctx context.Context, name string, l, raws *lines) error {
-	program, list := kql.Compile(name, kql.Options{Catalog: schema.Default().Catalog(), Window: kql.BySeq, File: "export"})
+	program, list := kql.Compile(name, kql.Options{Catalog: x.catalog, Window: kql.BySeq, File: "export"})
 	if list.HasErrors() {
 		return list[0]
 	}

@@ -108,6 +108,13 @@ func (d *Daemon) tellProblems(ctx context.Context, problems []config.Problem) {
 		if _, watched := c.Tenant(p.Dependent); p.Dependent != "" && watched {
 			continue // tellDependents tells of it
 		}
+		if p.Collection != "" {
+			d.tell(ctx, p.Collection, incident.Health{
+				Cause: "collection-file", Subject: p.File, Title: fmt.Sprintf("%s is broken: it counts for nothing", p.File),
+				Detail: p.Error() + "\nThe tenant is watched. Its own tables and data collection rules are as they were before this file was read; after a start there are none.", Since: d.changed(p.File),
+			})
+			continue
+		}
 		d.tell(ctx, "", incident.Health{
 			Cause: "tenant-file", Subject: p.File, Title: fmt.Sprintf("Tenant file %s is broken: this tenant is not watched", p.File),
 			Detail: p.Error(), Since: d.changed(p.File),

@@ -14,7 +14,6 @@ import (
 	"glassward/lag"
 	"glassward/logstore"
 	"glassward/notify"
-	"glassward/schema"
 	"glassward/state"
 )
 
@@ -147,7 +146,7 @@ func (w *workspace) sourcesOf(ctx context.Context, table string, list []raised) 
 	for _, r := range list {
 		ids = append(ids, "guid("+r.record+")")
 	}
-	p, diags := kql.Compile(table+" | where _ItemId in ("+strings.Join(ids, ",")+") | project _ItemId, _Source", kql.Options{Catalog: schema.Default().Catalog(), Window: kql.AllRecords})
+	p, diags := kql.Compile(table+" | where _ItemId in ("+strings.Join(ids, ",")+") | project _ItemId, _Source", kql.Options{Catalog: w.schema().Catalog(), Window: kql.AllRecords})
 	if diags.HasErrors() {
 		return nil, diags.Err()
 	}

@@ -28,12 +28,13 @@ var (
 	backlogDesc   = prometheus.NewDesc("glassward_road_backlog", "Records that wait at the service, where it says so.", []string{"tenant", "road", "table"}, nil)
 	stepDesc      = prometheus.NewDesc("glassward_way_seconds", "Time of each part of a record's way, from the event to the receiver.", []string{"tenant", "step", "quantile"}, nil)
 	legDesc       = prometheus.NewDesc("glassward_leg_seconds", "Time of a part of an alarm's way, by source or receiver; quantile 1 is the worst of thirty days.", []string{"tenant", "leg", "of", "quantile"}, nil)
+	collectedDesc = prometheus.NewDesc("glassward_collected_total", "What came under data collection rules since the start: records by outcome (taken, filtered, retimed, refused) and fields (field-wrong, field-cut, field-unknown).", []string{"tenant", "table", "outcome"}, nil)
 	receiversDesc = prometheus.NewDesc("glassward_receiver_failing", "1 for a receiver that does not take notices.", []string{"receiver"}, nil)
 )
 
 // Describe names the metrics.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{recordsDesc, newestDesc, headDesc, waitingDesc, failingDesc, suppressDesc, openDesc, pendingDesc, oldestDesc, roadDesc, lagDesc, backlogDesc, stepDesc, legDesc, receiversDesc} {
+	for _, d := range []*prometheus.Desc{recordsDesc, newestDesc, headDesc, waitingDesc, failingDesc, suppressDesc, openDesc, pendingDesc, oldestDesc, roadDesc, lagDesc, backlogDesc, stepDesc, legDesc, collectedDesc, receiversDesc} {
 		ch <- d
 	}
 }
@@ -98,6 +99,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	if !s.Owed.Oldest.IsZero() {
 		gauge(oldestDesc, c.d.now().Sub(s.Owed.Oldest).Seconds())
 	}
+	c.d.collected.each(func(k collectionKey, n float64) {
+		ch <- prometheus.MustNewConstMetric(collectedDesc, prometheus.CounterValue, n, k.tenant, k.table, k.outcome)
+	})
 	for _, r := range s.Receivers {
 		bad := 0.0
 		if !r.FailingSince.IsZero() {

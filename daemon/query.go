@@ -58,7 +58,7 @@ func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (
 	fromOutside := func(want kql.ExternalData) ([][]any, error) {
 		return g.d.outside.Rows(ctx, c.Query.External, want)
 	}
-	program, list := kql.Compile(q.Text, kql.Options{Catalog: schema.Default().Catalog(), Watchlists: w.watchlists(), Window: window, File: "query", Explore: explore,
+	program, list := kql.Compile(q.Text, kql.Options{Catalog: w.schema().Catalog(), Watchlists: w.watchlists(), Window: window, File: "query", Explore: explore,
 		Functions: functions, Parameters: q.Parameters, External: fromOutside, Workspace: w.named, Addresses: w.d.places != nil})
 	if list.HasErrors() && failed == nil {
 		g.d.audit(deed{tenant: tenant, operation: "query", via: q.Who, detail: q.Text, result: "refused"})
@@ -99,7 +99,8 @@ func (g gateway) Tenants() []console.Tenant {
 
 // Schema gives what a query of the tenant's workspace may name.
 func (g gateway) Schema(tenant string) (console.Schema, error) {
-	if _, err := g.d.find(tenant); err != nil {
+	w, err := g.d.find(tenant)
+	if err != nil {
 		return console.Schema{}, err
 	}
 	g.d.mu.RLock()
@@ -107,7 +108,7 @@ func (g gateway) Schema(tenant string) (console.Schema, error) {
 	g.d.mu.RUnlock()
 	out := console.Schema{Functions: functions.List()}
 	own := schema.OwnColumns()
-	for _, t := range schema.Tables() {
+	for _, t := range w.schema().Tables() {
 		columns := make([]console.Column, 0, len(t.Columns)+len(own))
 		for _, c := range slices.Concat(t.Columns, own) {
 			columns = append(columns, console.Column{Name: c.Name, Type: c.Type, Doc: c.Doc})
@@ -125,7 +126,7 @@ func (w *workspace) named(name string) (kql.Catalog, bool) {
 	if !strings.EqualFold(name, w.tenant.ID) && !strings.EqualFold(name, w.tenant.Name) {
 		return nil, false
 	}
-	return schema.Default().Catalog(), true
+	return w.tenant.Schema().Catalog(), true
 }
 
 // watchlists gives the constants that queries and rules of the tenant know.

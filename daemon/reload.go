@@ -13,6 +13,7 @@ import (
 	"glassward"
 	"glassward/config"
 	"glassward/incident"
+	"glassward/ingest/dcr"
 	"glassward/notify"
 	"glassward/rule"
 )
@@ -131,11 +132,21 @@ func joinProblems(list []config.Problem) error {
 // keepBroken lets the tenants whose files are broken now stand as they were.
 func keepBroken(old, next *config.Config, problems []config.Problem) {
 	for _, t := range old.Each {
+		// One whose tables or data collection rules are wrong stands without them.
+		if i := slices.IndexFunc(next.Each, func(n config.Tenant) bool { return n.ID == t.ID }); i >= 0 && brokenCollection(problems, t.ID) {
+			next.Each[i] = t
+			continue
+		}
 		broken := slices.ContainsFunc(problems, func(p config.Problem) bool { return p.Tenant != "" && p.File == t.File })
 		if _, there := next.Tenant(t.ID); broken && !there {
 			next.Each = append(next.Each, t)
 		}
 	}
+}
+
+// brokenCollection says whether a table or a data collection rule of a tenant is wrong.
+func brokenCollection(problems []config.Problem, tenant string) bool {
+	return slices.ContainsFunc(problems, func(p config.Problem) bool { return p.Collection == tenant })
 }
 
 // prepare opens the workspaces of new tenants and makes new engines for those
@@ -148,6 +159,9 @@ func (d *Daemon) prepare(ctx context.Context, next *config.Config, rules *rule.S
 			before := w.engine
 			w.mu.Unlock()
 			if err := before.Keep(ctx); err != nil {
+				return opened, nil, fmt.Errorf("tenant %s: %w", t.Name, err)
+			}
+			if err := w.store.MakeTables(ctx, t.Schema().Tables()); err != nil {
 				return opened, nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 			}
 			e, err := w.newEngine(ctx, t, next, rules)
@@ -180,10 +194,7 @@ func closeAll(list []*workspace) error {
 // become takes over another configuration between two batches. It waits for
 // that however long a batch takes, or half of the configuration would be new.
 func (w *workspace) become(t config.Tenant, e *rule.Engine) {
-	w.mu.Lock()
-	before := w.tenant
-	w.tenant = t
-	w.mu.Unlock()
+	before := w.takeTables(t)
 	w.keepBytesOf(t.Watched())
 	done := make(chan struct{})
 	select {
@@ -278,6 +289,24 @@ func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) map[strin
 		if t.Pulse != nil && n.Pulse == nil {
 			say("tenant %s: no pulse is sent any more", t.Name)
 		}
+		for _, table := range t.Schema().Tables() {
+			if _, left := n.Schema().Lookup(table.Name); !left {
+				say("tenant %s: table %s is no longer declared: nothing is taken for it, and no rule sees it", t.Name, table.Name)
+			}
+		}
+		for _, r := range t.Collection() {
+			say := func(format string, args ...any) { say("tenant "+t.Name+": "+format, args...) }
+			i := slices.IndexFunc(n.Collection(), func(x *dcr.Rule) bool { return x.ImmutableID == r.ImmutableID })
+			if i < 0 {
+				say("data collection rule %s (%s) is gone", r.Name, r.ImmutableID)
+				continue
+			}
+			for _, stream := range r.Streams() {
+				if !sameFlows(r.Flows(stream), n.Collection()[i].Flows(stream)) {
+					say("data collection rule %s (%s): stream %s is gone or goes elsewhere", r.Name, r.ImmutableID, stream)
+				}
+			}
+		}
 		if t.Keep != n.Keep && n.Keep == config.KeepProtectedOnly {
 			say("tenant %s: only records about the emergency accounts are kept from now on", t.Name)
 		}
@@ -328,6 +357,12 @@ func weakened(old, next *config.Config, oldRules, nextRules *rule.Set) map[strin
 		}
 	}
 	return lost
+}
+
+// sameFlows says whether what a stream brings goes where it went, by the same
+// transforms.
+func sameFlows(a, b []*dcr.Flow) bool {
+	return slices.EqualFunc(a, b, func(x, y *dcr.Flow) bool { return x.Output == y.Output && x.Transform == y.Transform })
 }
 
 // judgesOtherwise says whether a rule has become another: anything but a higher

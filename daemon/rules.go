@@ -11,7 +11,6 @@ import (
 	"glassward/kql"
 	"glassward/notify"
 	"glassward/rule"
-	"glassward/schema"
 )
 
 // loadRules reads the shipped rules, the folder of the user's own and that of
@@ -21,8 +20,8 @@ func (d *Daemon) loadRules(c *config.Config) (*rule.Set, error) {
 	if err != nil || c.Functions == "" {
 		return set, err
 	}
-	// What a function may name is the same in every workspace.
-	env := rule.Environment{Catalog: schema.Default().Catalog(), Watchlists: watchlists(config.Tenant{})}
+	// A function may name what any of the workspaces has.
+	env := rule.Environment{Catalog: EveryTable(c).Catalog(), Watchlists: watchlists(config.Tenant{})}
 	if err := set.LoadFunctions(os.DirFS(c.Functions), env); err != nil {
 		return nil, fmt.Errorf("read the functions folder: %w", err)
 	}

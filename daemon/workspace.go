@@ -29,6 +29,14 @@ type workspace struct {
 	log   *slog.Logger
 	store *logstore.Store
 
+	// pushing is held for reading while what came under a data collection rule is
+	// fitted to tables and stored, and for writing while tables change.
+	pushing sync.RWMutex
+	// unlike are tables that the store holds otherwise than they were declared when
+	// the workspace was opened; refused says when pushers' records were last refused.
+	unlike  error
+	refused rarely
+
 	mu     sync.Mutex // guards tenant, engine, commits, waiting
 	tenant config.Tenant
 	engine *rule.Engine
@@ -92,6 +100,11 @@ func (d *Daemon) openWorkspace(ctx context.Context, t config.Tenant, c *config.C
 	for _, table := range schema.Tables() {
 		retention[table.Name] = c.RetentionOf(table.Name)
 	}
+	// Tables of tenants' own may come while the store is open.
+	for table := range c.Retention {
+		retention[table] = c.RetentionOf(table)
+	}
+	retention[""] = c.RetentionOf("")
 	retention[heartbeatTable] = heartbeatKept
 	w := &workspace{
 		d: d, log: d.log.With("tenant", t.Name), tenant: t,
@@ -118,6 +131,9 @@ func (d *Daemon) openWorkspace(ctx context.Context, t config.Tenant, c *config.C
 		return nil, errors.Join(fmt.Errorf("tenant %s: %w", t.Name, err), store.Close())
 	}
 	w.head.Store(stats.LastSeq)
+	if t = w.openTables(ctx, t); ctx.Err() != nil {
+		return nil, errors.Join(fmt.Errorf("tenant %s: %w", t.Name, ctx.Err()), store.Close())
+	}
 	if err := w.beginChronicle(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("tenant %s: %w", t.Name, err), store.Close())
 	}
@@ -142,8 +158,10 @@ func (w *workspace) newEngine(ctx context.Context, t config.Tenant, c *config.Co
 	if err != nil {
 		return nil, err
 	}
+	catalog := t.Schema().Catalog()
+	rules = w.concerning(rules, t, c, rule.Environment{Catalog: catalog, Watchlists: watchlists(t), Functions: set.Functions, Addresses: w.d.places != nil})
 	return rule.NewEngine(ctx, rule.Options{
-		Tenant: t.ID, Rules: rules, Catalog: schema.Default().Catalog(),
+		Tenant: t.ID, Rules: rules, Catalog: catalog,
 		Watchlists: watchlists(t), Functions: set.Functions, Addresses: w.d.places != nil,
 		Runner: rule.RunnerFunc(func(ctx context.Context, p *kql.Program, b kql.Bind) (*kql.Result, error) {
 			return w.store.Run(ctx, p, b, logstore.Limits{Class: logstore.Rules})
@@ -256,6 +274,7 @@ func (w *workspace) start(ctx context.Context) {
 		w.work.Go(func() { w.mind(w.ctx, doing, f) })
 	}
 	w.travel()
+	w.reportTables(w.ctx)
 	w.reportRecovery(w.ctx)
 }
 

@@ -18,11 +18,11 @@ type calm struct {
 	waits, held chan struct{}
 }
 
-// begin counts a query in. People's queries wait while they are held back; rules
-// do not. The error is that of ctx.
+// begin counts a query in. People's queries, and transforms, wait while they are
+// held back; rules do not. The error is that of ctx.
 func (c *calm) begin(ctx context.Context, class Class) error {
 	c.mu.Lock()
-	for class == Interactive && c.held != nil {
+	for class != Rules && c.held != nil {
 		held := c.held
 		c.mu.Unlock()
 		select {

@@ -37,7 +37,7 @@ func newAppender(c *conn, t *table) (*appender, error) {
 	if err := w.arena.enlarge(arenaSize); err != nil {
 		return nil, err
 	}
-	if duckdb.AppenderCreateExt(c.c, "", "main", t.schema.Name, &w.ap) == duckdb.StateError {
+	if duckdb.AppenderCreateExt(c.c, t.catalog, "main", t.schema.Name, &w.ap) == duckdb.StateError {
 		err := appenderError(w.ap)
 		duckdb.AppenderDestroy(&w.ap)
 		w.arena.close()

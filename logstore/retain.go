@@ -44,7 +44,16 @@ func (s *Store) Retain(ctx context.Context, spare func(context.Context) ([]glass
 	for name := range s.tables() {
 		names = append(names, name)
 	}
+	// What is not seen any more is not kept for ever.
+	declared, err := s.Declared(ctx)
+	if err != nil {
+		return out, fmt.Errorf("retention: which tables there are: %w", err)
+	}
+	for _, t := range declared {
+		names = append(names, t.Name)
+	}
 	slices.Sort(names)
+	names = slices.Compact(names)
 	longest := time.Duration(0)
 	for _, name := range names {
 		keep := s.keeps(name)

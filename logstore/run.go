@@ -18,10 +18,12 @@ import (
 // that people's queries cannot keep rules waiting, nor rules people.
 type Class uint8
 
-// The classes of queries.
+// The classes of queries. Intake is what has to be worked out of records before
+// they can be stored: see Transform.
 const (
 	Interactive Class = iota
 	Rules
+	Intake
 	classes
 )
 

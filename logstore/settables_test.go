@@ -150,6 +150,34 @@ func TestSetTables(t *testing.T) {
 	}
 }
 
+// TestMakeTables holds that what is made beforehand changes nothing that is seen.
+func TestMakeTables(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "tenant"), small())
+	one, two := custom(t, "My_CL", "A string"), custom(t, "My_CL", "B long", "A string")
+	mustSetTables(t, s, one)
+	appendTo(t, s, line(one, 1, "A", "a"))
+	set, _ := schema.Default().With(two, custom(t, "Other_CL"))
+	if err := s.MakeTables(context.Background(), set.Tables()); err != nil {
+		t.Fatal(err)
+	}
+	appendTo(t, s, line(one, 2, "A", "b"), signin("a"))
+	if _, err := s.Append(context.Background(), logstore.Batch{Records: []glassward.Record{line(two, 9)}}); err == nil {
+		t.Error("the store takes records of tables that were only made")
+	}
+	if err := s.SetTables(context.Background(), set.Tables()); err != nil {
+		t.Fatal(err)
+	}
+	appendTo(t, s, line(two, 3, "A", "c", "B", 3), line(custom(t, "Other_CL"), 4))
+	if d := cmp.Diff([]string{"a|<nil>", "b|<nil>", "c|3"}, rows(t, s, 2, `SELECT "A", "B" FROM "My_CL" ORDER BY "_Seq"`)); d != "" {
+		t.Error(d)
+	}
+	var wrong *logstore.ColumnError
+	set, _ = schema.Default().With(custom(t, "My_CL", "A long"))
+	if err := s.MakeTables(context.Background(), set.Tables()); !errors.As(err, &wrong) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestSetTablesBesideWork changes tables while records come and queries run.
 func TestSetTablesBesideWork(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "tenant"), small())

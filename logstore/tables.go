@@ -26,6 +26,8 @@ type table struct {
 	// riskState is the position of RiskState, lastUpdated that of the time at which
 	// Entra wrote the version; -1 where there is none.
 	riskState, lastUpdated int
+	// catalog is where the engine has the table, empty for the file.
+	catalog string
 	// layout gives for each of the engine's columns the position in columns.
 	layout []int
 }
@@ -75,6 +77,21 @@ func newTable(t *schema.Table) *table {
 		return c.Name == "LastUpdatedDateTime" || c.Name == "RiskLastUpdatedDateTime"
 	})
 	return out
+}
+
+// ddl gives the columns of a table as SQL.
+func (t *table) ddl() string {
+	var sql strings.Builder
+	for i, col := range t.columns {
+		if i > 0 {
+			sql.WriteString(", ")
+		}
+		fmt.Fprintf(&sql, "%s %s", quote(col.name), col.ddl())
+		if col.notNull() {
+			sql.WriteString(" NOT NULL")
+		}
+	}
+	return sql.String()
 }
 
 // ddl gives the type of a column as SQL. A string is never NULL: empty is the
@@ -201,17 +218,7 @@ func (s *Store) plan(ctx context.Context, c *conn, tables map[string]*table) (pl
 			}
 		}
 		if there == nil {
-			fmt.Fprintf(&sql, "CREATE TABLE %s (", quote(st.Name))
-			for i, col := range t.columns {
-				if i > 0 {
-					sql.WriteString(", ")
-				}
-				fmt.Fprintf(&sql, "%s %s", quote(col.name), col.ddl())
-				if col.notNull() {
-					sql.WriteString(" NOT NULL")
-				}
-			}
-			sql.WriteString(");\n")
+			fmt.Fprintf(&sql, "CREATE TABLE %s (%s);\n", quote(st.Name), t.ddl())
 			continue
 		}
 		for _, col := range t.columns {
