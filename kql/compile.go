@@ -155,6 +155,22 @@ func (p *Program) write(tree rel.Rel, o Options, watch func(r rel.Rewrite, tree 
 			watch(r, tree)
 		}
 	}
+	tree, elsewhere := rel.Separate(tree)
+	if err := p.sql(tree, o); err != nil {
+		return err
+	}
+	for _, e := range elsewhere {
+		part := &Program{Columns: slices.Clone(e.Rel.Columns())}
+		if err := part.sql(e.Rel, o); err != nil {
+			return err
+		}
+		p.Elsewhere = append(p.Elsewhere, Elsewhere{e.Workspace, e.Table, part})
+	}
+	return nil
+}
+
+// sql writes a tree whose tables lie in one workspace.
+func (p *Program) sql(tree rel.Rel, o Options) error {
 	q, err := sqlgen.DuckDB(tree, sqlgen.Options{Few: o.Few})
 	if err != nil {
 		return err
@@ -219,6 +235,9 @@ func (o *Options) bind() bind.Options {
 	}
 	if o.Workspace != nil {
 		bo.Workspace = func(name string) (bind.Catalog, bool) { return o.Workspace(name) }
+	}
+	for _, c := range o.Beside {
+		bo.Beside = append(bo.Beside, c)
 	}
 	if o.Window == ByTime {
 		bo.Start, bo.End = &rel.Param{Name: "from", T: value.DateTime}, &rel.Param{Name: "to", T: value.DateTime}

@@ -68,7 +68,12 @@ type Options struct {
 	External func(ExternalData) ([][]any, error)
 	// Workspace gives the tables of workspace("name") and database("name") if the caller may read
 	// them; without it every name is refused.
+	// A table that lies in another workspace says so (rel.Table.Workspace), and is read there: see
+	// Program.Elsewhere.
 	Workspace func(name string) (Catalog, bool)
+	// Beside are the tables of workspaces that are read together with those of Catalog: a name means
+	// the rows of all that have it.
+	Beside []Catalog
 	// Explore runs a small program now and gives its result: it is asked for the columns that only the
 	// data know, as of bag_unpack and pivot. It must run with the Bind that the query itself will run
 	// with, read-only and within limits. Without it the columns that the rest of the query names are taken
@@ -114,11 +119,24 @@ type Program struct {
 	Barren bool
 	// Lineage says that the result carries record ids.
 	Lineage bool
+	// Elsewhere are parts of the query that other workspaces work out first; nil where the query reads
+	// no other. Their rows are given to the Program by Bind.Rows.
+	Elsewhere []Elsewhere
 	// Render says how the result is to be drawn, nil where the query does not say.
 	Render *Render
 	// MaxRows and MaxBytes are the limits that the text sets for all of its tables together, with
 	// truncationmaxrecords and truncationmaxsize; 0 is none.
 	MaxRows, MaxBytes int64
+}
+
+// An Elsewhere is a part of a query that the tables of one other workspace give.
+type Elsewhere struct {
+	// Workspace is where it runs, as rel.Table.Workspace has it.
+	Workspace string
+	// Table is the name under which the Program reads its rows. Its columns are those of this Program,
+	// with the names c1, c2 and so on.
+	Table   string
+	Program *Program
 }
 
 // A Render says how a result is to be drawn, as the operator render does.
@@ -168,6 +186,8 @@ type Bind struct {
 	Now, From, To value.Ticks
 	SeqFrom       int64
 	SeqTo         int64
+	// Rows are the results of Program.Elsewhere, by their tables.
+	Rows map[string]*Result
 }
 
 // Value gives the value of a parameter by the name that Program.Params has.

@@ -70,6 +70,8 @@ type Options struct {
 	// Workspace gives the tables of a workspace by the name in workspace("name") or database("name"),
 	// if whoever asks may see them; without it no name is known.
 	Workspace func(name string) (Catalog, bool)
+	// Beside are the tables of workspaces that are read together with Catalog's: a name means the rows of all.
+	Beside []Catalog
 	// Start and End are what {{StartTimeISO}} and {{EndTimeISO}} stand for, datetimes.
 	Start, End rel.Expr
 	// Explore gives the rows of a table now, so that a plugin can learn from the data which columns it
@@ -466,18 +468,41 @@ func (b *binder) storedTable(name string) (*table, bool) {
 	if b.o.Catalog == nil {
 		return nil, false
 	}
-	t, ok := b.o.Catalog.Table(name)
-	if !ok {
-		return nil, false
+	var all []*table
+	for _, c := range append([]Catalog{b.o.Catalog}, b.o.Beside...) {
+		if t, ok := c.Table(name); ok {
+			all = append(all, &table{rel: b.scan(t), name: name, loose: true})
+		}
 	}
-	return &table{rel: b.scan(t), name: name, loose: true}, true
+	switch len(all) {
+	case 0:
+		return nil, false
+	case 1:
+		return all[0], true
+	}
+	t := b.unite(all, "", false, "union_arg")
+	t.name, t.loose = name, true
+	return t, true
+}
+
+// tableNames gives the names of the stored tables.
+func (b *binder) tableNames() []string {
+	if b.o.Catalog == nil {
+		return nil
+	}
+	names := b.o.Catalog.TableNames()
+	for _, c := range b.o.Beside {
+		for _, n := range c.TableNames() {
+			if !slices.Contains(names, n) {
+				names = append(slices.Clip(names), n)
+			}
+		}
+	}
+	return names
 }
 
 func (b *binder) unknownTable(at syntax.Node, name string, sc *scope) {
-	var names []string
-	if b.o.Catalog != nil {
-		names = b.o.Catalog.TableNames()
-	}
+	names := b.tableNames()
 	names = append(slices.Clone(names), sc.all()...)
 	b.errorf(UnknownTable, at, fewHint(name, names), "there is no table %s", name)
 }

@@ -65,12 +65,10 @@ func (b *binder) unionTables(e syntax.Expr, fuzzy bool, sc *scope) []*table {
 				}
 			}
 		}
-		if b.o.Catalog != nil {
-			for _, n := range b.o.Catalog.TableNames() {
-				if matches(x.Pattern, n) {
-					if t, ok := b.storedTable(n); ok {
-						out = append(out, t)
-					}
+		for _, n := range b.tableNames() {
+			if matches(x.Pattern, n) {
+				if t, ok := b.storedTable(n); ok {
+					out = append(out, t)
 				}
 			}
 		}
@@ -97,7 +95,7 @@ func (b *binder) unionTables(e syntax.Expr, fuzzy bool, sc *scope) []*table {
 		save := slices.Clone(b.diags)
 		t := b.tableExpr(e, sc)
 		for _, d := range b.diags[len(save):] {
-			if d.Code == UnknownTable {
+			if d.Code == UnknownTable || d.Code == UnknownWorkspace {
 				b.diags = save
 				b.warnf(SkippedTable, e, "", "%s; isfuzzy=true leaves this branch out", d.Message)
 				return nil

@@ -29,7 +29,9 @@ type Shadow struct {
 // Table is a stored table as the compiler sees it. Columns are what a query sees, in order. Shadows
 // are hidden, as is the column _Seq that every stored table has.
 type Table struct {
-	Name    string
+	Name string
+	// Workspace is the one in which it lies, empty for the one whose query this is.
+	Workspace string
 	Columns []Column
 	Shadows []Shadow
 }

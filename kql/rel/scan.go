@@ -20,7 +20,11 @@ func (n *Scan) With([]Rel) Rel            { return n }
 func (n *Scan) Exprs(func(Expr) Expr) Rel { return n }
 func (n *Scan) mixes() string             { return "" }
 func (n *Scan) describe(b *strings.Builder) {
-	fmt.Fprintf(b, "scan %s (", quoteName(n.Table.Name))
+	b.WriteString("scan ")
+	if n.Table.Workspace != "" {
+		b.WriteString(quoteName(n.Table.Workspace) + ".")
+	}
+	b.WriteString(quoteName(n.Table.Name) + " (")
 	if len(n.Cols) > describedColumns {
 		fmt.Fprintf(b, "%d columns", len(n.Cols))
 	} else {
