@@ -2,6 +2,7 @@ package loganalytics
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,17 +74,50 @@ type encoder struct {
 	w *bufio.Writer
 	// sizes are how many bytes the rows of each table took.
 	sizes []int64
-	// written counts the bytes of rows.
+	// written counts the bytes of values.
 	written int64
+	space   []byte
 }
 
-func (e *encoder) value(v any) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		text = []byte("null")
-	}
+func (e *encoder) value(v any) { e.write(plain(v)) }
+
+func (e *encoder) write(text []byte) {
 	e.written += int64(len(text))
 	e.w.Write(text)
+}
+
+// plain gives JSON as browsers alone would not want it: with < and & as they are. What
+// cannot be written is null.
+func plain(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(v) != nil {
+		return []byte("null")
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// cell writes what most cells are by itself: a result may have millions.
+func (e *encoder) cell(v any) {
+	switch v := v.(type) {
+	case nil:
+		e.write([]byte("null"))
+	case int64:
+		e.space = strconv.AppendInt(e.space[:0], v, 10)
+		e.write(e.space)
+	case string:
+		for i := range len(v) {
+			if c := v[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+				e.value(v)
+				return
+			}
+		}
+		e.space = append(append(append(e.space[:0], '"'), v...), '"')
+		e.write(e.space)
+	default:
+		e.value(v)
+	}
 }
 
 func (e *encoder) table(name string, t *kql.Result) {
@@ -111,7 +145,7 @@ func (e *encoder) table(name string, t *kql.Result) {
 			if j > 0 {
 				b.WriteByte(',')
 			}
-			e.value(jsonCell(t.Columns[j].Type, cell))
+			e.cell(jsonCell(t.Columns[j].Type, cell))
 		}
 		b.WriteByte(']')
 	}
@@ -327,8 +361,7 @@ func goCell(t value.Type, cell json.RawMessage) (any, error) {
 	switch t {
 	case value.Dynamic:
 		if !json.Valid([]byte(text)) {
-			quoted, err := json.Marshal(text)
-			return string(quoted), err
+			return string(plain(text)), nil
 		}
 	case value.DateTime:
 		v, ok := value.ParseDateTime(text)

@@ -32,8 +32,8 @@ type Table struct {
 	Name string
 	// Workspace is the one in which it lies, empty for the one whose query this is.
 	Workspace string
-	Columns []Column
-	Shadows []Shadow
+	Columns   []Column
+	Shadows   []Shadow
 }
 
 // Tables are stored tables in a list, the simplest catalogue that a query can be bound to.
