@@ -186,8 +186,8 @@ type Bind struct {
 	Now, From, To value.Ticks
 	SeqFrom       int64
 	SeqTo         int64
-	// Rows are the results of Program.Elsewhere, by their tables.
-	Rows map[string]*Result
+	// Rows are the results of the Programs of Elsewhere.
+	Rows map[*Program]*Result
 }
 
 // Value gives the value of a parameter by the name that Program.Params has.
