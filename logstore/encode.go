@@ -86,15 +86,8 @@ func (w *appender) add(r *entry) error {
 		need += len(w.cells[i].Str)
 	}
 	need += len(r.source) + len(r.provenance)
-	if w.rows == w.room || !w.arena.fits(need) {
-		if err := w.hand(); err != nil {
-			return err
-		}
-		if !w.arena.fits(need) {
-			if err := w.arena.enlarge(need); err != nil {
-				return err
-			}
-		}
+	if err := w.reserve(need); err != nil {
+		return err
 	}
 	t := w.table
 	for i, k := range t.layout {
@@ -129,6 +122,20 @@ func (w *appender) add(r *entry) error {
 	w.rows++
 	w.flushed = false
 	return nil
+}
+
+// reserve makes room for a row with that many bytes of text.
+func (w *appender) reserve(need int) error {
+	if w.rows < w.room && w.arena.fits(need) {
+		return nil
+	}
+	if err := w.hand(); err != nil {
+		return err
+	}
+	if w.arena.fits(need) {
+		return nil
+	}
+	return w.arena.enlarge(need)
 }
 
 // null makes the cell NULL and leaves nothing behind it that could be taken for

@@ -116,8 +116,12 @@ func (s *Store) Run(ctx context.Context, p *kql.Program, bind kql.Bind, limits L
 			} else {
 				result.More = append(result.More, r)
 			}
-			bytes, err := c.fill(ctx, p, args, limits, r)
+			take, err := c.give(ctx, p, bind.Rows)
 			if err != nil {
+				return err
+			}
+			bytes, err := c.fill(ctx, p, args, limits, r)
+			if err = errors.Join(err, take()); err != nil {
 				return err
 			}
 			if limits.MaxRows -= len(r.Rows); r.Truncated && limits.MaxRows == 0 {
