@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,8 +47,21 @@ func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (
 	}
 	// Looking at the data for columns and running the query share one limit of time.
 	deadline := time.Now().Add(limit)
+	limits := func() logstore.Limits {
+		return logstore.Limits{Class: logstore.Interactive, Timeout: max(time.Until(deadline), time.Millisecond), MaxRows: rows, MaxBytes: q.MaxBytes}
+	}
+	others := &elsewhere{d: g.d, home: w, names: q.Names, others: map[string]*workspace{}}
+	beside, err := others.beside(q.Workspaces)
+	if err != nil {
+		return nil, err
+	}
 	run := func(program *kql.Program) (*kql.Result, error) {
-		return w.store.Run(ctx, program, bind, logstore.Limits{Class: logstore.Interactive, Timeout: max(time.Until(deadline), time.Millisecond), MaxRows: rows, MaxBytes: q.MaxBytes})
+		bind := bind
+		var err error
+		if bind.Rows, err = others.rows(ctx, program, bind, limits); err != nil {
+			return nil, err
+		}
+		return w.store.Run(ctx, program, bind, limits())
 	}
 	var failed error // why the data could not be asked for columns
 	explore := func(program *kql.Program) (*kql.Result, error) {
@@ -58,10 +72,19 @@ func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (
 	fromOutside := func(want kql.ExternalData) ([][]any, error) {
 		return g.d.outside.Rows(ctx, c.Query.External, want)
 	}
-	program, list := kql.Compile(q.Text, kql.Options{Catalog: w.schema().Catalog(), Watchlists: w.watchlists(), Window: window, File: "query", Explore: explore,
-		Functions: functions, Parameters: q.Parameters, External: fromOutside, Workspace: w.named, Addresses: w.d.places != nil})
+	program, list := kql.Compile(q.Text, kql.Options{Catalog: w.catalog(), Watchlists: w.watchlists(), Window: window, File: "query", Explore: explore,
+		Functions: functions, Parameters: q.Parameters, External: fromOutside, Workspace: others.named, Beside: beside, Addresses: w.d.places != nil})
+	// Whoever reads a tenant's records stands in that tenant's audit.
+	audit := func(outcome string) {
+		for _, t := range append(others.tenants(), tenant) {
+			g.d.audit(deed{tenant: t, operation: "query", via: q.Who, detail: q.Text, result: outcome})
+		}
+	}
 	if list.HasErrors() && failed == nil {
-		g.d.audit(deed{tenant: tenant, operation: "query", via: q.Who, detail: q.Text, result: "refused"})
+		audit("refused")
+		if others.unwell != nil {
+			return nil, others.unwell
+		}
 		return nil, refusal(q.Text, list)
 	}
 	var result *kql.Result
@@ -72,7 +95,7 @@ func (g gateway) Query(ctx context.Context, tenant string, q console.Question) (
 	if err != nil {
 		outcome = err.Error()
 	}
-	g.d.audit(deed{tenant: tenant, operation: "query", via: q.Who, detail: q.Text, result: outcome})
+	audit(outcome)
 	var (
 		late *logstore.TimeoutError
 		fat  *logstore.MemoryError
@@ -118,15 +141,21 @@ func (g gateway) Schema(tenant string) (console.Schema, error) {
 	return out, nil
 }
 
-// named gives the tables of workspace("name"). A query is asked of one workspace
-// and may read no other: it may name its own, by the tenant's id or name.
-func (w *workspace) named(name string) (kql.Catalog, bool) {
+// catalog gives the tables that queries and rules of the tenant know.
+func (w *workspace) catalog() *schema.Catalog { return w.schema().Catalog() }
+
+// called gives what people call the tenant.
+func (w *workspace) called() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !strings.EqualFold(name, w.tenant.ID) && !strings.EqualFold(name, w.tenant.Name) {
-		return nil, false
-	}
-	return w.tenant.Schema().Catalog(), true
+	return cmp.Or(w.tenant.Name, w.tenant.ID)
+}
+
+// isNamed says whether a name is the tenant's, or its id.
+func (w *workspace) isNamed(name string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.EqualFold(name, w.tenant.ID) || w.tenant.Name != "" && strings.EqualFold(name, w.tenant.Name)
 }
 
 // watchlists gives the constants that queries and rules of the tenant know.

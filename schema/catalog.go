@@ -32,6 +32,18 @@ func (s *Set) Catalog() *Catalog {
 	return c
 }
 
+// In gives the tables as those of another workspace than the one that is asked: see
+// rel.Table.Workspace.
+func (c *Catalog) In(workspace string) *Catalog {
+	out := &Catalog{tables: make(map[string]*rel.Table, len(c.tables)), names: c.names}
+	for name, t := range c.tables {
+		copied := *t
+		copied.Workspace = workspace
+		out.tables[name] = &copied
+	}
+	return out
+}
+
 // Table finds a table by its exact name.
 func (c *Catalog) Table(name string) (*rel.Table, bool) {
 	t, ok := c.tables[name]
