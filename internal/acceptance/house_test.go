@@ -129,15 +129,21 @@ func listenMail(t *testing.T, o mailsink.Options) *mailsink.Sink {
 // serve runs the daemon in this process until the test ends.
 func (h *house) serve() *daemon.Daemon {
 	h.t.Helper()
+	return h.serveWith(func(*daemon.Options) {})
+}
+
+// serveWith is serve with options that change changes.
+func (h *house) serveWith(change func(*daemon.Options)) *daemon.Daemon {
+	h.t.Helper()
 	load := func() (*config.Config, []config.Problem) { return config.Load(h.file("glassward.yaml")) }
 	c, problems := load()
 	if c == nil {
 		h.t.Fatalf("the configuration cannot be used: %v", problems)
 	}
 	var log bytes.Buffer
-	d, err := daemon.New(h.t.Context(), daemon.Options{
-		Config: c, Problems: problems, Load: load, Version: "test", Log: slog.New(slog.NewTextHandler(&log, nil)),
-	})
+	o := daemon.Options{Config: c, Problems: problems, Load: load, Version: "test", Log: slog.New(slog.NewTextHandler(&log, nil))}
+	change(&o)
+	d, err := daemon.New(h.t.Context(), o)
 	if err != nil {
 		h.t.Fatal(err)
 	}

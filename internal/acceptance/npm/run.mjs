@@ -1,31 +1,43 @@
 // Lets one of Microsoft's clients, unmodified, do something against a server and prints what it got.
 //
-// Standard input is one JSON object: client names the file of this folder that knows the client,
-// endpoint is the server's address, token the bearer token (none: the client sends none), and the rest
-// is that file's to read. Its run(request) gives what is printed as {"result": …}; what the client throws
-// is printed as {"error": {"name", "message", "status", "code", "body"}}, as far as the client tells it.
-// Numbers beyond 2^53 are what the client makes of them. The authority of a server's certificate comes by
-// NODE_EXTRA_CA_CERTS, the only way that Node has for a client that takes none.
+// Standard input is one JSON object, or an array of them that are done one after the other: client names the
+// file of this folder that knows the client, endpoint is the server's address, token the bearer token (none:
+// the client sends none), and the rest is that file's to read. Its run(request) gives what is printed as
+// {"result": …}; what the client throws is printed as {"error": {"name", "message", "status", "code",
+// "body"}}, as far as the client tells it. An array prints an array. Numbers beyond 2^53 are what the client
+// makes of them. The authority of a server's certificate comes by NODE_EXTRA_CA_CERTS, the only way that
+// Node has for a client that takes none.
 import { text } from "node:stream/consumers";
 
-const request = JSON.parse(await text(process.stdin));
-if (!/^[a-z]+$/.test(request.client)) {
-  throw new Error(`no client is called ${request.client}`);
+async function answer(request) {
+  if (!/^[a-z]+$/.test(request.client)) {
+    throw new Error(`no client is called ${request.client}`);
+  }
+  const client = await import(`./${request.client}.mjs`);
+  try {
+    return { result: await client.run(request) };
+  } catch (e) {
+    const response = e.response ?? e.inner?.response;
+    return {
+      error: {
+        name: e.name,
+        message: e.message,
+        status: e.statusCode ?? e.status ?? response?.status,
+        code: e.code,
+        body: response?.data,
+      },
+    };
+  }
 }
-const client = await import(`./${request.client}.mjs`);
-let answer;
-try {
-  answer = { result: await client.run(request) };
-} catch (e) {
-  const response = e.response ?? e.inner?.response;
-  answer = {
-    error: {
-      name: e.name,
-      message: e.message,
-      status: e.statusCode ?? e.status ?? response?.status,
-      code: e.code,
-      body: response?.data,
-    },
-  };
+
+const input = JSON.parse(await text(process.stdin));
+let printed;
+if (Array.isArray(input)) {
+  printed = [];
+  for (const request of input) {
+    printed.push(await answer(request));
+  }
+} else {
+  printed = await answer(input);
 }
-process.stdout.write(JSON.stringify(answer, (_, v) => (typeof v === "bigint" ? v.toString() : v === undefined ? null : v)) + "\n", () => process.exit(0));
+process.stdout.write(JSON.stringify(printed, (_, v) => (typeof v === "bigint" ? v.toString() : v === undefined ? null : v)) + "\n", () => process.exit(0));
