@@ -13,7 +13,7 @@ import (
 type Collections interface {
 	// Collect makes an upload durable. tenant is the only tenant whose rules may be
 	// named, empty for every tenant. The error is ErrNoSuch where there is no such
-	// rule, ErrNoStream, ErrPayload, ErrBusy, or another one of ours.
+	// rule, ErrNoStream, ErrPayload, ErrLarge, ErrBusy, or another one of ours.
 	Collect(ctx context.Context, tenant string, u Upload) error
 }
 
@@ -31,15 +31,20 @@ type Upload struct {
 }
 
 // ErrNoStream says that a data collection rule has no stream of that name, ErrPayload
-// that a body is no JSON array of objects.
+// that a body is no JSON array of objects, ErrLarge that its objects are too many.
 var (
 	ErrNoStream = errors.New("no such stream")
 	ErrPayload  = errors.New("body cannot be read")
+	ErrLarge    = errors.New("body too large")
 )
 
-// maxUpload is how many bytes the body of an upload may have, as it comes and
-// unpacked.
-const maxUpload = 1 << 20
+// maxUpload is how many bytes the body of an upload may have as it comes. What it is
+// unpacked to may have as many without what stands between its objects, which
+// Microsoft's clients do not count when they cut: so it is read up to maxUnpacked.
+const (
+	maxUpload   = 1 << 20
+	maxUnpacked = 2 << 20
+)
 
 // ingestionVersions are the versions of the Logs Ingestion API whose requests and
 // answers are those that collect knows.
@@ -77,6 +82,8 @@ func (s *Server) collect(w http.ResponseWriter, r *http.Request, c call) *apiErr
 		return &apiError{status: http.StatusBadRequest, code: "InvalidStream", message: err.Error()}
 	case errors.Is(err, ErrPayload):
 		return &apiError{status: http.StatusBadRequest, code: "InvalidPayload", message: err.Error()}
+	case errors.Is(err, ErrLarge):
+		return largeUpload()
 	case errors.Is(err, ErrBusy):
 		return &apiError{status: http.StatusServiceUnavailable, code: "ServiceUnavailable", message: err.Error(), retryAfter: 30}
 	case err != nil:
@@ -108,23 +115,26 @@ func ingestionVersion(r *http.Request) *apiError {
 
 // upload reads a request's body to its end, unpacked.
 func (s *Server) upload(w http.ResponseWriter, r *http.Request, g Grant) ([]byte, *apiError) {
-	large := &apiError{status: http.StatusRequestEntityTooLarge, code: "RequestEntityTooLarge",
-		message: fmt.Sprintf("the body is larger than %d bytes, as it comes or unpacked: send it in parts; none of it was taken", maxUpload)}
 	if r.ContentLength > maxUpload {
-		return nil, large
+		return nil, largeUpload()
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
 	from, bad := s.unpack(w, r, g)
 	if bad != nil {
 		return nil, bad
 	}
-	body, err := io.ReadAll(io.LimitReader(from, maxUpload+1))
+	body, err := io.ReadAll(io.LimitReader(from, maxUnpacked+1))
 	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.As(err, &tooLarge), errors.Is(err, errTooLarge), len(body) > maxUpload:
-		return nil, large
+	case errors.As(err, &tooLarge), errors.Is(err, errTooLarge), len(body) > maxUnpacked:
+		return nil, largeUpload()
 	case err != nil:
 		return nil, &apiError{status: http.StatusBadRequest, code: "InvalidPayload", message: fmt.Sprintf("the body cannot be read to its end: %v", err)}
 	}
 	return body, nil
+}
+
+func largeUpload() *apiError {
+	return &apiError{status: http.StatusRequestEntityTooLarge, code: "RequestEntityTooLarge",
+		message: fmt.Sprintf("the body is larger than %d bytes, as it comes or unpacked: send it in parts; none of it was taken", maxUpload)}
 }

@@ -38,7 +38,10 @@ func (g gateway) Collect(ctx context.Context, tenant string, u console.Upload) e
 		return fmt.Errorf("%w: data collection rule %s has no stream %q", console.ErrNoStream, rule.ImmutableID, u.Stream)
 	}
 	elements, err := dcr.Split(u.Body)
-	if err != nil {
+	switch {
+	case errors.Is(err, dcr.ErrTooLarge):
+		return console.ErrLarge
+	case err != nil:
 		return fmt.Errorf("%w: %v", console.ErrPayload, err)
 	}
 	if err := w.store.DiskLow(); err != nil {

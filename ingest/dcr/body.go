@@ -16,7 +16,7 @@ import (
 	"glassward/kql/value"
 )
 
-// MaxBody is how many bytes a body may have, as it comes and unpacked.
+// MaxBody is how many bytes the objects of a body may have together.
 const MaxBody = 1 << 20
 
 // Bounds on TimeGenerated: what is older or further ahead when it comes is
@@ -53,11 +53,16 @@ func Key(sender, request, nonce string, body []byte) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
+// ErrTooLarge is given where the objects of a body have more than MaxBody bytes. What
+// stands between them does not count: the clients that cut what they are given into
+// bodies do not count it either.
+var ErrTooLarge = errors.New("the body's objects have more than a megabyte")
+
 // errNoArray is given where a body is no array of objects.
 var errNoArray = errors.New("the body is no JSON array of objects")
 
 // Split gives the objects of a body, which has to be a JSON array of objects and
-// nothing else. The error says where it is not.
+// nothing else. The error says where it is not, or is ErrTooLarge.
 func Split(body []byte) ([]json.RawMessage, error) {
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	if trimmed := bytes.TrimSpace(body); len(trimmed) == 0 || trimmed[0] != '[' {
@@ -67,10 +72,15 @@ func Split(body []byte) ([]json.RawMessage, error) {
 	if err := json.Unmarshal(body, &out); err != nil {
 		return nil, fmt.Errorf("%w: %v", errNoArray, err)
 	}
+	size := 0
 	for i, e := range out {
 		if len(e) == 0 || e[0] != '{' {
 			return nil, fmt.Errorf("%w: element %d is none", errNoArray, i)
 		}
+		size += len(e)
+	}
+	if size > MaxBody {
+		return nil, ErrTooLarge
 	}
 	return out, nil
 }
