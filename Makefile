@@ -25,6 +25,8 @@ deps: compiler
 	  { echo "installing axe-core (npm)"; cd internal/browser/npm && npm ci --no-audit --no-fund && cp package-lock.json node_modules/.installed; }
 	@cmp -s internal/acceptance/npm/package-lock.json internal/acceptance/npm/node_modules/.installed || \
 	  { echo "installing Microsoft's clients (npm)"; cd internal/acceptance/npm && npm ci --no-audit --no-fund && cp package-lock.json node_modules/.installed; }
+	@cmp -s internal/apidocs/npm/package-lock.json internal/apidocs/npm/node_modules/.installed || \
+	  { echo "installing a judge of OpenAPI (npm)"; cd internal/apidocs/npm && npm ci --no-audit --no-fund && cp package-lock.json node_modules/.installed; }
 
 apt = (if command -v sudo >/dev/null; then s=sudo; fi; $$s apt-get install -y -q --no-install-recommends $(1) || { $$s apt-get update -q && $$s apt-get install -y -q --no-install-recommends $(1); })
 
@@ -95,6 +97,7 @@ docs:
 	$(GO) run ./internal/kqldocs > docs/kql-support.md
 	$(GO) run ./internal/ruledocs > docs/detections.md
 	$(GO) run ./internal/healthdocs > docs/health.md
+	$(GO) run ./internal/apidocs
 
 # How much of KQL stands: cases by feature, refusals, published rules and queries. The material is other
 # people's and lies beside the repository; MATERIAL names its folder.

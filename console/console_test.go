@@ -277,11 +277,12 @@ func ask(s http.Handler, method, path, token, body string) *httptest.ResponseRec
 // holds that nothing else opens it.
 func TestEveryRouteNeedsItsScope(t *testing.T) {
 	want := map[string]console.Scope{
-		"GET /healthz":                         console.Public,
-		"GET /a/{letter}":                      console.Link,
-		"POST /a/{letter}":                     console.Link,
-		"POST /callbacks/{provider}/{what...}": console.Public,
-		"POST /dataCollectionRules/{rule}/streams/{stream}": console.Ingest,
+		"GET /healthz":                                                console.Public,
+		"GET /v1/openapi.json":                                        console.Public,
+		"GET /a/{letter}":                                             console.Link,
+		"POST /a/{letter}":                                            console.Link,
+		"POST /callbacks/{provider}/{what...}":                        console.Public,
+		"POST /dataCollectionRules/{rule}/streams/{stream}":           console.Ingest,
 		"POST /v1/ingest":                                             console.Ingest,
 		"POST /v1/workspaces/{workspace}/query":                       console.Query,
 		"GET /v1/workspaces/{workspace}/query":                        console.Query,

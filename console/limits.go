@@ -13,8 +13,8 @@ import (
 	"glassward/kql"
 )
 
-// callbackPath is where providers call.
-const callbackPath = "/callbacks/{provider}/{what...}"
+// CallbackPath is where providers call.
+const CallbackPath = "/callbacks/{provider}/{what...}"
 
 // A customer is who a request's queries wait as: the account, empty for one that is held to
 // no limit, and the path of the route.
@@ -51,7 +51,7 @@ func (s *Server) account(r *http.Request, route Route, c call, refused *apiError
 	case who != "":
 		over = s.o.Limits.Request(route.Path, who)
 	case c.grant.owner || grantOf(r.Context()).Name != "":
-	case route.Path == callbackPath: // see reckoned
+	case route.Path == CallbackPath: // see reckoned
 	default:
 		over = s.o.Limits.Stranger(route.Path, r.RemoteAddr)
 	}
@@ -69,7 +69,7 @@ func (s *Server) reckoned(r *http.Request, route Route, c call, answer *apiError
 	case answer == nil:
 	case answer.status == http.StatusRequestEntityTooLarge:
 		s.o.Limits.TooLarge(route.Path, c.grant.account)
-	case route.Path == callbackPath && answer.status < http.StatusInternalServerError:
+	case route.Path == CallbackPath && answer.status < http.StatusInternalServerError:
 		if over := s.o.Limits.Stranger(route.Path, r.RemoteAddr); over != nil {
 			return throttled(over)
 		}

@@ -147,9 +147,10 @@ type call struct {
 func (s *Server) routes() []Route {
 	return []Route{
 		{"GET", "/healthz", Public, s.health},
+		{"GET", "/v1/openapi.json", Public, s.description},
 		{"GET", "/a/{letter}", Link, s.readLetter},
 		{"POST", "/a/{letter}", Link, s.answerLetter},
-		{"POST", callbackPath, Public, s.callback},
+		{"POST", CallbackPath, Public, s.callback},
 		{"POST", "/v1/ingest", Ingest, s.ingest},
 		{"POST", "/dataCollectionRules/{rule}/streams/{stream}", Ingest, s.collect},
 		{"POST", "/v1/workspaces/{workspace}/query", Query, s.query},
@@ -194,6 +195,9 @@ func (s *Server) routes() []Route {
 
 // Routes lists the API with the scope that each route needs.
 func (s *Server) Routes() []Route { return s.routes() }
+
+// Routes lists the API as every Server has it, for what describes it.
+func Routes() []Route { return new(Server).routes() }
 
 // ServeHTTP answers one request. Double slashes are cleaned, and what is another address
 // of a route is taken for it, without a redirect: clients that join addresses carelessly
