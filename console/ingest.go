@@ -116,7 +116,7 @@ func (s *Server) unpack(w http.ResponseWriter, r *http.Request, g Grant) (io.Rea
 		}
 		body, packed = z, false
 		if !g.owner {
-			body = &bounded{r: s.charged(z, g), left: s.maxBody(g)}
+			body = &bounded{r: s.charged(r, z), left: s.maxBody(g)}
 		}
 	}
 	return nil, badRequest("the body is gzip within gzip within gzip: pack it once")

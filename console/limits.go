@@ -17,8 +17,11 @@ import (
 const CallbackPath = "/callbacks/{provider}/{what...}"
 
 // A customer is who a request's queries wait as: the account, empty for one that is held to
-// no limit, and the path of the route.
-type customer struct{ account, route string }
+// no limit, and the path of the route; pushes says that it brings records.
+type customer struct {
+	account, route string
+	pushes         bool
+}
 
 type customerKey struct{}
 
@@ -80,23 +83,24 @@ func (s *Server) reckoned(r *http.Request, route Route, c call, answer *apiError
 // metered notes on whose account a request is worked on, and counts what comes of a body
 // that is pushed.
 func (s *Server) metered(r *http.Request, route Route, c call) *http.Request {
-	r = r.WithContext(context.WithValue(r.Context(), customerKey{}, customer{c.grant.account, route.Path}))
-	if route.Scope != Ingest || c.grant.account == "" || r.Body == nil {
-		return r
+	r = r.WithContext(context.WithValue(r.Context(), customerKey{}, customer{c.grant.account, route.Path, route.Scope == Ingest}))
+	if r.Body != nil {
+		r.Body = struct {
+			io.Reader
+			io.Closer
+		}{s.charged(r, r.Body), r.Body}
 	}
-	r.Body = struct {
-		io.Reader
-		io.Closer
-	}{s.charged(r.Body, c.grant), r.Body}
 	return r
 }
 
-// charged counts what is read of a pushed body, packed or unpacked.
-func (s *Server) charged(r io.Reader, g Grant) io.Reader {
-	if g.account == "" {
-		return r
+// charged counts what is read of a request's body, packed or unpacked, where it brings
+// records.
+func (s *Server) charged(r *http.Request, body io.Reader) io.Reader {
+	c, _ := r.Context().Value(customerKey{}).(customer)
+	if c.account == "" || !c.pushes {
+		return body
 	}
-	return &meter{r, s.o.Limits, g.account}
+	return &meter{body, s.o.Limits, c.account}
 }
 
 type meter struct {

@@ -70,8 +70,11 @@ const (
 )
 
 var (
-	azureAnswer = media{"application/json", "tables with columns and rows, as Microsoft describes them; with a partial error where the result was cut"}
-	pageOfHTML  = media{"text/html", "a page that works without scripts"}
+	azureAnswer    = media{"application/json", "tables with columns and rows, as Microsoft describes them; with a partial error where the result was cut"}
+	kustoRequest   = media{"application/json", "db, csl, properties"}
+	kustoFrames    = media{"application/json", "frames, as Microsoft describes them"}
+	kustoInAddress = []parameter{{"!db", "the database: a tenant's id or name"}, {"!csl", "KQL"}}
+	pageOfHTML     = media{"text/html", "a page that works without scripts"}
 )
 
 // operations describes the routes by "METHOD path", as the console has them.
@@ -95,6 +98,14 @@ var operations = map[string]operation{
 	"GET /v1/workspaces/{workspace}/metadata":  {id: "metadata", tag: "Azure", summary: "Tables, columns and functions of a workspace", answerIs: azureAnswer, codes: []int{503}, microsoft: queryAPI},
 	"POST /v1/workspaces/{workspace}/metadata": {id: "metadataByPost", tag: "Azure", summary: "Tables, columns and functions of a workspace", answerIs: azureAnswer, codes: []int{503}, microsoft: queryAPI},
 	"POST /v1/$batch":                          {id: "batch", tag: "Azure", summary: "Runs several queries; each has its own status in the answer", bodyIs: media{"application/json", "requests, each with id, path, method, headers, body, workspace"}, answerIs: media{"application/json", "responses, each with id, status, body"}, microsoft: batchAPI},
+
+	"GET /v1/rest/auth/metadata":     {id: "kustoLogin", tag: "Azure", summary: "Says to Azure Data Explorer's clients that there is nothing to log in to", answerIs: media{"application/json", "nothing: the status is 404, by which clients go on with the token that they have"}, codes: []int{404}, microsoft: kustoAPI},
+	"POST /v2/rest/query":            {id: "kustoQuery", tag: "Azure", summary: "Runs a KQL query (Kusto REST API v2)", bodyIs: kustoRequest, answerIs: kustoFrames, codes: []int{413, 503, 504}, microsoft: kustoAPI},
+	"GET /v2/rest/query":             {id: "kustoQueryByAddress", tag: "Azure", summary: "Runs a KQL query that stands in the address (Kusto REST API v2)", query: kustoInAddress, answerIs: kustoFrames, codes: []int{400, 503, 504}, microsoft: kustoAPI},
+	"POST /v1/rest/query":            {id: "kustoQueryV1", tag: "Azure", summary: "Runs a KQL query (Kusto REST API v1)", bodyIs: kustoRequest, answerIs: azureAnswer, codes: []int{413, 503, 504}, microsoft: kustoAPI},
+	"GET /v1/rest/query":             {id: "kustoQueryV1ByAddress", tag: "Azure", summary: "Runs a KQL query that stands in the address (Kusto REST API v1)", query: kustoInAddress, answerIs: azureAnswer, codes: []int{400, 503, 504}, microsoft: kustoAPI},
+	"POST /v1/rest/mgmt":             {id: "kustoCommand", tag: "Azure", summary: "Runs a .show command that clients send", bodyIs: kustoRequest, answerIs: azureAnswer, codes: []int{413}, microsoft: kustoAPI},
+	"POST /v1/rest/ingest/{what...}": {id: "kustoIngest", tag: "Azure", summary: "Says that streaming ingestion is not offered", bodyIs: media{"application/octet-stream", "anything"}, answerIs: media{"application/json", "never: it is refused"}, microsoft: kustoAPI},
 
 	"GET /v1/workspaces/{workspace}/incidents": {id: "incidents", tag: "Incidents", summary: "A page of incidents, newest first",
 		query: []parameter{{"status", "New, Active or Closed"}, {"limit", "1 to 1000, 100 where it is absent"}, {"after", "The cursor that the page before gave"}}, answer: page{}},
