@@ -38,6 +38,8 @@ var pathSays = map[string]string{
 	"letter":    "The link's own part",
 	"provider":  "The kind of the provider",
 	"what":      "What it calls about",
+	"rule":      "The data collection rule's immutable id",
+	"stream":    "The stream's name",
 }
 
 // describe gives the description. root is the repository's folder. The error names routes
@@ -236,8 +238,15 @@ func (t *types) operation(r console.Route, op operation) object {
 	} else {
 		answer["content"] = content(op.answerIs.kind, object{"description": op.answerIs.says})
 	}
+	// A route that answers without a body says so by 204, and by no 200.
 	responses := object{"200": answer}
-	for _, code := range append(op.codes, codesOf(r)...) {
+	if slices.Contains(op.codes, http.StatusNoContent) {
+		responses = object{"204": object{"description": op.answerIs.says}}
+	}
+	for _, code := range append(slices.Clone(op.codes), codesOf(r)...) {
+		if code < http.StatusBadRequest {
+			continue
+		}
 		refusal := object{"description": http.StatusText(code), "content": content("application/json", object{"$ref": "#/components/schemas/Error"})}
 		if code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable {
 			refusal["headers"] = object{"Retry-After": object{"description": "Seconds after which it may be tried again", "schema": object{"type": "integer"}}}
