@@ -65,7 +65,8 @@ lint: deps
 # Ratios to a named reference, in one run; absolute times are printed too. The
 # alarm's way is measured last, against a running server with all shipped rules:
 # at 2,000 records a second, with the processor's share; at half of that with a heavy
-# query beside; with 80 tenants of which one is in flood; and while history comes by
+# query beside; beside 200 clients with mixed queries, a token each and one for all, against what it
+# is without them; with 80 tenants of which one is in flood; and while history comes by
 # a folder.
 BACKFILL ?= 1000000
 bench: build
@@ -84,6 +85,8 @@ bench: build
 	$(GO) test -run '^$$' -bench 'Judge' -benchtime 1x -timeout 60m ./logstore
 	$(GO) run ./internal/bench -binary $(BIN) -rate 2000 -no-query
 	$(GO) run ./internal/bench -binary $(BIN)
+	$(GO) run ./internal/bench -binary $(BIN) -clients 200 -seconds 120
+	$(GO) run ./internal/bench -binary $(BIN) -clients 200 -seconds 120 -one-token
 	$(GO) run ./internal/bench -binary $(BIN) -tenants 80
 	$(GO) run ./internal/bench -binary $(BIN) -backfill $(BACKFILL)
 

@@ -5,6 +5,9 @@
 // and at that load, and its share of the processor. `make bench` runs it; it starts its own server, on loopback, and ends
 // it.
 //
+// With -clients it measures alarms beside so many clients with mixed queries, against
+// what they are without, in one run.
+//
 // With -tenants it measures how one tenant in flood delays the others, with
 // -backfill how live alarms fare while a followed folder brings history
 // (-backfill 10000000 takes 20 GB of disk and the better part of an hour).
@@ -42,10 +45,14 @@ func main() {
 	quiet := flag.Bool("no-query", false, "without the heavy query beside")
 	tenants := flag.Int("tenants", 0, "measure so many tenants, one of them in flood")
 	oneDay := flag.Int("day", 0, "play a tenant's day of so many records, and compare what is told with what is foretold")
+	clients := flag.Int("clients", 0, "measure alarms beside so many clients with mixed queries")
+	shared := flag.Bool("one-token", false, "the clients share one token")
 	history := flag.Int("backfill", 0, "measure live alarms while so many records of history come by a folder")
 	flag.Parse()
 	var err error
 	switch {
+	case *clients > 0:
+		err = underQueries(*binary, *clients, *seconds, *rate, *shared)
 	case *tenants > 0:
 		err = fleet(*binary, *tenants, *seconds)
 	case *oneDay > 0:
@@ -67,7 +74,7 @@ func run(binary string, seconds, rate int, query bool) error {
 		return err
 	}
 	defer b.close()
-	base, pid, sink := b.base, b.pid, b.sink
+	base, pid := b.base, b.pid
 	// An idle server has started everything that it keeps.
 	time.Sleep(2 * time.Second)
 	idle, err := resident(pid)
@@ -83,7 +90,7 @@ func run(binary string, seconds, rate int, query bool) error {
 		beside.Go(func() { queries = heavy(ctx, base) })
 	}
 	began, busy := time.Now(), processor(pid)
-	sent, pushed, err := load(base, seconds, rate)
+	sent, pushed, err := stream{client: &http.Client{Timeout: 30 * time.Second}, seed: 7, alarms: min(accounts, seconds), seconds: seconds, rate: rate}.load(base)
 	if err != nil {
 		return err
 	}
@@ -96,16 +103,10 @@ func run(binary string, seconds, rate int, query bool) error {
 	stop()
 	beside.Wait()
 
-	// Every alarm has a minute to arrive; what has not by then is lost.
-	deadline := time.Now().Add(time.Minute)
-	for time.Now().Before(deadline) && len(arrivals(sink, sent)) < len(sent) {
-		time.Sleep(100 * time.Millisecond)
+	took, err := b.awaited(sent)
+	if err != nil {
+		return err
 	}
-	took := arrivals(sink, sent)
-	if len(took) < len(sent) {
-		return fmt.Errorf("%d of %d alarms arrived", len(took), len(sent))
-	}
-	slices.Sort(took)
 	at := func(p float64) time.Duration {
 		return took[min(len(took)-1, int(p*float64(len(took))))].Round(time.Millisecond)
 	}
@@ -119,14 +120,34 @@ func run(binary string, seconds, rate int, query bool) error {
 	return nil
 }
 
+// awaited gives how long alarms took that were sent at these times, the shortest first.
+// Each has a minute to arrive; what has not by then is lost.
+func (b *bed) awaited(sent map[int]time.Time) ([]time.Duration, error) {
+	deadline := time.Now().Add(time.Minute)
+	took := arrivals(b.sink, sent)
+	for len(took) < len(sent) && time.Now().Before(deadline) {
+		time.Sleep(100 * time.Millisecond)
+		took = arrivals(b.sink, sent)
+	}
+	if len(took) < len(sent) {
+		return nil, fmt.Errorf("%d of %d alarms arrived", len(took), len(sent))
+	}
+	slices.Sort(took)
+	return took, nil
+}
+
 // serve starts the program over a folder and waits until it answers.
-func serve(binary, dir, base string) (pid int, end func(), err error) {
+func serve(binary, dir, base string, tokens bool) (pid int, end func(), err error) {
 	log, err := os.Create(filepath.Join(dir, "serve.log"))
 	if err != nil {
 		return 0, nil, err
 	}
 	defer log.Close()
-	cmd := exec.Command(binary, "serve", "--config", filepath.Join(dir, "glassward.yaml"), "--no-auth")
+	args := []string{"serve", "--config", filepath.Join(dir, "glassward.yaml")}
+	if !tokens {
+		args = append(args, "--no-auth")
+	}
+	cmd := exec.Command(binary, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return 0, nil, err
@@ -160,9 +181,14 @@ type bed struct {
 	end       func()
 }
 
-// lay makes a bed. storm is how many alarms a minute go out one by one, 0 the limit of
+// lay makes a bed whose API asks for no token.
+func lay(binary string, storm int, tenants func(dir string) error) (*bed, error) {
+	return layWith(binary, storm, tenants, false)
+}
+
+// layWith makes a bed. storm is how many alarms a minute go out one by one, 0 the limit of
 // production; tenants writes the tenants' files into its folder tenants.
-func lay(binary string, storm int, tenants func(dir string) error) (_ *bed, err error) {
+func layWith(binary string, storm int, tenants func(dir string) error, tokens bool) (_ *bed, err error) {
 	b := new(bed)
 	if b.dir, err = os.MkdirTemp("", "glassward-bench-"); err != nil {
 		return nil, err
@@ -189,7 +215,7 @@ func lay(binary string, storm int, tenants func(dir string) error) (_ *bed, err 
 	if err := tenants(b.dir); err != nil {
 		return nil, err
 	}
-	b.pid, b.end, err = serve(binary, b.dir, b.base)
+	b.pid, b.end, err = serve(binary, b.dir, b.base, tokens)
 	return b, err
 }
 
@@ -266,27 +292,36 @@ func waitFor(base string) error {
 	return fmt.Errorf("%s did not answer within a minute", base)
 }
 
-// load pushes rate records a second in ten bodies a second, one emergency
-// sign-in among them every second, and gives when each was sent.
-func load(base string, seconds, rate int) (sent map[int]time.Time, pushed int, err error) {
-	made := entrasim.New(7)
-	life, end := iter.Pull(day.Life(7, seconds*rate))
+// A stream is an intake: so many records a second for so many seconds, with so many
+// emergency sign-ins among them, by the accounts from first on. Another seed makes other
+// records.
+type stream struct {
+	client        *http.Client
+	seed          uint64
+	first, alarms int
+	seconds, rate int
+}
+
+// load pushes a stream in ten bodies a second, and gives when each sign-in was sent, by
+// its account.
+func (s stream) load(base string) (sent map[int]time.Time, pushed int, err error) {
+	made := entrasim.New(s.seed)
+	life, end := iter.Pull(day.Life(s.seed, s.seconds*s.rate))
 	defer end()
 	sent = map[int]time.Time{}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	client := &http.Client{Timeout: 30 * time.Second}
 	var (
 		mu     sync.Mutex
 		failed error
 		open   sync.WaitGroup
 	)
-	alarms := min(accounts, seconds)
-	every := max(1, seconds*10/alarms)
-	for i := range seconds * 10 {
+	alarms := min(s.alarms, s.seconds)
+	every := max(1, s.seconds*10/alarms)
+	for i := range s.seconds * 10 {
 		<-tick.C
 		var body bytes.Buffer
-		for range rate / 10 {
+		for range s.rate / 10 {
 			e, ok := life()
 			if !ok {
 				break
@@ -298,15 +333,16 @@ func load(base string, seconds, rate int) (sent map[int]time.Time, pushed int, e
 			pushed++
 		}
 		if n := i / every; i%every == 0 && n < alarms {
-			body.Write(made.SignInBy(time.Now(), account(n), fmt.Sprintf("EA-%03d", n)))
+			who := s.first + n
+			body.Write(made.SignInBy(time.Now(), account(who), fmt.Sprintf("EA-%03d", who)))
 			body.WriteByte('\n')
 			mu.Lock()
-			sent[n] = time.Now()
+			sent[who] = time.Now()
 			mu.Unlock()
 			pushed++
 		}
 		open.Go(func() {
-			res, err := client.Post(base+"/v1/ingest", "application/json", &body)
+			res, err := s.client.Post(base+"/v1/ingest", "application/json", &body)
 			if err == nil {
 				res.Body.Close()
 				if res.StatusCode != http.StatusOK {
@@ -324,13 +360,16 @@ func load(base string, seconds, rate int) (sent map[int]time.Time, pushed int, e
 	return sent, pushed, failed
 }
 
-// heavy asks one heavy query after the other.
-func heavy(ctx context.Context, base string) int {
-	body, _ := json.Marshal(map[string]string{"query": `SigninLogs
+// heavyQuery reads all sign-ins and takes their documents apart.
+const heavyQuery = `SigninLogs
 | extend City = tostring(LocationDetails.city), OS = tostring(DeviceDetail.operatingSystem)
 | mv-expand P = ConditionalAccessPolicies
 | summarize Count = count(), Users = dcount(UserId), Apps = make_set(AppDisplayName) by City, OS, tostring(P.result), bin(TimeGenerated, 1m)
-| sort by Count desc`})
+| sort by Count desc`
+
+// heavy asks one heavy query after the other.
+func heavy(ctx context.Context, base string) int {
+	body, _ := json.Marshal(map[string]string{"query": heavyQuery})
 	n := 0
 	for ctx.Err() == nil {
 		req, err := http.NewRequestWithContext(ctx, "POST", base+"/v1/workspaces/default/query", bytes.NewReader(body))
