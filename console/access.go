@@ -107,9 +107,9 @@ func grantOf(ctx context.Context) Grant {
 
 // decide is the one function that decides every access: may this request, to a
 // route that needs the scope, go on, and as whom? tenant is the tenant that the
-// route's path names, empty where it names none. Of who shows a token that holds it
-// gives the grant even where it refuses him.
-func (s *Server) decide(r *http.Request, need Scope, tenant string) (Grant, *apiError) {
+// route's path means by name, empty where it names none. Of who shows a token that
+// holds it gives the grant even where it refuses him.
+func (s *Server) decide(r *http.Request, need Scope, name, tenant string) (Grant, *apiError) {
 	switch need {
 	case Public:
 		return Grant{Name: "anonymous"}, nil
@@ -144,7 +144,7 @@ func (s *Server) decide(r *http.Request, need Scope, tenant string) (Grant, *api
 	// A tenant that the token is not for looks the same as one that does not
 	// exist: nobody learns who else is a customer here.
 	if tenant != "" && g.Tenant != "" && !strings.EqualFold(tenant, g.Tenant) {
-		return g, notFound("workspace", tenant)
+		return g, notFound("workspace", name)
 	}
 	return g, nil
 }
@@ -164,6 +164,9 @@ func (s *Server) tenant(g Grant, name, where string) (string, *apiError) {
 		return t, nil
 	}
 	t, ok := s.o.Workspaces.Workspace(name)
+	if !ok && g.Tenant != "" && strings.EqualFold(name, "default") {
+		return g.Tenant, nil
+	}
 	if !ok || (g.Tenant != "" && !strings.EqualFold(t, g.Tenant)) {
 		return "", notFound("workspace", name)
 	}

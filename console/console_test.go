@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -273,6 +274,11 @@ func ask(s http.Handler, method, path, token, body string) *httptest.ResponseRec
 	return w
 }
 
+// plain is an answer without the id that each has of its own.
+func plain(w *httptest.ResponseRecorder) string {
+	return regexp.MustCompile(`"correlationId":"[^"]*"`).ReplaceAllString(fmt.Sprint(w.Code, w.Body), "")
+}
+
 // TestEveryRouteNeedsItsScope is the list of routes with what each needs, and
 // holds that nothing else opens it.
 func TestEveryRouteNeedsItsScope(t *testing.T) {
@@ -353,8 +359,8 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		if strings.Contains(r.Path, "{workspace}") && r.Scope != console.Link {
 			foreign := ask(s, r.Method, path, string(r.Scope)+"@"+beta, "{}")
 			missing := ask(s, r.Method, strings.Replace(path, "alpha", "gamma", 1), string(r.Scope)+"@"+beta, "{}")
-			if foreign.Code != http.StatusNotFound || foreign.Code != missing.Code {
-				t.Errorf("%s: a foreign workspace gives %d, one that does not exist %d", key, foreign.Code, missing.Code)
+			if foreign.Code != http.StatusNotFound || plain(foreign) != strings.ReplaceAll(plain(missing), "gamma", "alpha") {
+				t.Errorf("%s: a foreign workspace gives %d %s, one that does not exist %d %s", key, foreign.Code, foreign.Body, missing.Code, missing.Body)
 			}
 		}
 		if len(h.reached) != 0 {
@@ -710,4 +716,107 @@ func TestFoldersAreTheOwners(t *testing.T) {
 		}
 		h.reached = nil
 	}
+}
+
+// TestBatch: each member of a batch is answered in its place, by itself: one that fails, one of a
+// tenant that the token is not for and one that panics take nothing from the others.
+func TestBatch(t *testing.T) {
+	h := &house{}
+	s := serve(h, false)
+	var b strings.Builder
+	for i := range 20 {
+		query, workspace := "T", "alpha"
+		switch i % 5 {
+		case 1:
+			query = "wrong"
+		case 2:
+			workspace = "beta"
+		case 3:
+			query = "panic"
+		case 4:
+			workspace = "" // the token's own
+		}
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"id":"%d","workspace":%q,"body":{"query":%q}}`, i, workspace, query)
+	}
+	w := ask(s, "POST", "/v1/$batch", "query@"+alpha, `{"requests":[`+b.String()+`]}`)
+	var answer struct {
+		Responses []struct {
+			ID     string
+			Status int
+			Body   struct {
+				Tables []any
+				Error  struct{ Code, CorrelationID string }
+			}
+		}
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != http.StatusOK || len(answer.Responses) != 20 {
+		t.Fatalf("%d %v %s", w.Code, err, w.Body)
+	}
+	want := []string{"200  1", "400 BadArgumentError 0", "404 PathNotFoundError 0", "500 InternalServerError 0", "200  1"}
+	for i, r := range answer.Responses {
+		if got := fmt.Sprint(r.Status, " ", r.Body.Error.Code, " ", len(r.Body.Tables)); r.ID != fmt.Sprint(i) || got != want[i%5] || (r.Body.Error.CorrelationID == "") != (r.Status == 200) {
+			t.Errorf("%d: %s %s", i, r.ID, got)
+		}
+	}
+	for body, want := range map[string]int{`{"requests":[{"id":"1"},{"id":"1"}]}`: 400, `{`: 400, `{"requests":[]}`: 400} {
+		if w := ask(s, "POST", "/v1/$batch", "query@"+alpha, body); w.Code != want || !strings.Contains(w.Body.String(), "BadArgumentError") {
+			t.Errorf("%s: %d %s", body, w.Code, w.Body)
+		}
+	}
+}
+
+// TestMetadata: a workspace tells of its tables, and of its own alone.
+func TestMetadata(t *testing.T) {
+	h := &house{}
+	s := serve(h, false)
+	for _, method := range []string{"GET", "POST"} {
+		var m loganalytics.Metadata
+		w := ask(s, method, "/v1/workspaces/default/metadata", "query@"+alpha, "")
+		if err := json.Unmarshal(w.Body.Bytes(), &m); err == nil && (len(m.Tables) == 0 || len(m.Workspaces) != 1 || m.Workspaces[0].ID != alpha || m.Tables[0].ID != m.Tables[0].Name) {
+			t.Errorf("%s: %s", method, w.Body)
+		}
+		if w.Code != http.StatusOK {
+			t.Errorf("%s: %d %s", method, w.Code, w.Body)
+		}
+	}
+}
+
+// FuzzQueryAPI: whatever is sent to the paths of the query API is answered with a code of ours,
+// and never with another tenant's records, name or id.
+func FuzzQueryAPI(f *testing.F) {
+	f.Add("POST", "/v1/workspaces/alpha/query", `{"query":"T","workspaces":["beta"]}`)
+	f.Add("GET", "/v1/workspaces/alpha/query?query=T&timespan=P1D&workspaces=beta", "")
+	f.Add("POST", "/v1/$batch", `{"requests":[{"id":"1","workspace":"beta","body":{"query":"T"}}]}`)
+	f.Add("POST", "//v1/subscriptions/s/resourceGroups/g/providers/Microsoft.OperationalInsights/workspaces/beta/query", `{"query":"panic"}`)
+	f.Add("GET", "/workspaces/%62eta/metadata", "")
+	f.Add("POST", "/v1/workspaces/alpha/query", `{"query":"workspace('beta').T"}`)
+	h := &house{}
+	s := serve(h, false)
+	f.Fuzz(func(t *testing.T, method, path, body string) {
+		if !strings.HasPrefix(path, "/") || strings.ContainsAny(method, " \t\r\n") || method == "" {
+			t.Skip()
+		}
+		r, err := http.NewRequest(method, "http://127.0.0.1"+path, strings.NewReader(body))
+		if err != nil {
+			t.Skip()
+		}
+		r.Header.Set("Authorization", "Bearer query@"+alpha)
+		w := httptest.NewRecorder()
+		h.reached = nil
+		s.ServeHTTP(w, r)
+		if w.Code >= 400 && w.Header().Get("x-ms-error-code") == "" && w.Code != http.StatusMovedPermanently {
+			t.Errorf("%d without a code: %s", w.Code, w.Body)
+		}
+		if strings.Contains(w.Body.String(), beta) && !strings.Contains(path+body, beta) {
+			t.Errorf("another tenant's id: %s", w.Body)
+		}
+		for _, reached := range h.reached {
+			if strings.Contains(reached, beta) {
+				t.Errorf("reached %s", reached)
+			}
+		}
+	})
 }

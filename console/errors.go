@@ -38,6 +38,12 @@ func notFound(what, name string) *apiError {
 	return &apiError{status: http.StatusNotFound, code: "PathNotFoundError", message: fmt.Sprintf("no %s %q here", what, name)}
 }
 
+// gone is what a caller is told who went away: nobody hears it. 499 is how logs of servers
+// tell it.
+func gone() *apiError {
+	return &apiError{status: 499, code: "RequestCancelled", message: "the caller is gone"}
+}
+
 func badRequest(format string, args ...any) *apiError {
 	return &apiError{status: http.StatusBadRequest, code: "BadArgumentError", message: fmt.Sprintf(format, args...)}
 }

@@ -279,14 +279,10 @@ func (s *Server) askKusto(ctx context.Context, g Grant, tenant string, q kusto.R
 		return result, nil
 	}
 	if ctx.Err() != nil {
-		// Nobody is there to be told.
-		return nil, &apiError{status: statusClientClosed, code: "RequestCancelled", message: "the caller is gone"}
+		return nil, gone()
 	}
 	return nil, refusedKusto(err, q.Database)
 }
-
-// statusClientClosed is the status by which logs of servers tell a caller who went away.
-const statusClientClosed = 499
 
 // refusedKusto says to the caller why a query of a database gave nothing.
 func refusedKusto(err error, database string) *apiError {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"glassward/console/loganalytics"
@@ -72,8 +71,11 @@ var (
 	ErrThrottled = errors.New("too many queries at once")
 )
 
-// maxQuery bounds the body of a request that asks, in bytes.
-const maxQuery = 2 << 20
+// maxQuery and maxBatch bound the bodies of requests that ask, in bytes.
+const (
+	maxQuery = 2 << 20
+	maxBatch = 8 << 20
+)
 
 // query answers GET and POST /v1/workspaces/{workspace}/query in the form of the Log
 // Analytics query API v1.
@@ -124,6 +126,9 @@ func (s *Server) ask(ctx context.Context, g Grant, tenant string, q loganalytics
 	}
 	began := s.o.Now()
 	result, err := s.o.Workspaces.Query(ctx, tenant, question)
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return loganalytics.Answer{}, gone()
+	}
 	if bad := refused(err); bad != nil {
 		return loganalytics.Answer{}, bad
 	}
@@ -147,7 +152,7 @@ func refused(err error) *apiError {
 		return &apiError{status: http.StatusNotFound, code: "PathNotFoundError", message: err.Error()}
 	case errors.Is(err, ErrBusy):
 		return &apiError{status: http.StatusServiceUnavailable, code: "WorkspaceUnavailable", message: err.Error(), retryAfter: 30}
-	case errors.Is(err, ErrTimeout):
+	case errors.Is(err, ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		return &apiError{status: http.StatusGatewayTimeout, code: "GatewayTimeout", message: err.Error()}
 	case errors.Is(err, ErrThrottled):
 		return &apiError{status: http.StatusTooManyRequests, code: "ThrottledError", message: err.Error(), retryAfter: 5}
@@ -177,10 +182,10 @@ func packed(w http.ResponseWriter, r *http.Request) (body io.Writer, done func()
 // batchAtOnce is how many queries of a batch run, or wait for a place, at one time.
 const batchAtOnce = 4
 
-// batch answers POST /v1/$batch: always 200, with an answer to each member as it comes.
+// batch answers POST /v1/$batch: always 200, with an answer to each member in their order.
 // Each member is judged by itself: whoever may not read its workspace learns nothing of it.
 func (s *Server) batch(w http.ResponseWriter, r *http.Request, c call) *apiError {
-	requests, err := loganalytics.ReadBatch(http.MaxBytesReader(w, r.Body, s.maxBody(c.grant)))
+	requests, err := loganalytics.ReadBatch(http.MaxBytesReader(w, r.Body, maxBatch))
 	if err != nil {
 		return unread(err)
 	}
@@ -188,24 +193,26 @@ func (s *Server) batch(w http.ResponseWriter, r *http.Request, c call) *apiError
 	defer cancel()
 	body, done := packed(w, r)
 	answers := loganalytics.NewBatchWriter(body)
+	// The service answers in any order, and a client of Microsoft's takes what comes first for the answer to its
+	// first query. A place is given back when its answer is written, so that few of them wait in memory.
 	places := make(chan struct{}, batchAtOnce)
-	var (
-		mu  sync.Mutex // of answers
-		all sync.WaitGroup
-	)
+	before := make(chan struct{})
+	close(before)
 	for _, q := range requests {
 		places <- struct{}{}
-		all.Go(func() {
-			defer func() { <-places }()
+		turn, written := before, make(chan struct{})
+		go func() {
 			status, text := s.member(ctx, c.grant, q)
-			mu.Lock()
-			defer mu.Unlock()
+			<-turn
 			if err := answers.Member(q.ID, status, text); err != nil {
 				cancel() // the caller is gone
 			}
-		})
+			<-places
+			close(written)
+		}()
+		before = written
 	}
-	all.Wait()
+	<-before
 	if err := errors.Join(answers.Close(), done()); err != nil {
 		s.o.Log.Warn("answer to a batch was not written whole", "error", err)
 	}

@@ -283,22 +283,16 @@ func (s *Server) admit(r *http.Request, route Route) (call, *apiError) {
 		return call{grant: Grant{Name: "link", Tenant: l.Tenant, account: "link " + l.Tenant + " " + strconv.FormatInt(l.Number, 10) + " " + l.Receiver}, tenant: l.Tenant, letter: l}, err
 	}
 	name := r.PathValue("workspace")
-	tenant, known := name, true
-	if name != "" {
-		if t, ok := s.o.Workspaces.Workspace(name); ok {
-			tenant = t
-		} else {
-			known = false
-		}
+	tenant, known := s.o.Workspaces.Workspace(name)
+	if !known && !strings.EqualFold(name, "default") {
+		tenant = name
 	}
-	g, err := s.decide(r, route.Scope, tenant)
-	if err != nil {
-		return call{grant: g}, err
+	g, err := s.decide(r, route.Scope, name, tenant)
+	if err == nil && name != "" && !known {
+		// What a token for one tenant calls the default is that one.
+		tenant, err = s.tenant(g, name, "")
 	}
-	if !known {
-		return call{grant: g}, notFound("workspace", name)
-	}
-	return call{grant: g, tenant: tenant}, nil
+	return call{grant: g, tenant: tenant}, err
 }
 
 func (s *Server) health(w http.ResponseWriter, _ *http.Request, _ call) *apiError {

@@ -96,7 +96,7 @@ func identifier(raw json.RawMessage) (string, bool) {
 	return "", false
 }
 
-// A BatchWriter writes the answer to a batch, member by member as they come.
+// A BatchWriter writes the answer to a batch, member by member.
 type BatchWriter struct {
 	w     io.Writer
 	some  bool
