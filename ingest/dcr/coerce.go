@@ -64,15 +64,7 @@ func fit(raw []byte, text string, quoted bool, typ value.Type, n *Coerced) (glas
 			return glassward.Value{}, false
 		}
 		// As text it has one form, which queries are made for.
-		whole := value.JSON(v)
-		if len(whole) > MaxField {
-			// A document that ends in the middle is none: its text is kept as one.
-			if quoted {
-				whole = text
-			}
-			whole = string(value.AppendQuoted(nil, cut(whole, n)))
-		}
-		return glassward.String(whole), true
+		return glassward.String(cutDynamic(value.JSON(v), n)), true
 	case value.Int, value.Long:
 		if !number {
 			return glassward.Value{}, false
@@ -132,6 +124,21 @@ func cut(text string, n *Coerced) string {
 	return text[:end]
 }
 
+// cutDynamic gives a JSON value as it can be stored. A document that ends in the middle
+// is none: of one that is too long the beginning is kept, as a text.
+func cutDynamic(whole string, n *Coerced) string {
+	if len(whole) <= MaxField {
+		return whole
+	}
+	text := whole
+	if whole[0] == '"' {
+		if json.Unmarshal([]byte(whole), &text) == nil && len(text) <= MaxField {
+			return whole
+		}
+	}
+	return string(value.AppendQuoted(nil, cut(text, n)))
+}
+
 // becomes says whether what comes out as one type can go into a column of another.
 func becomes(from, to value.Type) bool {
 	switch {
@@ -171,8 +178,8 @@ func become(v glassward.Value, from, to value.Type, n *Coerced) glassward.Value 
 		}
 	case to == value.String:
 		return glassward.String(cut(v.Str, n))
-	case to == value.Dynamic && len(v.Str) > MaxField:
-		return glassward.String(string(value.AppendQuoted(nil, cut(v.Str, n))))
+	case to == value.Dynamic:
+		return glassward.String(cutDynamic(v.Str, n))
 	}
 	if out.Kind == glassward.KindNull {
 		n.Wrong++
