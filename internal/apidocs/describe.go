@@ -93,7 +93,7 @@ func describe(root string) ([]byte, error) {
 		"info": object{
 			"title": "Glassward", "version": "1",
 			"description": "Guards the emergency access accounts of Microsoft Entra tenants. Routes of the tag Azure speak Azure's own formats, which Microsoft describes. Unknown fields may come to any answer; a client passes over them.",
-			"license":     object{"name": "see LICENSE"},
+			"license":     object{"name": "Apache 2.0", "identifier": "Apache-2.0"},
 		},
 		"servers":  []object{{"url": "https://localhost:8470", "description": "where serve listens; glassward certificate export gives the authority to trust"}},
 		"security": []object{{"token": []string{}}},
