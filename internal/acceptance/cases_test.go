@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"glassward/console/loganalytics"
+	"glassward/internal/entrasim"
 	"glassward/internal/mailsink"
 	"glassward/kql"
 	"glassward/kql/value"
@@ -26,7 +27,7 @@ func TestCasesOverTheAPI(t *testing.T) {
 		return
 	}
 	defer f.Close()
-	h := newHouse(t, map[string]string{"glassward.yaml": mainFile(listenMail(t, mailsink.Options{}).Port(), "oncall@example.org"), tenantPath: tenantFile()})
+	h := newHouse(t, map[string]string{"glassward.yaml": mainFile(listenMail(t, mailsink.Options{}).Port(), "oncall@example.org"), tenantPath: tenantFile(entrasim.EA01)})
 	h.serve()
 	store, err := logstore.OpenMemory(t.Context(), logstore.Options{})
 	if err != nil {
@@ -59,7 +60,10 @@ func TestCasesOverTheAPI(t *testing.T) {
 	same, other, refused := 0, 0, 0
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 4<<20)
-	for lines.Scan() {
+	for n := 0; lines.Scan(); n++ {
+		if racing && n%20 != 0 {
+			continue
+		}
 		var c struct{ ID, Query string }
 		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
 			t.Fatal(err)
@@ -97,7 +101,7 @@ func TestCasesOverTheAPI(t *testing.T) {
 	if err := lines.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if same < 600 || other > 30 {
+	if all := same + refused + other; all < 30 || same < all*3/4 || other > all/20 {
 		t.Errorf("only %d are the same, %d differ from one time to the next", same, other)
 	}
 	t.Logf("%d the same, %d refused by both, %d differ from one time to the next", same, refused, other)
