@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"sync"
 
 	"glassward/console/limit"
 	"glassward/kql"
@@ -21,6 +22,33 @@ const CallbackPath = "/callbacks/{provider}/{what...}"
 type customer struct {
 	account, route string
 	pushes         bool
+	turn           *turn
+}
+
+// A turn is whether a request has asked something; see limit.Book.Begin. However many queries
+// it has, it counts as one.
+type turn struct {
+	mu  sync.Mutex
+	end func()
+}
+
+// begin waits until the request may ask.
+func (x *turn) begin(ctx context.Context, book *limit.Book, c customer) (err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.end == nil {
+		x.end, err = book.Begin(ctx, c.route, cmp.Or(c.account, limit.Unbounded))
+	}
+	return err
+}
+
+// answered says that the request's answer is written.
+func (x *turn) answered() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.end != nil {
+		x.end()
+	}
 }
 
 type customerKey struct{}
@@ -81,16 +109,17 @@ func (s *Server) reckoned(r *http.Request, route Route, c call, answer *apiError
 }
 
 // metered notes on whose account a request is worked on, and counts what comes of a body
-// that is pushed.
-func (s *Server) metered(r *http.Request, route Route, c call) *http.Request {
-	r = r.WithContext(context.WithValue(r.Context(), customerKey{}, customer{c.grant.account, route.Path, route.Scope == Ingest}))
+// that is pushed. answered has to be called when the answer is written.
+func (s *Server) metered(r *http.Request, route Route, c call) (metered *http.Request, answered func()) {
+	asks := &turn{}
+	r = r.WithContext(context.WithValue(r.Context(), customerKey{}, customer{c.grant.account, route.Path, route.Scope == Ingest, asks}))
 	if r.Body != nil {
 		r.Body = struct {
 			io.Reader
 			io.Closer
 		}{s.charged(r, r.Body), r.Body}
 	}
-	return r
+	return r, asks.answered
 }
 
 // charged counts what is read of a request's body, packed or unpacked, where it brings
@@ -138,7 +167,12 @@ func (w inTurn) Query(ctx context.Context, tenant string, q Question) (*kql.Resu
 // enter waits for a place for a query of whoever the request is from.
 func enter(ctx context.Context, book *limit.Book, tenant string) (leave func(), err error) {
 	c, _ := ctx.Value(customerKey{}).(customer)
-	leave, err = book.Enter(ctx, c.route, cmp.Or(c.account, limit.Unbounded), tenant)
+	if c.turn != nil {
+		err = c.turn.begin(ctx, book, c)
+	}
+	if err == nil {
+		leave, err = book.Enter(ctx, c.route, cmp.Or(c.account, limit.Unbounded), tenant)
+	}
 	var r *limit.Refusal
 	if errors.As(err, &r) {
 		return nil, fmt.Errorf("%w: %w", ErrThrottled, r)

@@ -90,7 +90,7 @@ func (s *Server) query(w http.ResponseWriter, r *http.Request, c call) *apiError
 	if err != nil {
 		return unread(err)
 	}
-	a, bad := s.ask(r.Context(), c.grant, c.tenant, q, loganalytics.ReadPreferences(r.Header.Values("Prefer")))
+	a, bad := s.ask(r.Context(), c.grant, c.tenant, q, loganalytics.ReadPreferences(r.Header.Values("Prefer")), 0)
 	if bad != nil {
 		return bad
 	}
@@ -110,9 +110,9 @@ func unread(err error) *apiError {
 	return badRequest("%v", err)
 }
 
-// ask runs a query for a caller.
-func (s *Server) ask(ctx context.Context, g Grant, tenant string, q loganalytics.Query, p loganalytics.Preferences) (loganalytics.Answer, *apiError) {
-	question := Question{Text: q.Text, Timespans: q.Timespans, Wait: min(p.Wait, loganalytics.MaxWait), Who: g.Name, Names: func(name string) (string, bool) {
+// ask runs a query for a caller; bytes lowers the limit of its result, 0 leaves it.
+func (s *Server) ask(ctx context.Context, g Grant, tenant string, q loganalytics.Query, p loganalytics.Preferences, bytes int64) (loganalytics.Answer, *apiError) {
+	question := Question{Text: q.Text, Timespans: q.Timespans, Wait: min(p.Wait, loganalytics.MaxWait), Who: g.Name, MaxBytes: bytes, Names: func(name string) (string, bool) {
 		t, bad := s.tenant(g, loganalytics.WorkspaceName(name), "")
 		return t, bad == nil
 	}}
@@ -179,8 +179,13 @@ func packed(w http.ResponseWriter, r *http.Request) (body io.Writer, done func()
 	return w, func() error { return nil }
 }
 
-// batchAtOnce is how many queries of a batch run, or wait for a place, at one time.
-const batchAtOnce = 4
+// batchAtOnce is how many queries of a batch run, or wait for a place, at one time, and
+// batchBytes how large each one's result may be: those that wait to be written are no larger
+// together than one query's.
+const (
+	batchAtOnce = 4
+	batchBytes  = 16 << 20
+)
 
 // batch answers POST /v1/$batch: always 200, with an answer to each member in their order.
 // Each member is judged by itself: whoever may not read its workspace learns nothing of it.
@@ -235,7 +240,7 @@ func (s *Server) member(ctx context.Context, g Grant, q loganalytics.Request) (s
 		if bad != nil {
 			return bad
 		}
-		a, bad := s.ask(ctx, g, tenant, q.Query, loganalytics.ReadPreferences(q.Prefer))
+		a, bad := s.ask(ctx, g, tenant, q.Query, loganalytics.ReadPreferences(q.Prefer), batchBytes)
 		if bad != nil {
 			return bad
 		}

@@ -257,7 +257,9 @@ func (s *Server) guard(route Route) http.Handler {
 			err = s.account(r, route, c, err)
 		}
 		if err == nil {
-			err = s.reckoned(r, route, c, route.handle(w, s.metered(r, route, c), c))
+			worked, answered := s.metered(r, route, c)
+			defer answered()
+			err = s.reckoned(r, route, c, route.handle(w, worked, c))
 		}
 		if err != nil {
 			s.refuse(w, r, route, err)

@@ -272,9 +272,43 @@ var errPatience = errors.New("waited too long")
 // the owner of the data folder.
 const Unbounded = "local"
 
-// Enter waits until a caller's query may be worked on in a workspace; leave has to be
-// called when it was. Of the callers that wait each has a place before any has its second,
-// and the last free place is for one that has none: whatever one of them asks, another
+// Begin waits until a caller may have another request that queries worked on; end has to be
+// called when its answer was written. Until then the answer lies in memory, however slowly
+// the caller reads: so many answers as queries at once is all that one can have us hold. The
+// error is a *Refusal, or ctx's.
+func (b *Book) Begin(ctx context.Context, route, who string) (end func(), err error) {
+	if who == Unbounded {
+		return func() {}, nil
+	}
+	c := b.caller(who, b.o.Now())
+	l := c.limits
+	if c.inside.Add(1) > int64(l.Queries+l.Waiting) {
+		c.inside.Add(-1)
+		return nil, b.refuse(route, who, Queries, 5*time.Second, "token %q has %d queries under way and %d waiting", who, l.Queries, l.Waiting)
+	}
+	patient, cancel := context.WithTimeoutCause(ctx, l.Patience, errPatience)
+	defer cancel()
+	if err := c.queries.Acquire(patient, 1); err != nil {
+		c.inside.Add(-1)
+		return nil, b.impatient(ctx, patient, route, who, l)
+	}
+	return func() {
+		c.queries.Release(1)
+		c.inside.Add(-1)
+	}, nil
+}
+
+// impatient says why a caller waited in vain: because he left, or for too long.
+func (b *Book) impatient(ctx, patient context.Context, route, who string, l Limits) error {
+	if ctx.Err() == nil && errors.Is(context.Cause(patient), errPatience) {
+		return b.refuse(route, who, Queries, 5*time.Second, "a query of token %q waited %s for those before it", who, l.Patience)
+	}
+	return context.Cause(ctx)
+}
+
+// Enter waits for a place in a workspace for a query of a request that has begun; leave has to
+// be called when it was worked on. Of the callers that wait each has a place before any has its
+// second, and the last free place is for one that has none: whatever one of them asks, another
 // waits for nobody but those who came with it. The error is a *Refusal, or ctx's.
 func (b *Book) Enter(ctx context.Context, route, who, workspace string) (leave func(), err error) {
 	b.mu.Lock()
@@ -287,29 +321,11 @@ func (b *Book) Enter(ctx context.Context, route, who, workspace string) (leave f
 	if who == Unbounded {
 		return p.take(ctx, who)
 	}
-	c := b.caller(who, b.o.Now())
-	l := c.limits
-	if c.inside.Add(1) > int64(l.Queries+l.Waiting) {
-		c.inside.Add(-1)
-		return nil, b.refuse(route, who, Queries, 5*time.Second, "token %q has %d queries under way and %d waiting", who, l.Queries, l.Waiting)
-	}
+	l := b.Limits(who)
 	patient, cancel := context.WithTimeoutCause(ctx, l.Patience, errPatience)
 	defer cancel()
-	given := func() { c.inside.Add(-1) }
-	if err = c.queries.Acquire(patient, 1); err == nil {
-		var place func()
-		if place, err = p.take(patient, who); err == nil {
-			return func() {
-				place()
-				c.queries.Release(1)
-				given()
-			}, nil
-		}
-		c.queries.Release(1)
+	if leave, err = p.take(patient, who); err != nil {
+		return nil, b.impatient(ctx, patient, route, who, l)
 	}
-	given()
-	if ctx.Err() == nil && errors.Is(context.Cause(patient), errPatience) {
-		return nil, b.refuse(route, who, Queries, 5*time.Second, "a query of token %q waited %s for those before it", who, l.Patience)
-	}
-	return nil, context.Cause(ctx)
+	return leave, nil
 }

@@ -143,6 +143,48 @@ func TestStrangersTakeNoMemory(t *testing.T) {
 	})
 }
 
+// enter begins a request and waits for its query's place.
+func enter(ctx context.Context, b *limit.Book, who string) (leave func(), err error) {
+	end, err := b.Begin(ctx, "/q", who)
+	if err != nil {
+		return nil, err
+	}
+	place, err := b.Enter(ctx, "/q", who, "ws")
+	if err != nil {
+		end()
+		return nil, err
+	}
+	return func() { place(); end() }, nil
+}
+
+// Who reads slowly has so many answers lie here as he may have queries at once, and keeps no
+// place that another's query could have.
+func TestSlowReaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := limit.New(limit.Options{Places: 2, Of: func(string) limit.Limits { return limit.Limits{Queries: 3} }})
+		for range 3 {
+			if _, err := b.Begin(t.Context(), "/q", "slow"); err != nil {
+				t.Fatal(err)
+			}
+			leave, err := b.Enter(t.Context(), "/q", "slow", "ws")
+			if err != nil {
+				t.Fatal(err)
+			}
+			leave() // it is written, and not read
+		}
+		if _, err := b.Begin(t.Context(), "/q", "slow"); err == nil {
+			t.Error("a fourth answer was begun while three are not read")
+		} else {
+			after(t, err, limit.Queries)
+		}
+		leave, err := enter(t.Context(), b, "kim")
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave()
+	})
+}
+
 // One token's flood makes no other token wait.
 func TestAFloodWaitsForItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -152,7 +194,7 @@ func TestAFloodWaitsForItself(t *testing.T) {
 		refused := map[string]int{}
 		query := func(who string, takes time.Duration) (waited time.Duration) {
 			began := time.Now()
-			leave, err := b.Enter(t.Context(), "/q", who, "ws")
+			leave, err := enter(t.Context(), b, who)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -204,7 +246,7 @@ func TestAFloodWaitsForItself(t *testing.T) {
 func TestWhoGoesAwayLeavesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := limit.New(limit.Options{Places: 2, Of: func(string) limit.Limits { return limit.Limits{Queries: 1, Waiting: 1} }})
-		leave, err := b.Enter(t.Context(), "/q", "kim", "ws")
+		leave, err := enter(t.Context(), b, "kim")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +254,7 @@ func TestWhoGoesAwayLeavesNothing(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			done := make(chan error)
 			go func() {
-				_, err := b.Enter(ctx, "/q", "kim", "ws")
+				_, err := enter(ctx, b, "kim")
 				done <- err
 			}()
 			synctest.Wait()
@@ -223,14 +265,14 @@ func TestWhoGoesAwayLeavesNothing(t *testing.T) {
 		}
 		leave()
 		for range 5 {
-			leave, err := b.Enter(t.Context(), "/q", "kim", "ws")
+			leave, err := enter(t.Context(), b, "kim")
 			if err != nil {
 				t.Fatal(err)
 			}
 			leave()
 		}
 		// The owner's queries are not counted.
-		if leave, err = b.Enter(t.Context(), "/q", limit.Unbounded, "ws"); err != nil {
+		if leave, err = enter(t.Context(), b, limit.Unbounded); err != nil {
 			t.Fatal(err)
 		}
 		leave()
