@@ -1,18 +1,12 @@
 package acceptance_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"glassward/certificate"
 	"glassward/config"
-	"glassward/daemon"
 	"glassward/internal/entrasim"
 )
 
@@ -21,37 +15,21 @@ import (
 // records", and what the client threw, one a line.
 func uploadByNode(t *testing.T, authority string, request map[string]any) string {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join("npm", "node_modules", ".installed")); err != nil {
-		t.Fatalf("Microsoft's clients for JavaScript are not here, make deps installs them: %v", err)
-	}
 	request["client"] = "ingestion"
-	text, err := json.Marshal(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "node", "run.mjs")
-	cmd.Dir, cmd.Stdin = "npm", bytes.NewReader(text)
-	cmd.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+authority)
-	var errs bytes.Buffer
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("node: %v\n%s", err, errs.String())
-	}
-	var answer struct {
-		Result struct {
-			Failed []struct {
-				Status, Records int
-				Code            string
-			}
+	answer := node(t, authority, []map[string]any{request})[0]
+	var result struct {
+		Failed []struct {
+			Status, Records int
+			Code            string
 		}
-		Error *struct{ Name, Message string }
 	}
-	if err := json.Unmarshal(out, &answer); err != nil {
-		t.Fatalf("node printed %s: %v", out, err)
+	if answer.Error == nil {
+		if err := json.Unmarshal(answer.Result, &result); err != nil {
+			t.Fatalf("node printed %s: %v", answer.Result, err)
+		}
 	}
 	var lines []string
-	for _, f := range answer.Result.Failed {
+	for _, f := range result.Failed {
 		lines = append(lines, fmt.Sprint(f.Status, " ", f.Code, " ", f.Records))
 	}
 	if answer.Error != nil {
@@ -72,18 +50,14 @@ func TestLogsIngestionClientForJavaScript(t *testing.T) {
 		"collection/doors.json": doorsRule,
 	})
 	d := h.serve()
-	token := strings.TrimSpace(h.cli("token", "create", "node", "--tenant", entrasim.TenantName, "--scope", "ingest", "--expires", "1h", "-q"))
-	text, err := certificate.Authority(daemon.CertificateFolder(h.data()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.write("authority.pem", string(text))
+	token := h.token("node", "--tenant", entrasim.TenantName, "--scope", "ingest")
+	authority, _ := h.authority()
 	c, _ := config.Load(h.file("glassward.yaml"))
 	tenant, _ := c.Tenant(entrasim.TenantName)
 	builtIn := tenant.Collection()[0].ImmutableID
 	upload := func(token, rule, stream string, log map[string]any, times int) string {
 		t.Helper()
-		return uploadByNode(t, h.file("authority.pem"), map[string]any{"endpoint": "https://" + d.Addr(), "token": token, "rule": rule, "stream": stream,
+		return uploadByNode(t, authority, map[string]any{"endpoint": "https://" + d.Addr(), "token": token, "rule": rule, "stream": stream,
 			"log": log, "times": times, "concurrency": 5})
 	}
 	line := map[string]any{"When": "2026-11-20T12:00:00Z", "Line": "ann opens", "More": strings.Repeat("x", 900)}

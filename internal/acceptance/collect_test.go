@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +20,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/monitor/ingestion/azlogs"
 
-	"glassward/certificate"
 	"glassward/config"
 	"glassward/daemon"
 	"glassward/internal/entrasim"
@@ -54,22 +51,6 @@ type aToken string
 
 func (t aToken) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	return azcore.AccessToken{Token: string(t), ExpiresOn: time.Now().Add(time.Hour)}, nil
-}
-
-// trusting gives a client that trusts a house's certificate.
-func (h *house) trusting() *http.Client {
-	h.t.Helper()
-	authority, err := certificate.Authority(daemon.CertificateFolder(h.data()))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(authority) {
-		h.t.Fatal("the authority is no certificate")
-	}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
-	h.t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport}
 }
 
 // uploads gives Microsoft's client of the Logs Ingestion API for Go.
@@ -149,7 +130,8 @@ func TestLogsIngestionClient(t *testing.T) {
 		return aToken(strings.TrimSpace(h.cli("token", "create", name, "--tenant", tenant, "--scope", "ingest", "--expires", "1h", "-q")))
 	}
 	ours, theirs := token("ours", entrasim.TenantName), token("theirs", "other")
-	endpoint, trusting := "https://"+d.Addr(), h.trusting()
+	endpoint := "https://" + d.Addr()
+	_, trusting := h.authority()
 	c := uploads(t, endpoint, ours, trusting)
 	now := time.Now().UTC()
 	say := func(lines ...string) []byte {
