@@ -34,7 +34,7 @@ apt = (if command -v sudo >/dev/null; then s=sudo; fi; $$s apt-get install -y -q
 # of its pointers and memory accesses finds nothing of ours and doubles the time of
 # whatever commits. Of what is long the race detector sees a part; WHOLE is played a
 # second time without it, and then it is played whole.
-WHOLE := Chaos|BadTimes|ADayOfBacklog|AWeekByEveryRoad|ThreeRoadsAtOnce|Cut|TwoDaysAtOnce|ADay|KilledDaemon|KilledLook|Scenarios|WebhookInBadTimes|CasesOverTheAPI|OwnTables|Scripts|NoStoryCanDoWithoutARule
+WHOLE := Chaos|BadTimes|ADayOfBacklog|AWeekByEveryRoad|ThreeRoadsAtOnce|Cut|TwoDaysAtOnce|ADay|KilledDaemon|KilledUpload|KilledLook|Scenarios|WebhookInBadTimes|CasesOverTheAPI|OwnTables|Scripts|NoStoryCanDoWithoutARule
 test: deps
 	$(GO) vet ./...
 	$(GO) test -race -gcflags='modernc.org/...=-d=checkptr=0 -race=false' -timeout 90m ./...
