@@ -503,6 +503,9 @@ func (c *chaosRun) account() {
 	of := map[glassward.AlertID]string{}
 	for _, i := range incidents {
 		note(i.Tenant, i.Number)
+		if len(i.Alerts) > 0 {
+			end.Incidents = append(end.Incidents, strconv.FormatInt(i.Number, 10))
+		}
 		for _, id := range i.Alerts {
 			of[id] = strconv.FormatInt(i.Number, 10)
 		}
