@@ -15,11 +15,12 @@ type Elsewhere struct {
 // there can be, each as large as it can be, so that what is filtered and counted there is
 // not carried here. A part that stands in the tree twice is given once.
 func Separate(r Rel) (Rel, []Elsewhere) {
-	s := separator{where: map[Rel]place{}, done: map[Rel]Rel{}}
+	s := separator{where: map[Rel]place{}}
 	if p := s.of(r); !p.mixed && p.workspace == "" {
 		return r, nil
 	}
-	return s.rel(Map(r, s.distribute)), s.out
+	r = replace(Map(r, s.distribute), s.part)
+	return r, s.out
 }
 
 // distribute gives an operator over the rows of several workspaces as the union of what it
@@ -120,7 +121,6 @@ func (p *place) add(q place) {
 
 type separator struct {
 	where map[Rel]place
-	done  map[Rel]Rel
 	out   []Elsewhere
 }
 
@@ -151,52 +151,21 @@ func (s *separator) of(r Rel) place {
 	return p
 }
 
-func (s *separator) rel(r Rel) Rel {
-	if d, ok := s.done[r]; ok {
-		return d
-	}
+// part gives, of a part of the tree whose tables lie in one workspace, what stands in its place.
+func (s *separator) part(r Rel) (Rel, bool) {
 	p := s.of(r)
-	switch {
-	case !p.mixed && p.workspace == "":
-		return r
-	case !p.mixed:
-		e := Elsewhere{Workspace: p.workspace, Table: "elsewhere_" + strconv.Itoa(len(s.out)+1), Rel: r}
-		s.out = append(s.out, e)
-		// The engine takes names that differ in their letters' case alone for one.
-		t := &Table{Name: e.Table}
-		var items []Item
-		for i, c := range r.Columns() {
-			name := "c" + strconv.Itoa(i+1)
-			t.Columns = append(t.Columns, Column{Name: name, Type: c.Type})
-			items = append(items, Item{c.Name, &Col{Name: name, T: c.Type}})
-		}
-		n := &Project{In: NewScan(t), Items: items}
-		s.done[r] = n
-		return n
+	if p.mixed || p.workspace == "" {
+		return r, !p.mixed
 	}
-	n := r
-	if ins := r.Inputs(); len(ins) > 0 {
-		out := make([]Rel, len(ins))
-		for i, in := range ins {
-			out[i] = s.rel(in)
-		}
-		n = n.With(out)
+	e := Elsewhere{Workspace: p.workspace, Table: "elsewhere_" + strconv.Itoa(len(s.out)+1), Rel: r}
+	s.out = append(s.out, e)
+	// The engine takes names that differ in their letters' case alone for one.
+	t := &Table{Name: e.Table}
+	var items []Item
+	for i, c := range r.Columns() {
+		name := "c" + strconv.Itoa(i+1)
+		t.Columns = append(t.Columns, Column{Name: name, Type: c.Type})
+		items = append(items, Item{c.Name, &Col{Name: name, T: c.Type}})
 	}
-	n = n.Exprs(func(e Expr) Expr {
-		return MapExpr(e, func(e Expr) Expr {
-			switch e := e.(type) {
-			case *InTable:
-				c := *e
-				c.Rel = s.rel(e.Rel)
-				return &c
-			case *Scalar:
-				c := *e
-				c.Rel = s.rel(e.Rel)
-				return &c
-			}
-			return e
-		})
-	})
-	s.done[r] = n
-	return n
+	return &Project{In: NewScan(t), Items: items}, true
 }

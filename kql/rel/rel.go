@@ -194,16 +194,29 @@ func Walk(r Rel, f func(Rel)) {
 
 // Map rebuilds the tree from its leaves: f is given every node with its inputs rebuilt, tables within
 // expressions included. A node reached twice is rebuilt once and stays shared.
-func Map(r Rel, f func(Rel) Rel) Rel { return mapper{f, map[Rel]Rel{}}.rel(r) }
+func Map(r Rel, f func(Rel) Rel) Rel { return mapper{nil, f, map[Rel]Rel{}}.rel(r) }
+
+// replace rebuilds the tree from its root: what f gives another node for is that one, and is not
+// looked into. A node reached twice is replaced once and stays shared.
+func replace(r Rel, f func(Rel) (Rel, bool)) Rel {
+	return mapper{f, func(r Rel) Rel { return r }, map[Rel]Rel{}}.rel(r)
+}
 
 type mapper struct {
-	f    func(Rel) Rel
-	done map[Rel]Rel
+	enter func(Rel) (Rel, bool) // nil enters every node
+	leave func(Rel) Rel
+	done  map[Rel]Rel
 }
 
 func (m mapper) rel(r Rel) Rel {
 	if d, ok := m.done[r]; ok {
 		return d
+	}
+	if m.enter != nil {
+		if n, ok := m.enter(r); ok {
+			m.done[r] = n
+			return n
+		}
 	}
 	n := r
 	if ins := r.Inputs(); len(ins) > 0 {
@@ -228,7 +241,7 @@ func (m mapper) rel(r Rel) Rel {
 			return e
 		})
 	})
-	n = m.f(n)
+	n = m.leave(n)
 	m.done[r] = n
 	return n
 }
