@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,12 +31,15 @@ import (
 // house stands behind the console in these tests and notes what reached it.
 type house struct {
 	letter  console.Letter
+	noting  sync.Mutex // queries of a batch reach it side by side
 	reached []string
 	body    string
 	whole   bool
 }
 
 func (h *house) note(format string, args ...any) {
+	h.noting.Lock()
+	defer h.noting.Unlock()
 	h.reached = append(h.reached, fmt.Sprintf(format, args...))
 }
 
@@ -797,11 +801,11 @@ func FuzzQueryAPI(f *testing.F) {
 	s := serve(h, false)
 	f.Fuzz(func(t *testing.T, method, path, body string) {
 		if !strings.HasPrefix(path, "/") || strings.ContainsAny(method, " \t\r\n") || method == "" {
-			t.Skip()
+			return // no request can be made of it
 		}
 		r, err := http.NewRequest(method, "http://127.0.0.1"+path, strings.NewReader(body))
 		if err != nil {
-			t.Skip()
+			return
 		}
 		r.Header.Set("Authorization", "Bearer query@"+alpha)
 		w := httptest.NewRecorder()

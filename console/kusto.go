@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"glassward/console/kusto"
@@ -14,6 +15,19 @@ import (
 // maxKusto bounds the body of a Kusto request in bytes, before and after gunzip: a query of the largest
 // size of which every byte is escaped, and its parameters.
 const maxKusto = 8 << 20
+
+// kustoRoutes are those whose errors have Kusto's form.
+func (s *Server) kustoRoutes() []Route {
+	return []Route{
+		{"GET", kusto.MetadataPath, Public, s.kustoMetadata},
+		{"POST", kusto.QueryPath, Query, s.kustoQuery},
+		{"GET", kusto.QueryPath, Query, s.kustoQuery},
+		{"POST", kusto.QueryV1Path, Query, s.kustoQuery},
+		{"GET", kusto.QueryV1Path, Query, s.kustoQuery},
+		{"POST", kusto.CommandPath, Query, s.kustoCommand},
+		{"POST", kusto.IngestPath + "/{what...}", Public, s.kustoIngest},
+	}
+}
 
 // kustoMetadata answers GET /v1/rest/auth/metadata, where a cluster says at which login its tokens are
 // made. There is none: with 404 and nothing in it clients go on with the token that they have, or with
@@ -95,14 +109,13 @@ func (s *Server) kustoRequest(w http.ResponseWriter, r *http.Request, g Grant) (
 		return kusto.Request{}, bad
 	}
 	q, err := kusto.ReadRequest(&bounded{r: body, left: maxKusto})
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge) || errors.Is(err, errTooLarge):
-		return q, &apiError{status: http.StatusRequestEntityTooLarge, code: "RequestEntityTooLarge", message: "the body is larger than a query may be"}
-	case err != nil:
-		return q, asKusto(kusto.BadRequest("%v", err))
+	if err == nil {
+		return q, nil
 	}
-	return q, nil
+	if bad := unread(err); bad.status != http.StatusBadRequest {
+		return q, bad
+	}
+	return q, asKusto(kusto.BadRequest("%v", err))
 }
 
 // database gives the tenant that a database's name means to a caller: a tenant's name or id, and nothing,
@@ -144,15 +157,6 @@ func (s *Server) kustoQuery(w http.ResponseWriter, r *http.Request, c call) *api
 		}
 		return answer.WriteV2(r.Context(), to)
 	})
-}
-
-// send writes an answer of any size.
-func (s *Server) send(w http.ResponseWriter, r *http.Request, write func(io.Writer) error) *apiError {
-	body, done := packed(w, r)
-	if err := errors.Join(write(body), done()); err != nil && r.Context().Err() == nil {
-		s.o.Log.Warn("answer to a query was not written whole", "error", err)
-	}
-	return nil
 }
 
 // kustoCommand answers POST /v1/rest/mgmt: commands that show what there is.
@@ -203,10 +207,11 @@ func (s *Server) databases(g Grant, current string, command kusto.Command) ([]ku
 	here, _ := s.database(g, current)
 	var out []kusto.Database
 	for _, t := range s.o.Workspaces.Tenants() {
-		if g.Tenant != "" && !strings.EqualFold(t.ID, g.Tenant) || !every && !contains(wanted, t.ID) {
+		isIt := func(id string) bool { return strings.EqualFold(id, t.ID) }
+		if g.Tenant != "" && !isIt(g.Tenant) || !every && !slices.ContainsFunc(wanted, isIt) {
 			continue
 		}
-		d := kusto.Database{Name: t.Name, ID: t.ID, Current: strings.EqualFold(t.ID, here)}
+		d := kusto.Database{Name: t.Name, ID: t.ID, Current: isIt(here)}
 		if d.Name == "" {
 			d.Name = t.ID
 		} else {
@@ -239,15 +244,6 @@ func (s *Server) databases(g Grant, current string, command kusto.Command) ([]ku
 	return out, nil
 }
 
-func contains(list []string, id string) bool {
-	for _, x := range list {
-		if strings.EqualFold(x, id) {
-			return true
-		}
-	}
-	return false
-}
-
 // pipe applies the operators behind a command's first pipe to its result.
 func (s *Server) pipe(ctx context.Context, g Grant, q kusto.Request, command kusto.Command, t kusto.Table, databases []kusto.Database) (kusto.Table, *apiError) {
 	tenant, bad := s.database(g, q.Database)
@@ -271,10 +267,8 @@ func (s *Server) askKusto(ctx context.Context, g Grant, tenant string, q kusto.R
 	o := q.Options
 	result, err := s.o.Workspaces.Query(ctx, tenant, Question{
 		Text: q.Text, Parameters: q.Parameters, Wait: o.Timeout, MaxRows: o.MaxRecords, MaxBytes: o.MaxBytes, Who: g.Name,
-		Names: func(name string) (string, bool) {
-			t, bad := s.tenant(g, name, "")
-			return t, bad == nil
-		}})
+		Names: s.readable(g),
+	})
 	if err == nil {
 		return result, nil
 	}

@@ -94,28 +94,30 @@ func (s *Server) query(w http.ResponseWriter, r *http.Request, c call) *apiError
 	if bad != nil {
 		return bad
 	}
-	body, done := packed(w, r)
-	if err := errors.Join(a.Write(body), done()); err != nil {
-		s.o.Log.Warn("answer to a query was not written whole", "error", err)
-	}
-	return nil
+	return s.send(w, r, a.Write)
 }
 
 // unread says that a body could not be understood.
 func unread(err error) *apiError {
 	var large *http.MaxBytesError
-	if errors.As(err, &large) {
+	if errors.As(err, &large) || errors.Is(err, errTooLarge) {
 		return &apiError{status: http.StatusRequestEntityTooLarge, code: "RequestEntityTooLarge", message: "the body is larger than a query may be"}
 	}
 	return badRequest("%v", err)
 }
 
-// ask runs a query for a caller; bytes lowers the limit of its result, 0 leaves it.
-func (s *Server) ask(ctx context.Context, g Grant, tenant string, q loganalytics.Query, p loganalytics.Preferences, bytes int64) (loganalytics.Answer, *apiError) {
-	question := Question{Text: q.Text, Timespans: q.Timespans, Wait: min(p.Wait, loganalytics.MaxWait), Who: g.Name, MaxBytes: bytes, Names: func(name string) (string, bool) {
+// readable gives what a query may name with workspace("…") or database("…"): the tenants that the
+// caller may read, by whatever they are called.
+func (s *Server) readable(g Grant) func(name string) (tenant string, ok bool) {
+	return func(name string) (string, bool) {
 		t, bad := s.tenant(g, loganalytics.WorkspaceName(name), "")
 		return t, bad == nil
-	}}
+	}
+}
+
+// ask runs a query for a caller; bytes lowers the limit of its result, 0 leaves it.
+func (s *Server) ask(ctx context.Context, g Grant, tenant string, q loganalytics.Query, p loganalytics.Preferences, bytes int64) (loganalytics.Answer, *apiError) {
+	question := Question{Text: q.Text, Timespans: q.Timespans, Wait: min(p.Wait, loganalytics.MaxWait), Who: g.Name, MaxBytes: bytes, Names: s.readable(g)}
 	for _, name := range q.Workspaces {
 		t, ok := question.Names(name)
 		if !ok {
@@ -162,6 +164,15 @@ func refused(err error) *apiError {
 	return internal(err)
 }
 
+// send writes an answer of any size.
+func (s *Server) send(w http.ResponseWriter, r *http.Request, write func(io.Writer) error) *apiError {
+	body, done := packed(w, r)
+	if err := errors.Join(write(body), done()); err != nil && r.Context().Err() == nil {
+		s.o.Log.Warn("answer to a query was not written whole", "error", err)
+	}
+	return nil
+}
+
 // packed gives where an answer of any size is written, as gzip where the caller takes it;
 // done ends it.
 func packed(w http.ResponseWriter, r *http.Request) (body io.Writer, done func() error) {
@@ -196,8 +207,12 @@ func (s *Server) batch(w http.ResponseWriter, r *http.Request, c call) *apiError
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), loganalytics.MaxWait)
 	defer cancel()
-	body, done := packed(w, r)
-	answers := loganalytics.NewBatchWriter(body)
+	return s.send(w, r, func(to io.Writer) error { return s.answerEach(ctx, cancel, c.grant, requests, to) })
+}
+
+// answerEach writes the answers to the members of a batch; cancel ends them when nobody reads on.
+func (s *Server) answerEach(ctx context.Context, cancel func(), g Grant, requests []loganalytics.Request, to io.Writer) error {
+	answers := loganalytics.NewBatchWriter(to)
 	// The service answers in any order, and a client of Microsoft's takes what comes first for the answer to its
 	// first query. A place is given back when its answer is written, so that few of them wait in memory.
 	places := make(chan struct{}, batchAtOnce)
@@ -207,7 +222,7 @@ func (s *Server) batch(w http.ResponseWriter, r *http.Request, c call) *apiError
 		places <- struct{}{}
 		turn, written := before, make(chan struct{})
 		go func() {
-			status, text := s.member(ctx, c.grant, q)
+			status, text := s.member(ctx, g, q)
 			<-turn
 			if err := answers.Member(q.ID, status, text); err != nil {
 				cancel() // the caller is gone
@@ -218,10 +233,7 @@ func (s *Server) batch(w http.ResponseWriter, r *http.Request, c call) *apiError
 		before = written
 	}
 	<-before
-	if err := errors.Join(answers.Close(), done()); err != nil {
-		s.o.Log.Warn("answer to a batch was not written whole", "error", err)
-	}
-	return nil
+	return answers.Close()
 }
 
 // member answers one query of a batch.

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"glassward"
-	"glassward/console/kusto"
 	"glassward/console/limit"
 	"glassward/console/loganalytics"
 	"glassward/kql"
@@ -123,7 +122,10 @@ func New(o Options) *Server {
 	o.Workspaces = inTurn{o.Workspaces, o.Limits}
 	s := &Server{o: o, mux: http.NewServeMux()}
 	for _, r := range s.routes() {
-		s.mux.Handle(strings.TrimSpace(r.Method+" "+r.Path), s.guard(r))
+		s.mux.Handle(strings.TrimSpace(r.Method+" "+r.Path), s.guard(r, s.refuse))
+	}
+	for _, r := range s.kustoRoutes() {
+		s.mux.Handle(r.Method+" "+r.Path, s.guard(r, s.refuseKusto))
 	}
 	return s
 }
@@ -158,13 +160,6 @@ func (s *Server) routes() []Route {
 		{"POST", "/v1/workspaces/{workspace}/metadata", Query, s.metadata},
 		{"GET", "/v1/workspaces/{workspace}/metadata", Query, s.metadata},
 		{"POST", "/v1/$batch", Query, s.batch},
-		{"GET", kusto.MetadataPath, Public, s.kustoMetadata},
-		{"POST", kusto.QueryPath, Query, s.kustoQuery},
-		{"GET", kusto.QueryPath, Query, s.kustoQuery},
-		{"POST", kusto.QueryV1Path, Query, s.kustoQuery},
-		{"GET", kusto.QueryV1Path, Query, s.kustoQuery},
-		{"POST", kusto.CommandPath, Query, s.kustoCommand},
-		{"POST", kusto.IngestPath + "/{what...}", Public, s.kustoIngest},
 		{"GET", "/v1/workspaces/{workspace}/incidents", Query, s.incidents},
 		{"GET", "/v1/workspaces/{workspace}/incidents/{number}", Query, s.incident},
 		{"GET", "/v1/workspaces/{workspace}/incidents/{number}/graph", Query, s.graph},
@@ -194,10 +189,10 @@ func (s *Server) routes() []Route {
 }
 
 // Routes lists the API with the scope that each route needs.
-func (s *Server) Routes() []Route { return s.routes() }
+func (s *Server) Routes() []Route { return append(s.routes(), s.kustoRoutes()...) }
 
 // Routes lists the API as every Server has it, for what describes it.
-func Routes() []Route { return new(Server).routes() }
+func Routes() []Route { return new(Server).Routes() }
 
 // ServeHTTP answers one request. Double slashes are cleaned, and what is another address
 // of a route is taken for it, without a redirect: clients that join addresses carelessly
@@ -230,8 +225,9 @@ func (s *Server) nowhere(w http.ResponseWriter, r *http.Request, _ call) *apiErr
 	return &apiError{status: http.StatusMethodNotAllowed, code: "MethodNotAllowed", message: fmt.Sprintf("%s takes %s, not %s", r.URL.Path, allow, r.Method)}
 }
 
-// guard lets a request in or not, and turns what goes wrong into an answer.
-func (s *Server) guard(route Route) http.Handler {
+// guard lets a request in or not, and turns what goes wrong into an answer in the form that
+// clients of the route read.
+func (s *Server) guard(route Route, refuse func(http.ResponseWriter, *http.Request, Route, *apiError)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -241,7 +237,7 @@ func (s *Server) guard(route Route) http.Handler {
 				if p == http.ErrAbortHandler {
 					panic(p)
 				}
-				s.refuse(w, r, route, s.panicked(route.Path, p))
+				refuse(w, r, route, s.panicked(route.Path, p))
 			}
 		}()
 		var (
@@ -262,17 +258,13 @@ func (s *Server) guard(route Route) http.Handler {
 			err = s.reckoned(r, route, c, route.handle(w, worked, c))
 		}
 		if err != nil {
-			s.refuse(w, r, route, err)
+			refuse(w, r, route, err)
 		}
 	})
 }
 
-// refuse tells the caller what is wrong, in the form that clients of the route read.
-func (s *Server) refuse(w http.ResponseWriter, r *http.Request, route Route, err *apiError) {
-	if strings.Contains(route.Path, "/rest/") {
-		s.refuseKusto(w, r, route, err)
-		return
-	}
+// refuse tells the caller what is wrong in the form of Log Analytics.
+func (s *Server) refuse(w http.ResponseWriter, _ *http.Request, route Route, err *apiError) {
 	s.tell(route.Path, err)
 	err.write(w)
 }
