@@ -39,6 +39,22 @@ func Bool(b bool) Value {
 	return Value{Kind: KindBool}
 }
 
+// ValueOf makes a Value of a cell of a query's result: a bool, an int64, a float64 or a string.
+// Anything else is null.
+func ValueOf(cell any) Value {
+	switch c := cell.(type) {
+	case bool:
+		return Bool(c)
+	case int64:
+		return Long(c)
+	case float64:
+		return Real(c)
+	case string:
+		return String(c)
+	}
+	return Null()
+}
+
 // A RecordID is the identity of a record inside one workspace: the first 128
 // bits of SHA-256 over the table's name and Entra's own id, or over the table's
 // name and the record's canonical content where Entra gives none. Queries see

@@ -24,6 +24,20 @@ func (t Tenant) Collection() []*dcr.Rule {
 	return append([]*dcr.Rule{dcr.BuiltIn(t.ID, t.Schema())}, t.collection...)
 }
 
+// CollectionRule gives the data collection rule of an immutable id, nil where the tenant has none
+// of it.
+func (t Tenant) CollectionRule(id string) *dcr.Rule {
+	for _, r := range t.collection {
+		if strings.EqualFold(r.ImmutableID, id) {
+			return r
+		}
+	}
+	if !strings.EqualFold(dcr.BuiltInID(t.ID), id) {
+		return nil
+	}
+	return dcr.BuiltIn(t.ID, t.Schema())
+}
+
 // Schema gives the tables of the tenant's workspace: Default's and its own.
 func (t Tenant) Schema() *schema.Set {
 	if t.tables == nil {

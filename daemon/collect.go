@@ -96,10 +96,7 @@ func (g gateway) collection(tenant, id string) (*workspace, *dcr.Rule, error) {
 		if tenant != "" && !strings.EqualFold(t.ID, tenant) {
 			continue
 		}
-		for _, r := range t.Collection() {
-			if !strings.EqualFold(r.ImmutableID, id) {
-				continue
-			}
+		if r := t.CollectionRule(id); r != nil {
 			w, err := g.d.find(t.ID)
 			return w, r, err
 		}
@@ -116,10 +113,8 @@ func (w *workspace) rule(id string) (*dcr.Rule, error) {
 	w.mu.Lock()
 	t := w.tenant
 	w.mu.Unlock()
-	for _, r := range t.Collection() {
-		if strings.EqualFold(r.ImmutableID, id) {
-			return r, nil
-		}
+	if r := t.CollectionRule(id); r != nil {
+		return r, nil
 	}
 	return nil, noRule(id)
 }

@@ -102,16 +102,18 @@ func (e *elsewhere) rows(ctx context.Context, p *kql.Program, bind kql.Bind, lim
 		out   = map[*kql.Program]*kql.Result{}
 		bytes = int64(carriedBytes)
 		left  = carriedRecords
+		free  = min(carriedAtOnce, len(parts))
 	)
 	all, ctx := errgroup.WithContext(ctx)
-	all.SetLimit(carriedAtOnce)
+	all.SetLimit(free)
 	for _, part := range parts {
 		all.Go(func() error {
 			w := e.others[part.Workspace]
 			l := limits()
 			mu.Lock()
-			// A share of what is left, so that those at work together stay within it.
-			l.MaxBytes, l.MaxRows = max(bytes/carriedAtOnce, 1), max(left/carriedAtOnce, 1)
+			// What is not promised to others is shared by those who may yet begin.
+			l.MaxBytes, l.MaxRows = max(bytes/int64(free), 1), max(left/free, 1)
+			bytes, left, free = bytes-l.MaxBytes, left-l.MaxRows, free-1
 			mu.Unlock()
 			r, err := w.store.Run(ctx, part.Program, bind, l)
 			if err != nil {
@@ -123,8 +125,7 @@ func (e *elsewhere) rows(ctx context.Context, p *kql.Program, bind kql.Bind, lim
 			mu.Lock()
 			defer mu.Unlock()
 			out[part.Program] = r
-			left -= len(r.Rows)
-			bytes -= weight(r)
+			bytes, left, free = bytes+l.MaxBytes-weight(r), left+l.MaxRows-len(r.Rows), free+1
 			return nil
 		})
 	}

@@ -83,16 +83,7 @@ func (w *appender) addRow(row []any) error {
 	for i, col := range w.table.columns {
 		v, typ := glassward.Null(), col.typ
 		if i < len(row) {
-			switch cell := row[i].(type) {
-			case bool:
-				v = glassward.Bool(cell)
-			case int64:
-				v = glassward.Long(cell)
-			case float64:
-				v = glassward.Real(cell)
-			case string:
-				v = glassward.String(cell)
-			}
+			v = glassward.ValueOf(row[i])
 		}
 		if typ == value.Decimal {
 			// Within the engine it is the text that orders as the number does.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"glassward/kql/diag"
@@ -210,13 +211,10 @@ func (r *reader) only(n *node, what string, known, passed []string) {
 	if n == nil {
 		return
 	}
-	names := append(append([]string(nil), known...), passed...)
-next:
+	names := slices.Concat(known, passed)
 	for _, m := range n.members {
-		for _, name := range names {
-			if m.name == name {
-				continue next
-			}
+		if slices.Contains(names, m.name) {
+			continue
 		}
 		if near := diag.Nearest(m.name, names); near != "" {
 			r.fail(m.at, "%s has no field %q: did you mean %s?", what, m.name, near)

@@ -82,12 +82,15 @@ func derivedID(tenant, name string) string {
 	return "dcr-" + hex.EncodeToString(sum[:16])
 }
 
+// BuiltInID gives the immutable id of a tenant's built-in rule.
+func BuiltInID(tenant string) string { return derivedID(tenant, "") }
+
 // BuiltIn gives the rule that every workspace has: a stream Microsoft-<Table> for
 // each table of Entra's, which takes records as Entra, Graph and Log Analytics
 // give them, and Custom-<Table> for each table of the workspace's own, with its
 // columns.
 func BuiltIn(tenant string, tables *schema.Set) *Rule {
-	r := &Rule{Name: "built-in", ImmutableID: derivedID(tenant, ""), BuiltIn: true, Description: "What may be pushed without a rule of one's own."}
+	r := &Rule{Name: "built-in", ImmutableID: BuiltInID(tenant), BuiltIn: true, Description: "What may be pushed without a rule of one's own."}
 	for _, t := range tables.Tables() {
 		switch {
 		case t.Internal:

@@ -122,23 +122,8 @@ func (f *Flow) run(ctx context.Context, t Transformer, rows [][]glassward.Value,
 		}
 		out[at] = make([]glassward.Value, len(cells))
 		for j, c := range cells {
-			out[at][j] = cellOf(c)
+			out[at][j] = glassward.ValueOf(c)
 		}
 	}
 	return out, nil
-}
-
-// cellOf gives a result's cell as a record has it.
-func cellOf(c any) glassward.Value {
-	switch c := c.(type) {
-	case bool:
-		return glassward.Bool(c)
-	case int64:
-		return glassward.Long(c)
-	case float64:
-		return glassward.Real(c)
-	case string:
-		return glassward.String(c)
-	}
-	return glassward.Null()
 }

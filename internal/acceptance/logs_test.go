@@ -148,11 +148,14 @@ func TestLogAnalyticsOverTLS(t *testing.T) {
 		if err := h.call("POST", "/v1/ingest?tenant=other", strings.NewReader(`{"time":"2026-11-20T10:00:00Z","category":"SignInLogs","tenantId":"11111111-2222-4333-8444-555555555555","properties":{"id":"77777777-2222-4333-8444-555555555555","userId":"theirs","createdDateTime":"2026-11-20T10:00:00Z"}}`), new(any)); err != nil {
 			t.Fatal(err)
 		}
+		const carried = `union SigninLogs, (workspace("other").SigninLogs | mv-expand x = range(1, %d, 1) to typeof(long)) | summarize n = count(), dcount(x)`
 		own := asked(t, both, "SigninLogs | count", "", nil).Tables[0].Rows[0][0].(float64)
 		for query, want := range map[string]float64{
 			`workspace("other").SigninLogs | count`:                                                  1,
 			`union SigninLogs, workspace("11111111-2222-4333-8444-555555555555").SigninLogs | count`: own + 1,
 			`SigninLogs | where UserId == "theirs" | count`:                                          0,
+			// A query may carry 500,000 records, all of them from one workspace.
+			fmt.Sprintf(carried, 400_000): own + 400_000,
 		} {
 			if got := asked(t, both, query, "", nil).Tables[0].Rows[0][0]; got != want {
 				t.Errorf("%s: %v, want %v", query, got, want)
@@ -167,8 +170,12 @@ func TestLogAnalyticsOverTLS(t *testing.T) {
 				t.Errorf("with %s: %v, want %v", name, got, want)
 			}
 		}
+		_, err := both.QueryWorkspace(t.Context(), entrasim.TenantName, azlogs.QueryBody{Query: to.Ptr(fmt.Sprintf(carried, 600_000))}, nil)
+		if err == nil || !strings.Contains(err.Error(), "the workspace other would give it more than 500000 records") {
+			t.Errorf("600,000 records of another workspace: %v", err)
+		}
 		until(t, func() error { // the audit follows
-			if got := h.counted("other", `GlasswardAudit | where OperationName == "query" and Actor == "provider" | count`); got != 5 {
+			if got := h.counted("other", `GlasswardAudit | where OperationName == "query" and Actor == "provider" | count`); got != 7 {
 				return fmt.Errorf("the other tenant knows of %d queries", got)
 			}
 			return nil

@@ -8,16 +8,13 @@ import (
 	"os"
 )
 
-// files are where the description stands: where the console serves it from, and where
-// people read it.
-var files = []string{"console/openapi.json", "docs/openapi.json"}
+// file is where the description stands, from where the console serves it.
+const file = "console/openapi.json"
 
 func main() {
 	text, err := describe(".")
-	for _, file := range files {
-		if err == nil {
-			err = os.WriteFile(file, text, 0o644)
-		}
+	if err == nil {
+		err = os.WriteFile(file, text, 0o644)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "apidocs:", err)
