@@ -330,6 +330,11 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		"GET /v1/rest/query":                                          console.Query,
 		"POST /v1/rest/mgmt":                                          console.Query,
 		"POST /v1/rest/ingest/{what...}":                              console.Public,
+		"GET /adfs/.well-known/openid-configuration":                  console.Public,
+		"GET /adfs/discovery/keys":                                    console.Public,
+		"POST /adfs/oauth2/token":                                     console.Public,
+		"GET /adfs/v2.0/.well-known/openid-configuration":             console.Public,
+		"POST /adfs/oauth2/v2.0/token":                                console.Public,
 		" /":                                                          console.Public,
 	}
 	h := &house{}

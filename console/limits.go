@@ -82,7 +82,7 @@ func (s *Server) account(r *http.Request, route Route, c call, refused *apiError
 	case who != "":
 		over = s.o.Limits.Request(route.Path, who)
 	case c.grant.owner || grantOf(r.Context()).Name != "":
-	case route.Path == CallbackPath: // see reckoned
+	case route.Path == CallbackPath || signsIn(route): // see reckoned
 	default:
 		over = s.o.Limits.Stranger(route.Path, r.RemoteAddr)
 	}
@@ -92,15 +92,16 @@ func (s *Server) account(r *http.Request, route Route, c call, refused *apiError
 	return refused
 }
 
-// reckoned counts what became of a request: a body that was too large, and a callback that
-// was refused. Providers sign what they send, and are let in whatever others send from
-// where they call; who does not sign is counted under his address.
+// reckoned counts what became of a request: a body that was too large, and a callback or a
+// sign-in that was refused. Who shows in the body what he is, by a signature or a token, is let
+// in whatever others send from where he calls; who does not is counted under his address.
 func (s *Server) reckoned(r *http.Request, route Route, c call, answer *apiError) *apiError {
 	switch {
 	case answer == nil:
 	case answer.status == http.StatusRequestEntityTooLarge:
 		s.o.Limits.TooLarge(route.Path, c.grant.account)
-	case route.Path == CallbackPath && answer.status < http.StatusInternalServerError:
+	case answer.status == http.StatusTooManyRequests:
+	case (route.Path == CallbackPath || signsIn(route)) && answer.status < http.StatusInternalServerError:
 		if over := s.o.Limits.Stranger(route.Path, r.RemoteAddr); over != nil {
 			return throttled(over)
 		}

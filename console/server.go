@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -127,6 +128,9 @@ func New(o Options) *Server {
 	for _, r := range s.kustoRoutes() {
 		s.mux.Handle(r.Method+" "+r.Path, s.guard(r, s.refuseKusto))
 	}
+	for _, r := range s.signInRoutes() {
+		s.mux.Handle(r.Method+" "+r.Path, s.guard(r, s.refuseSignIn))
+	}
 	return s
 }
 
@@ -189,7 +193,9 @@ func (s *Server) routes() []Route {
 }
 
 // Routes lists the API with the scope that each route needs.
-func (s *Server) Routes() []Route { return append(s.routes(), s.kustoRoutes()...) }
+func (s *Server) Routes() []Route {
+	return slices.Concat(s.routes(), s.kustoRoutes(), s.signInRoutes())
+}
 
 // Routes lists the API as every Server has it, for what describes it.
 func Routes() []Route { return new(Server).Routes() }

@@ -26,10 +26,15 @@ import (
 // without one.
 func logsClient(t *testing.T, endpoint, token string, transport *http.Client) *azlogs.Client {
 	t.Helper()
-	var credential azcore.TokenCredential
-	if token != "" {
-		credential = aToken(token)
+	if token == "" {
+		return logsClientAs(t, endpoint, nil, transport)
 	}
+	return logsClientAs(t, endpoint, aToken(token), transport)
+}
+
+// logsClientAs makes it with a credential.
+func logsClientAs(t *testing.T, endpoint string, credential azcore.TokenCredential, transport *http.Client) *azlogs.Client {
+	t.Helper()
 	c, err := azlogs.NewClient(credential, &azlogs.ClientOptions{ClientOptions: azcore.ClientOptions{
 		Cloud: cloud.Configuration{Services: map[cloud.ServiceName]cloud.ServiceConfiguration{
 			azlogs.ServiceName: {Audience: "https://api.loganalytics.io", Endpoint: endpoint},

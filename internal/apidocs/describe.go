@@ -247,7 +247,11 @@ func (t *types) operation(r console.Route, op operation) object {
 		if code < http.StatusBadRequest {
 			continue
 		}
-		refusal := object{"description": http.StatusText(code), "content": content("application/json", object{"$ref": "#/components/schemas/Error"})}
+		var form any = object{"$ref": "#/components/schemas/Error"}
+		if op.refusal != nil {
+			form = t.schema(op.refusal)
+		}
+		refusal := object{"description": http.StatusText(code), "content": content("application/json", form)}
 		if code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable {
 			refusal["headers"] = object{"Retry-After": object{"description": "Seconds after which it may be tried again", "schema": object{"type": "integer"}}}
 		}

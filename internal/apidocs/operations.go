@@ -25,6 +25,8 @@ type operation struct {
 	// where that is no JSON of one type.
 	answer   any
 	answerIs media
+	// refusal is a value of the type in which errors come, nil for that of nearly every route.
+	refusal any
 	// codes are the statuses besides those that every route of its scope has.
 	codes []int
 	// microsoft is the page that describes the wire format, where it is Azure's.
@@ -57,6 +59,25 @@ type made struct {
 	Token string `json:"token"`
 }
 
+// An answer to a sign-in: RFC 6749, section 5.1.
+type signedIn struct {
+	// AccessToken is the token that was shown as a secret.
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	// ExpiresIn is for how many seconds it need not be asked for again.
+	ExpiresIn    int `json:"expires_in"`
+	ExtExpiresIn int `json:"ext_expires_in"`
+}
+
+// A refusal of a sign-in: RFC 6749, section 5.2.
+type notSignedIn struct {
+	// Error is a code of the RFC's.
+	Error            string `json:"error"`
+	ErrorDescription string `json:"error_description"`
+	// CorrelationID names the request in our log.
+	CorrelationID string `json:"correlation_id"`
+}
+
 // A done says that something was done.
 type done struct {
 	Status string `json:"status"`
@@ -74,6 +95,8 @@ var (
 	kustoRequest   = media{"application/json", "db, csl, properties"}
 	kustoFrames    = media{"application/json", "frames, as Microsoft describes them"}
 	kustoInAddress = []parameter{{"!db", "the database: a tenant's id or name"}, {"!csl", "KQL"}}
+	authorityIs    = media{"application/json", "metadata of an authority (RFC 8414)"}
+	signInForm     = media{"application/x-www-form-urlencoded", "grant_type (client_credentials), client_id, client_secret: RFC 6749, section 4.4"}
 	pageOfHTML     = media{"text/html", "a page that works without scripts"}
 )
 
@@ -87,6 +110,12 @@ var operations = map[string]operation{
 	"GET /a/{letter}":              {id: "readLetter", tag: "Links", summary: "The incident page that a notice links to", answerIs: pageOfHTML},
 	"POST /a/{letter}":             {id: "answerLetter", tag: "Links", summary: "Takes the incident up, by the form of that page", bodyIs: media{"application/x-www-form-urlencoded", "who, why and, where the page asks for it, a code"}, answerIs: pageOfHTML},
 	"POST " + console.CallbackPath: {id: "callback", tag: "Links", summary: "Where providers of receivers call; what is not signed learns nothing", bodyIs: media{"application/octet-stream", "what the provider sends"}, answerIs: media{"text/xml", "what the provider expects"}, codes: []int{503}},
+
+	"GET /adfs/.well-known/openid-configuration":      {id: "authority", tag: "Service", summary: "Where programs sign in for their token", answerIs: authorityIs},
+	"GET /adfs/v2.0/.well-known/openid-configuration": {id: "authorityV2", tag: "Service", summary: "Where programs sign in for their token", answerIs: authorityIs},
+	"GET /adfs/discovery/keys":                        {id: "authorityKeys", tag: "Service", summary: "The keys that tokens are signed with: none are", answerIs: media{"application/json", "an empty list of keys"}},
+	"POST /adfs/oauth2/token":                         {id: "signIn", tag: "Service", summary: "Gives a program its token for its secret, which is the token", bodyIs: signInForm, answer: signedIn{}, refusal: notSignedIn{}, codes: []int{400, 401, 413}},
+	"POST /adfs/oauth2/v2.0/token":                    {id: "signInV2", tag: "Service", summary: "Gives a program its token for its secret, which is the token", bodyIs: signInForm, answer: signedIn{}, refusal: notSignedIn{}, codes: []int{400, 401, 413}},
 
 	"POST /v1/ingest": {id: "ingest", tag: "Records", summary: "Takes records in, in every shape that they come in",
 		more:   "JSON Lines, arrays, diagnostic-settings envelopes, Graph pages, CSV; gzip or not. Of records that are refused the answer names the first hundred; 400 where none was taken.",
