@@ -20,7 +20,6 @@ import (
 	"glassward/kql/value"
 	"glassward/logstore"
 	"glassward/rule"
-	"glassward/schema"
 )
 
 func (a *app) ruleBacktest() *cobra.Command {
@@ -150,9 +149,6 @@ func (b *backtest) run(ctx context.Context, old, file string) error {
 
 // alone judges over the store itself.
 func (b *backtest) alone(ctx context.Context, q console.Backtest) (*daemon.BacktestAnswer, error) {
-	if _, err := os.Stat(b.at.data); err != nil {
-		return nil, hint(err, "glassward ingest fills a data folder; name it with --data")
-	}
 	store, name, err := openStore(ctx, b.at.data, b.at.tenant)
 	if err != nil {
 		return nil, err
@@ -170,7 +166,11 @@ func (b *backtest) alone(ctx context.Context, q console.Backtest) (*daemon.Backt
 	if !known {
 		b.app.say("no configuration declares the emergency accounts of workspace %s: the watchlist EmergencyAccounts is empty (--config)", name)
 	}
-	env.Catalog, env.Addresses = schema.Default().Catalog(), false
+	tables, err := store.Schema(ctx)
+	if err != nil {
+		return nil, err
+	}
+	env.Catalog, env.Addresses = tables.Catalog(), false
 	ctx, cancel := context.WithTimeout(ctx, b.limit)
 	defer cancel()
 	return daemon.RunBacktest(ctx, env, rule.RunnerFunc(func(ctx context.Context, p *kql.Program, bind kql.Bind) (*kql.Result, error) {

@@ -69,12 +69,16 @@ files may use them. Exit code 0 if all compile, 1 if not.`,
 // at hand: the watchlists are there and empty, and tables are those of every tenant
 // of the configuration in this folder, if there is one.
 func environment() rule.Environment {
-	tables := schema.Default()
-	if c, _ := config.Load("glassward.yaml"); c != nil {
-		tables = daemon.EveryTable(c)
-	}
 	// A database of addresses may be there where the query will run.
-	return rule.Environment{Catalog: tables.Catalog(), Addresses: true, Watchlists: rule.Watchlists()}
+	return rule.Environment{Catalog: tablesHere().Catalog(), Addresses: true, Watchlists: rule.Watchlists()}
+}
+
+// tablesHere are those of every tenant of the configuration in this folder.
+func tablesHere() *schema.Set {
+	if c, _ := config.Load("glassward.yaml"); c != nil {
+		return daemon.EveryTable(c)
+	}
+	return schema.Default()
 }
 
 // checkFunctions reads the stored functions of a folder into the environment and

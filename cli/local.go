@@ -16,21 +16,22 @@ import (
 )
 
 // workspaceOf gives the workspace in a data folder that a name means when no
-// daemon runs: that folder, or the only one there is, or "default" in a folder
-// that has none yet.
+// daemon runs: that folder, or the tenant's whom the configuration of this folder
+// calls so, or the only one there is, or "default" in a folder that has none yet.
 func workspaceOf(data, tenant string) (string, error) {
 	if tenant != "" && tenant != "default" {
+		if _, err := os.Stat(daemon.WorkspaceDir(data, strings.ToLower(tenant))); err != nil {
+			if c, _ := config.Load("glassward.yaml"); c != nil && sameFolder(c.Data, data) {
+				if t, ok := c.Tenant(tenant); ok {
+					return t.ID, nil
+				}
+			}
+		}
 		return strings.ToLower(tenant), nil
 	}
-	entries, err := os.ReadDir(filepath.Join(data, "workspaces"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	names, err := workspacesIn(data)
+	if err != nil {
 		return "", err
-	}
-	var names []string
-	for _, e := range entries {
-		if e.IsDir() {
-			names = append(names, e.Name())
-		}
 	}
 	switch len(names) {
 	case 0:
@@ -39,6 +40,20 @@ func workspaceOf(data, tenant string) (string, error) {
 		return names[0], nil
 	}
 	return "", usagef("%s has several workspaces: say which with --tenant (%s)", data, strings.Join(names, ", "))
+}
+
+// workspacesIn names the workspaces of a data folder.
+func workspacesIn(data string) (names []string, err error) {
+	entries, err := os.ReadDir(filepath.Join(data, "workspaces"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
 }
 
 // tenantFor finds what a configuration says of the workspace that records are
@@ -93,11 +108,28 @@ func sameFolder(a, b string) bool {
 	return err == nil && err2 == nil && p == q
 }
 
-// openStore opens a workspace's store without a daemon.
+// errNoWorkspace says that a data folder has no such workspace.
+var errNoWorkspace = errors.New("no such workspace")
+
+// openStore opens a workspace's store that is there, without a daemon.
 func openStore(ctx context.Context, data, tenant string) (*logstore.Store, string, error) {
+	const fill = "glassward ingest fills a data folder, --data names it; query --from asks files without one"
+	if _, err := os.Stat(data); err != nil {
+		return nil, "", hint(fmt.Errorf("%w: %w", errNoWorkspace, err), fill)
+	}
 	name, err := workspaceOf(data, tenant)
 	if err != nil {
 		return nil, "", err
+	}
+	if _, err := os.Stat(daemon.WorkspaceDir(data, name)); errors.Is(err, os.ErrNotExist) {
+		there, err := workspacesIn(data)
+		if err != nil {
+			return nil, "", err
+		}
+		if len(there) == 0 {
+			return nil, "", hint(fmt.Errorf("%w: %s has none", errNoWorkspace, data), fill)
+		}
+		return nil, "", hint(fmt.Errorf("%w: %s has none that is called %s", errNoWorkspace, data, name), "there are: %s", strings.Join(there, ", "))
 	}
 	return openWatching(ctx, data, name, nil)
 }

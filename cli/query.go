@@ -72,14 +72,14 @@ that reads no table needs none of them.`,
 			if span != "" {
 				return usagef("--timespan works through a daemon; here write | where TimeGenerated > ago(1d)")
 			}
-			if _, err := os.Stat(data); err != nil {
-				r, err := a.queryNothing(cmd.Context(), text, name, limit, hint(err, "glassward ingest fills a data folder; --from asks files without one"))
+			store, _, err := openStore(cmd.Context(), data, tenant)
+			if errors.Is(err, errNoWorkspace) && tenant == "" {
+				r, err := a.queryNothing(cmd.Context(), text, name, limit, err)
 				if err != nil {
 					return err
 				}
 				return a.writeResult(format, r)
 			}
-			store, _, err := openStore(cmd.Context(), data, tenant)
 			if err != nil {
 				return err
 			}
@@ -128,7 +128,7 @@ func (a *app) queryText(list []string, file string) (text, name string, err erro
 
 func (a *app) queryFiles(ctx context.Context, from []string, text, name string, limit time.Duration) (*kql.Result, error) {
 	// A query that cannot be understood is said before anything is read.
-	if _, err := a.compile(text, name, nil, nil); err != nil {
+	if _, err := a.compile(text, name, schema.Default(), nil); err != nil {
 		return nil, err
 	}
 	files, err := filesOf(from)
@@ -148,13 +148,11 @@ func (a *app) queryFiles(ctx context.Context, from []string, text, name string, 
 	return a.run(ctx, store, text, name, limit)
 }
 
-// compile compiles a query or prints what is wrong with it. explore asks the data for columns that only they
-// know; without it such columns and all warnings are left to a later compilation, and the program may be nil.
-func (a *app) compile(text, name string, lists map[string]*kql.Watchlist, explore func(*kql.Program) (*kql.Result, error)) (*kql.Program, error) {
-	if lists == nil {
-		lists = rule.Watchlists()
-	}
-	p, list := kql.Compile(text, kql.Options{Catalog: schema.Default().Catalog(), Watchlists: lists, File: name, Explore: explore})
+// compile compiles a query over tables or prints what is wrong with it. explore asks the data for columns that
+// only they know; without it such columns and all warnings are left to a later compilation, and the program
+// may be nil.
+func (a *app) compile(text, name string, tables *schema.Set, explore func(*kql.Program) (*kql.Result, error)) (*kql.Program, error) {
+	p, list := kql.Compile(text, kql.Options{Catalog: tables.Catalog(), Watchlists: rule.Watchlists(), File: name, Explore: explore})
 	if explore == nil {
 		list = slices.DeleteFunc(list, func(d diag.Diagnostic) bool { return d.Code == kql.DataColumns || d.Severity != diag.Error })
 	}
@@ -177,7 +175,7 @@ func (a *app) queryNothing(ctx context.Context, text, name string, limit time.Du
 	}
 	defer store.Close()
 	run := runIn(ctx, store, limit)
-	return a.ask(text, name, func(p *kql.Program) (*kql.Result, error) {
+	return a.ask(text, name, schema.Default(), func(p *kql.Program) (*kql.Result, error) {
 		if len(p.Tables) > 0 || slices.ContainsFunc(p.More, func(q *kql.Program) bool { return len(q.Tables) > 0 }) {
 			return nil, missing
 		}
@@ -186,7 +184,11 @@ func (a *app) queryNothing(ctx context.Context, text, name string, limit time.Du
 }
 
 func (a *app) run(ctx context.Context, store *logstore.Store, text, name string, limit time.Duration) (*kql.Result, error) {
-	return a.ask(text, name, runIn(ctx, store, limit))
+	tables, err := store.Schema(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.ask(text, name, tables, runIn(ctx, store, limit))
 }
 
 // runIn gives what runs programs over a store, all of them at the same now.
@@ -197,9 +199,9 @@ func runIn(ctx context.Context, store *logstore.Store, limit time.Duration) func
 	}
 }
 
-// ask compiles a query, which may ask run for columns that only the data know, and runs it.
-func (a *app) ask(text, name string, run func(*kql.Program) (*kql.Result, error)) (*kql.Result, error) {
-	p, err := a.compile(text, name, nil, run)
+// ask compiles a query over tables, which may ask run for columns that only the data know, and runs it.
+func (a *app) ask(text, name string, tables *schema.Set, run func(*kql.Program) (*kql.Result, error)) (*kql.Result, error) {
+	p, err := a.compile(text, name, tables, run)
 	if err != nil {
 		return nil, err
 	}

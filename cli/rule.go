@@ -21,6 +21,7 @@ import (
 	"glassward/kql/diag"
 	"glassward/logstore"
 	"glassward/rule"
+	"glassward/schema"
 )
 
 func (a *app) ruleCommand() *cobra.Command {
@@ -208,17 +209,18 @@ if a case fails or a rule has no fixture.`,
 				pairs = append(pairs, pair{r, string(fixture), beside})
 			}
 			cases, failed, bare := 0, 0, 0
+			tables := tablesHere()
 			for _, p := range pairs {
 				if p.fixture == "" {
 					bare++
 					fmt.Fprintf(a.Stdout, "%s  %s: no fixture; %s would hold its cases\n", a.paint(red, "FAIL"), line(p.rule.Name), line(p.file))
 					continue
 				}
-				f, err := rule.ParseFixture(p.file, p.fixture)
+				f, err := rule.ParseFixture(p.file, p.fixture, tables)
 				if err != nil {
 					return err
 				}
-				verdicts, err := rule.Test(cmd.Context(), p.rule, f, environment(), bench{})
+				verdicts, err := rule.Test(cmd.Context(), p.rule, f, environment(), bench{tables})
 				if err != nil {
 					return err
 				}
@@ -248,14 +250,17 @@ if a case fails or a rule has no fixture.`,
 	}
 }
 
-// bench runs rules over a store in memory.
-type bench struct{}
+// bench runs rules over a store in memory that has these tables.
+type bench struct{ tables *schema.Set }
 
 // Load decodes records and appends them.
-func (bench) Load(ctx context.Context, records []byte, own ...glassward.Record) (rule.Loaded, error) {
+func (b bench) Load(ctx context.Context, records []byte, own ...glassward.Record) (rule.Loaded, error) {
 	store, err := logstore.OpenMemory(ctx, logstore.Options{})
 	if err != nil {
 		return rule.Loaded{}, err
+	}
+	if err := store.SetTables(ctx, b.tables.Tables()); err != nil {
+		return rule.Loaded{}, errors.Join(err, store.Close())
 	}
 	l := rule.Loaded{
 		Runner: rule.RunnerFunc(func(ctx context.Context, p *kql.Program, b kql.Bind) (*kql.Result, error) {

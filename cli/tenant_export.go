@@ -130,7 +130,7 @@ func (a *app) exportTo(ctx context.Context, c *config.Config, tenant string, to 
 		return inUse(err)
 	}
 	defer func() { err = errors.Join(err, e.State.Close()) }()
-	if e.Store, _, err = openStore(ctx, c.Data, e.Tenant); err != nil {
+	if e.Store, _, err = openWatching(ctx, c.Data, e.Tenant, nil); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, e.Store.Close()) }()

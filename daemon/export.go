@@ -440,11 +440,7 @@ func (x *exporting) records(ctx context.Context) error {
 	}()
 	raws := &lines{out: bufio.NewWriterSize(x.spool, 64<<10)}
 	// Of the tenant's own tables those, too, that its file does not declare any more.
-	own, err := x.Store.Declared(ctx)
-	if err != nil {
-		return err
-	}
-	set, err := schema.Default().With(own...)
+	set, err := x.Store.Schema(ctx)
 	if err != nil {
 		return err
 	}

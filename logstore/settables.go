@@ -105,6 +105,15 @@ func (s *Store) Declared(ctx context.Context) ([]*schema.Table, error) {
 	return out, err
 }
 
+// Schema gives every table that the store holds: those of every workspace, and its own.
+func (s *Store) Schema(ctx context.Context) (*schema.Set, error) {
+	own, err := s.Declared(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return schema.Default().With(own...)
+}
+
 func declaredTables(ctx context.Context, c *conn) ([]*schema.Table, error) {
 	rows, err := c.all(ctx, "SELECT tbl, name, type FROM "+declaredTable+" ORDER BY rowid", nil)
 	if err != nil {

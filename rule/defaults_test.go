@@ -94,7 +94,7 @@ func TestDefaults(t *testing.T) {
 	}
 	for _, r := range rules {
 		t.Run(r.File, func(t *testing.T) {
-			f, err := rule.ParseFixture(r.File, rule.DefaultFixtures(r))
+			f, err := rule.ParseFixture(r.File, rule.DefaultFixtures(r), schema.Default())
 			if err != nil {
 				t.Fatal(err)
 			}

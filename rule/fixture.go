@@ -37,9 +37,11 @@ import (
 //	{"time":…}
 //
 // Records are what the log store takes in, one a line. Those of the tables that
-// Glassward writes itself, which no intake takes, have the table before them:
+// Glassward writes itself, which no intake takes, and of a tenant's own have the table
+// before them, and its columns:
 //
 //	own GlasswardAudit {"TimeGenerated":"2026-03-02T10:00:00Z","OperationName":"seal account",…}
+//	own Doors_CL {"TimeGenerated":"2026-03-02T10:00:00Z","Who":"ann",…}
 //
 // What an alert section does not say is not compared. Lines that begin with # are
 // comments.
@@ -59,7 +61,7 @@ type Case struct {
 	Name    string
 	Line    int
 	Records []byte
-	// Own are records of Glassward's own tables.
+	// Own are records of Glassward's own tables and of the tenant's.
 	Own    []glassward.Record
 	Alerts []Expectation
 }
@@ -75,8 +77,9 @@ type Expectation struct {
 	Details  map[string]string
 }
 
-// ParseFixture reads a fixture. The error names the line.
-func ParseFixture(file, text string) (*Fixture, error) {
+// ParseFixture reads a fixture; tables are those that it may hold records of. The error names
+// the line.
+func ParseFixture(file, text string, tables *schema.Set) (*Fixture, error) {
 	f := &Fixture{File: file}
 	var c *Case
 	var x *Expectation
@@ -147,7 +150,7 @@ func ParseFixture(file, text string) (*Fixture, error) {
 			c.Alerts = append(c.Alerts, Expectation{Line: n})
 			x = &c.Alerts[len(c.Alerts)-1]
 		case x == nil && strings.HasPrefix(line, "own "):
-			r, err := ownRecord(line)
+			r, err := ownRecord(line, tables)
 			if err != nil {
 				return fail(n, "%v", err)
 			}
@@ -166,15 +169,15 @@ func ParseFixture(file, text string) (*Fixture, error) {
 	return f, nil
 }
 
-// ownRecord reads a record of one of Glassward's own tables: own TABLE {"Column":value,…}.
-func ownRecord(line string) (glassward.Record, error) {
+// ownRecord reads a record of a table that no decoder knows: own TABLE {"Column":value,…}.
+func ownRecord(line string, tables *schema.Set) (glassward.Record, error) {
 	word := strings.SplitN(line, " ", 3)
 	if len(word) < 3 {
 		return glassward.Record{}, errors.New(`write own TABLE {"TimeGenerated":"…",…}`)
 	}
-	t, ok := schema.Lookup(word[1])
-	if !ok || !t.Internal {
-		return glassward.Record{}, fmt.Errorf("%s is no table that Glassward writes itself", word[1])
+	t, ok := tables.Lookup(word[1])
+	if !ok || !t.Internal && !t.Custom {
+		return glassward.Record{}, fmt.Errorf("%s is no table that Glassward writes itself, and none that a tenant here declares", word[1])
 	}
 	var cells map[string]any
 	if err := json.Unmarshal([]byte(word[2]), &cells); err != nil {
@@ -268,8 +271,8 @@ func (x *Expectation) field(line string) error {
 
 // A Bench takes the records of a case into an empty store.
 type Bench interface {
-	// Load decodes the records, one a line, and appends them, and those of
-	// Glassward's own tables as they are. Every line must have been understood.
+	// Load decodes the records, one a line, and appends them, and those of Glassward's
+	// own tables and the tenant's as they are. Every line must have been understood.
 	Load(ctx context.Context, records []byte, own ...glassward.Record) (Loaded, error)
 }
 

@@ -1,6 +1,8 @@
 package rule
 
 import (
+	"glassward/kql/value"
+	"glassward/schema"
 	"strings"
 	"testing"
 
@@ -25,7 +27,7 @@ detail: Outcome=a=b
 title: second
 == silent: two
 {"a":3}
-`)
+`, schema.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +61,7 @@ own GlasswardAudit {"TimeGenerated":"2026-03-02T10:00:00Z","Actor":[]}`: "x.fixt
 		"== fires: a\n{}\n-- alert\nentity: X":   "x.fixture:4: write entity:",
 		"== fires: a\n{}\n-- alert\nrecords: X":  "x.fixture:4: \"X\" is no number",
 	} {
-		if _, err := ParseFixture("x.fixture", text); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := ParseFixture("x.fixture", text, schema.Default()); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q gives %v, want %s", text, err, want)
 		}
 	}
@@ -87,7 +89,7 @@ func TestCaseCompare(t *testing.T) {
 		{"detail: Outcome=Failed", []glassward.Alert{alert("a", 1)}, "the detail Outcome is"},
 		{"severity: Low", []glassward.Alert{alert("a", 1)}, "the severity is High, not Low"},
 	} {
-		f, err := ParseFixture("x", "== fires: x\n{}\n-- alert\n"+c.expect)
+		f, err := ParseFixture("x", "== fires: x\n{}\n-- alert\n"+c.expect, schema.Default())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,11 +100,39 @@ func TestCaseCompare(t *testing.T) {
 	}
 }
 
+// TestFixtureOfATenantsTable: records of a table that the tenant declares stand in its columns.
+func TestFixtureOfATenantsTable(t *testing.T) {
+	doors, err := schema.NewCustom("Doors_CL", "", []schema.Column{{Name: "TimeGenerated", Type: value.DateTime}, {Name: "Who", Type: value.String}, {Name: "Tries", Type: value.Int}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := schema.Default().With(doors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const text = `== silent: one
+own Doors_CL {"TimeGenerated":"2026-03-02T10:00:00Z","Who":"ann","Tries":3}
+`
+	f, err := ParseFixture("x.fixture", text, tables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, _ := tables.Lookup("Doors_CL")
+	who, _ := own.Index("Who")
+	tries, _ := own.Index("Tries")
+	if r := f.Cases[0].Own[0]; r.Table != "Doors_CL" || r.Values[who] != glassward.String("ann") || r.Values[tries] != glassward.Long(3) {
+		t.Errorf("%+v", r)
+	}
+	if _, err := ParseFixture("x.fixture", text, schema.Default()); err == nil || !strings.Contains(err.Error(), "none that a tenant here declares") {
+		t.Errorf("undeclared: %v", err)
+	}
+}
+
 func FuzzParseFixture(f *testing.F) {
 	f.Add("== silent: x\nown GlasswardIncidents {\"TimeGenerated\":\"2026-03-02T10:00:00Z\",\"IncidentNumber\":7,\"ClosedTime\":\"2026-03-02T10:00:00Z\",\"AlertIds\":[\"a\"]}\n")
 	f.Add("account a b c\n== fires: x\n{}\n-- alert\nentity: A b=c; d=e\n== silent: y\n{}\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		x, err := ParseFixture("f", text)
+		x, err := ParseFixture("f", text, schema.Default())
 		if (x == nil) == (err == nil) {
 			t.Fatalf("%v, %v", x, err)
 		}

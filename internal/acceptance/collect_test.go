@@ -301,6 +301,24 @@ func TestLogsIngestionClient(t *testing.T) {
 			t.Errorf("rule %q of the other tenant: %s", s.Name, s.Error)
 		}
 	}
+
+	// A backup has them, and what is asked of a folder without a daemon knows them: those, too, that are
+	// not declared any more.
+	h.cli("backup", h.file("backup"))
+	restored := h.file("restored")
+	h.cliWithout("restore", h.file("backup"), "--data", restored)
+	for query, want := range map[string]string{
+		"Doors_CL | where Floor == 3 | project Who": "Who\neve\n",
+		"Gates_CL | count":                          "Count\n2\n",
+	} {
+		if out := h.cliWithout("query", query, "--data", restored, "--tenant", entrasim.TenantID, "-o", "csv"); out != want {
+			t.Errorf("%s without a daemon: %q, want %q", query, out, want)
+		}
+	}
+	out := h.cliWithout("rule", "backtest", h.file("rules/doors.yaml"), "--data", restored, "--tenant", entrasim.TenantID, "--config", h.file("glassward.yaml"), "--from", now.Add(-time.Hour).Format(time.RFC3339), "--to", now.Add(time.Hour).Format(time.RFC3339))
+	if !strings.Contains(out, "1 alert with") {
+		t.Errorf("the backtest without a daemon prints\n%s", out)
+	}
 }
 
 // TestLogsIngestionWithoutToken lets Microsoft's client push over loopback, where

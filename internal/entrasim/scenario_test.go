@@ -135,7 +135,7 @@ func TestNoRuleCanBeMissed(t *testing.T) {
 			}
 		}
 		for _, r := range rules {
-			f, err := rule.ParseFixture(r.File, rule.DefaultFixtures(r))
+			f, err := rule.ParseFixture(r.File, rule.DefaultFixtures(r), schema.Default())
 			if err != nil {
 				t.Fatal(err)
 			}
