@@ -47,6 +47,13 @@ func (c *calm) end() {
 	}
 }
 
+// now says whether it is one.
+func (c *calm) now() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.running == 0
+}
+
 // hold keeps people's queries from beginning and waits, at most for so long, until
 // those that run have ended. It says whether they have; release lets the others
 // begin.

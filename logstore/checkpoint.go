@@ -15,28 +15,47 @@ import (
 // keeper makes them between commits, when nobody has been waiting for a while,
 // or in any case before the log becomes so long that opening takes seconds. It
 // waits until no query runs (see calm), up to a point.
+//
+// What a checkpoint adds to a table is a row group of its own, and the engine
+// merges small ones: whoever appends to the table waits until they are written
+// anew, a second where they fill one. Merging is left to checkpoints for which
+// nobody waits, as long as the others have not left too much.
 type keeper struct {
 	store *Store
 	poke  chan struct{}
 	quit  chan struct{}
 	done  chan struct{}
 	once  sync.Once
+
+	// unmerged is how many checkpoints have left their row groups; of the
+	// goroutine alone.
+	unmerged int
 }
 
 const (
 	// quietLog is the length of a log that is worth a checkpoint when intake has
 	// been quiet for quietFor; longLog is one that is not waited with, but for a
-	// calm. A commit that comes meanwhile waits about as many milliseconds as
-	// there are thirds of a megabyte.
+	// calm.
 	quietLog = 4 << 20
 	quietFor = 2 * time.Second
 	longLog  = 32 << 20
-	// A calm that has not come by itself for calmDue is brought about, by holding
-	// people's queries back for at most calmWait. Without one, a checkpoint is
-	// made when the log is as long as endless: opening reads all of it.
-	calmDue  = 15 * time.Second
-	calmWait = 5 * time.Second
-	endless  = 1 << 30
+	// People's queries are held back for a calm: for at most shortWait as soon as
+	// there is reason to, which is enough where they are many and short, and
+	// again every shortAgain; where they are long, for at most calmWait, when no
+	// calm has come for calmDue. Without one, a checkpoint is made when the log
+	// is as long as endless: opening reads all of it.
+	shortWait  = 300 * time.Millisecond
+	shortAgain = 3 * time.Second
+	calmDue    = 15 * time.Second
+	calmWait   = 5 * time.Second
+	endless    = 1 << 30
+	// mergeDue is how many checkpoints may leave their row groups until the next
+	// merges in any case: of each table as much as fills one row group (the
+	// setting max_vacuum_tasks), which is about what merged checkpoints bring.
+	mergeDue = 32
+	merged   = 16
+	// commitDue is how long a commit is waited for behind which a snapshot lies.
+	commitDue = time.Second
 )
 
 func newKeeper(s *Store) *keeper {
@@ -70,41 +89,46 @@ func (k *keeper) run() {
 	defer close(k.done)
 	quiet := time.NewTimer(quietFor)
 	quiet.Stop()
-	var late time.Time // since when a calm is waited for
+	var late, tried time.Time // since when a calm is waited for, and when one was last tried
 	for {
-		due := int64(longLog)
+		due, merge := int64(longLog), k.unmerged >= mergeDue
 		select {
 		case <-k.quit:
 			return
 		case <-k.poke:
 			quiet.Reset(quietFor)
 		case <-quiet.C:
-			due = quietLog
+			due, merge = quietLog, true
 		}
 		size := k.logSize()
 		if size < due {
 			continue
 		}
 		var patience time.Duration
-		switch {
+		switch now := time.Now(); {
 		case size < longLog:
 		case late.IsZero():
-			late = time.Now()
-		case time.Since(late) >= calmDue:
-			late, patience = time.Now(), calmWait
+			late, tried, patience = now, now, shortWait
+		case now.Sub(late) >= calmDue:
+			late, tried, patience = now, now, calmWait
+		case now.Sub(tried) >= shortAgain:
+			tried, patience = now, shortWait
 		}
-		release, ok := k.store.pool.calm.hold(patience)
-		if !ok && size < endless {
-			release()
+		must := size >= endless
+		if patience == 0 && !must && !k.store.pool.calm.now() {
 			quiet.Reset(quietFor)
 			continue
 		}
-		late = time.Time{}
-		err := k.checkpoint()
-		release()
+		made, err := k.checkpoint(patience, merge, must)
 		if err != nil {
 			// The records are safe in the log; the next commit tries again.
 			k.store.options.Log.Warn("a checkpoint of the log store failed", "error", err)
+		}
+		if made {
+			late = time.Time{}
+		}
+		if !made || !merge {
+			quiet.Reset(quietFor)
 		}
 	}
 }
@@ -117,25 +141,75 @@ func (k *keeper) logSize() int64 {
 	return info.Size()
 }
 
-// checkpoint makes one on a connection of its own.
-func (k *keeper) checkpoint() error {
-	select {
-	case k.store.still <- struct{}{}:
-		defer func() { <-k.store.still }()
-	default:
-		return nil // the file is being copied; who copies wakes the keeper again
-	}
+// checkpoint makes one, in a calm that is waited for with patience, or without one if it
+// must. It says whether it has.
+func (k *keeper) checkpoint(patience time.Duration, merge, must bool) (made bool, err error) {
 	leave, err := k.store.enter()
 	if err != nil {
-		return nil
+		return false, nil
 	}
 	defer leave()
 	c, err := k.store.engine.connect()
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer c.close()
-	return c.checkpoint(context.Background())
+	if !merge {
+		before, err := k.store.engine.connect()
+		if err != nil {
+			return false, err
+		}
+		defer before.close() // which ends its transaction
+		if merge, err = k.remember(before); err != nil {
+			return false, err
+		}
+	}
+	release, ok := k.store.pool.calm.hold(patience)
+	defer release()
+	if !ok && !must {
+		return false, nil
+	}
+	select {
+	case k.store.still <- struct{}{}:
+		defer func() { <-k.store.still }()
+	default:
+		return false, nil // the file is being copied; who copies wakes the keeper again
+	}
+	if err := c.checkpoint(context.Background()); err != nil {
+		return false, err
+	}
+	if k.unmerged++; merge {
+		k.unmerged = max(0, k.unmerged-merged)
+	}
+	return true, nil
+}
+
+// remember takes a snapshot and waits for a commit behind it. As long as there is a
+// snapshot that is older than the last commit, the engine leaves row groups as they
+// are: its reader could still need them. Where no commit comes it will merge them, and
+// nobody waits for it.
+func (k *keeper) remember(c *conn) (merge bool, err error) {
+	ctx := context.Background()
+	if err := c.exec(ctx, "BEGIN TRANSACTION READ ONLY"); err != nil {
+		return false, err
+	}
+	// The first who reads takes the snapshot.
+	if _, err := c.all(ctx, "SELECT count(*) FROM _floor", nil); err != nil {
+		return false, err
+	}
+	select {
+	case <-k.poke: // by a commit of before, perhaps
+	default:
+	}
+	limit := time.NewTimer(commitDue)
+	defer limit.Stop()
+	select {
+	case <-k.poke:
+		return false, nil
+	case <-limit.C:
+	case <-k.quit:
+	}
+	return true, nil
 }
 
 func (c *conn) checkpoint(ctx context.Context) error {

@@ -193,7 +193,9 @@ func (o *Options) settings(dir string) map[string]string {
 		// packs them as well as what is tried and left out here, in half the time.
 		"storage_compatibility_version": "latest",
 		"disabled_compression_methods":  "fsst,dict_fsst,zstd",
-		"lock_configuration":            "true",
+		// See keeper.
+		"max_vacuum_tasks":   "1",
+		"lock_configuration": "true",
 	}
 	if dir != "" {
 		settings["temp_directory"] = filepath.Join(dir, "tmp")

@@ -3,17 +3,19 @@ package logstore
 import (
 	"runtime"
 	"syscall"
+	"unsafe"
 )
 
-// niceness is how far people's queries stand back behind intake and rules: a
-// thread at 10 gets about a tenth of what one at 0 gets where both want the
-// same processor, and all of it where nobody else does.
-const niceness = 10
+// schedIdle is the policy of threads that run where no other thread of the process wants
+// the processor: SCHED_IDLE of sched(7).
+const schedIdle = 5
 
-// yielding runs f on a thread of its own that stands back behind the others,
-// and returns when f does. Linux has a niceness for each thread, and a thread
-// begins with its parent's: an engine that is opened so has workers that stand
-// back too.
+// yielding runs f on a thread of its own that stands back behind the others, and returns
+// when f does. People's queries run so, behind intake and rules. An alarm passes through
+// dozens of hands, and a thread that is merely nice keeps the processor from each of them
+// until its slice is used up; an idle one gives it away at once. Linux has a policy for
+// each thread, and a thread begins with its parent's: an engine that is opened so has
+// workers that stand back too.
 func yielding(f func()) {
 	var panicked any
 	done := make(chan struct{})
@@ -24,7 +26,8 @@ func yielding(f func()) {
 		// with the goroutine.
 		runtime.LockOSThread()
 		// Without the right to do so, queries are merely not held back.
-		_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, niceness)
+		var parameter struct{ priority int32 }
+		_, _, _ = syscall.RawSyscall(syscall.SYS_SCHED_SETSCHEDULER, 0, schedIdle, uintptr(unsafe.Pointer(&parameter)))
 		f()
 	}()
 	<-done

@@ -69,7 +69,7 @@ func main() {
 }
 
 func run(binary string, seconds, rate int, query bool) error {
-	b, err := lay(binary, ownMail, nordlicht)
+	b, err := lay(binary, ownMail, nordlicht(accounts))
 	if err != nil {
 		return err
 	}
@@ -168,6 +168,7 @@ func serve(binary, dir, base string, tokens bool) (pid int, end func(), err erro
 // account of its own, so that each owes a mail and can be told by it.
 func account(n int) string { return fmt.Sprintf("e0000000-0000-4000-8000-%012d", n) }
 
+// accounts is how many there are where a minute is measured.
 const accounts = 60
 
 // ownMail is a storm limit by which each alarm can be timed by its own mail.
@@ -250,15 +251,17 @@ actionGroups:
 	return os.WriteFile(filepath.Join(dir, "glassward.yaml"), []byte(text), 0o600)
 }
 
-// nordlicht writes the tenant whose accounts are those of account.
-func nordlicht(dir string) error {
+// nordlicht gives what writes the tenant whose accounts are the first n of account.
+func nordlicht(n int) func(dir string) error {
 	var list strings.Builder
-	for n := range accounts {
-		fmt.Fprintf(&list, "  - {objectId: %s, name: EA-%03d}\n", account(n), n)
+	for i := range n {
+		fmt.Fprintf(&list, "  - {objectId: %s, name: EA-%03d}\n", account(i), i)
 	}
 	fmt.Fprintf(&list, "  - {objectId: %s, name: decoy, kind: decoy}\n", entrasim.DecoyID)
 	text := "tenant: " + entrasim.TenantID + "\n" + declared() + "emergencyAccounts:\n" + list.String() + "actionGroups: [emergency]\n"
-	return os.WriteFile(filepath.Join(dir, "tenants", "nordlicht.yaml"), []byte(text), 0o600)
+	return func(dir string) error {
+		return os.WriteFile(filepath.Join(dir, "tenants", "nordlicht.yaml"), []byte(text), 0o600)
+	}
 }
 
 // declared are the lines of a tenant's file without which some of the rules have
@@ -316,7 +319,7 @@ func (s stream) load(base string) (sent map[int]time.Time, pushed int, err error
 		failed error
 		open   sync.WaitGroup
 	)
-	alarms := min(s.alarms, s.seconds)
+	alarms := min(s.alarms, s.seconds*10)
 	every := max(1, s.seconds*10/alarms)
 	for i := range s.seconds * 10 {
 		<-tick.C
