@@ -2,6 +2,7 @@ package logstore
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync"
 	"time"
@@ -144,38 +145,43 @@ func (k *keeper) logSize() int64 {
 // checkpoint makes one, in a calm that is waited for with patience, or without one if it
 // must. It says whether it has.
 func (k *keeper) checkpoint(patience time.Duration, merge, must bool) (made bool, err error) {
-	leave, err := k.store.enter()
-	if err != nil {
-		return false, nil
-	}
-	defer leave()
-	c, err := k.store.engine.connect()
-	if err != nil {
-		return false, err
-	}
-	defer c.close()
-	if !merge {
-		before, err := k.store.engine.connect()
-		if err != nil {
-			return false, err
+	ctx := context.Background()
+	// calmly makes it as soon as it is calm.
+	calmly := func(do func() error) error {
+		release, ok := k.store.pool.calm.hold(patience)
+		defer release()
+		if !ok && !must {
+			return nil
 		}
-		defer before.close() // which ends its transaction
-		if merge, err = k.remember(before); err != nil {
-			return false, err
+		return do()
+	}
+	// now makes it on a connection.
+	now := func(c *conn) error {
+		select {
+		case k.store.still <- struct{}{}:
+			defer func() { <-k.store.still }()
+		default:
+			return nil // the file is being copied; who copies wakes the keeper again
 		}
+		made = true
+		return c.checkpoint(ctx)
 	}
-	release, ok := k.store.pool.calm.hold(patience)
-	defer release()
-	if !ok && !must {
+	if merge {
+		// Intake has to wait for it anyway, and a transaction of its own would be one
+		// of those for which the engine does not merge.
+		err = calmly(func() error {
+			return k.store.intake.do(ctx, func(_ context.Context, c *conn) error { return now(c) })
+		})
+	} else {
+		err = k.behind(func(c *conn, idle bool) error {
+			merge = idle
+			return calmly(func() error { return now(c) })
+		})
+	}
+	switch {
+	case errors.Is(err, ErrClosed):
 		return false, nil
-	}
-	select {
-	case k.store.still <- struct{}{}:
-		defer func() { <-k.store.still }()
-	default:
-		return false, nil // the file is being copied; who copies wakes the keeper again
-	}
-	if err := c.checkpoint(context.Background()); err != nil {
+	case err != nil || !made:
 		return false, err
 	}
 	if k.unmerged++; merge {
@@ -184,11 +190,35 @@ func (k *keeper) checkpoint(patience time.Duration, merge, must bool) (made bool
 	return true, nil
 }
 
-// remember takes a snapshot and waits for a commit behind it. As long as there is a
-// snapshot that is older than the last commit, the engine leaves row groups as they
-// are: its reader could still need them. Where no commit comes it will merge them, and
-// nobody waits for it.
-func (k *keeper) remember(c *conn) (merge bool, err error) {
+// behind calls f with a connection while another keeps a snapshot that is older than the
+// last commit. As long as there is one, the engine leaves row groups as they are: its
+// reader could still need them. Where no commit comes to lie behind it, which idle says,
+// the engine will merge them, and nobody waits for it.
+func (k *keeper) behind(f func(c *conn, idle bool) error) error {
+	leave, err := k.store.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	c, err := k.store.engine.connect()
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	before, err := k.store.engine.connect()
+	if err != nil {
+		return err
+	}
+	defer before.close() // which ends its transaction
+	idle, err := k.remember(before)
+	if err != nil {
+		return err
+	}
+	return f(c, idle)
+}
+
+// remember takes a snapshot and waits for a commit behind it; idle says that none came.
+func (k *keeper) remember(c *conn) (idle bool, err error) {
 	ctx := context.Background()
 	if err := c.exec(ctx, "BEGIN TRANSACTION READ ONLY"); err != nil {
 		return false, err
@@ -198,18 +228,21 @@ func (k *keeper) remember(c *conn) (merge bool, err error) {
 		return false, err
 	}
 	select {
-	case <-k.poke: // by a commit of before, perhaps
+	case <-k.poke:
 	default:
 	}
 	limit := time.NewTimer(commitDue)
 	defer limit.Stop()
-	select {
-	case <-k.poke:
-		return false, nil
-	case <-limit.C:
-	case <-k.quit:
+	for range 2 { // of the first it may be told late
+		select {
+		case <-k.poke:
+		case <-limit.C:
+			return true, nil
+		case <-k.quit:
+			return true, nil
+		}
 	}
-	return true, nil
+	return false, nil
 }
 
 func (c *conn) checkpoint(ctx context.Context) error {

@@ -203,7 +203,7 @@ func (o *Options) settings(dir string) map[string]string {
 		settings["temp_directory"] = ""
 	}
 	if o.Threads <= 2 {
-		// The engine's own threads are nice. Where there are as few as this, one of
+		// The engine's own threads stand back (see yielding). Where there are as few as this, one of
 		// them takes a task that intake waits for and then does not get to run, so
 		// there are none: each caller's thread does its own work.
 		settings["external_threads"] = settings["threads"]

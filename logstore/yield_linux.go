@@ -22,8 +22,8 @@ func yielding(f func()) {
 	go func() {
 		defer close(done)
 		defer func() { panicked = recover() }()
-		// It is never unlocked: a thread may not become less nice again, so it ends
-		// with the goroutine.
+		// It is never unlocked: without a right to it a thread does not come back from
+		// this policy, so it ends with the goroutine.
 		runtime.LockOSThread()
 		// Without the right to do so, queries are merely not held back.
 		var parameter struct{ priority int32 }

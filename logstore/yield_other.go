@@ -2,5 +2,5 @@
 
 package logstore
 
-// yielding runs f. Only Linux has a niceness for each thread.
+// yielding runs f. Only Linux has a policy for each thread.
 func yielding(f func()) { f() }
