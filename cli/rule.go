@@ -209,7 +209,7 @@ if a case fails or a rule has no fixture.`,
 				pairs = append(pairs, pair{r, string(fixture), beside})
 			}
 			cases, failed, bare := 0, 0, 0
-			tables := tablesHere()
+			tables, env := tablesHere(), environment()
 			for _, p := range pairs {
 				if p.fixture == "" {
 					bare++
@@ -220,7 +220,7 @@ if a case fails or a rule has no fixture.`,
 				if err != nil {
 					return err
 				}
-				verdicts, err := rule.Test(cmd.Context(), p.rule, f, environment(), bench{tables})
+				verdicts, err := rule.Test(cmd.Context(), p.rule, f, env, bench{tables})
 				if err != nil {
 					return err
 				}

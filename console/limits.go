@@ -82,7 +82,7 @@ func (s *Server) account(r *http.Request, route Route, c call, refused *apiError
 	case who != "":
 		over = s.o.Limits.Request(route.Path, who)
 	case c.grant.owner || grantOf(r.Context()).Name != "":
-	case route.Path == CallbackPath || signsIn(route): // see reckoned
+	case shown(route): // see reckoned
 	default:
 		over = s.o.Limits.Stranger(route.Path, r.RemoteAddr)
 	}
@@ -92,16 +92,22 @@ func (s *Server) account(r *http.Request, route Route, c call, refused *apiError
 	return refused
 }
 
+// shown says whether who calls shows in the body what he is.
+func shown(route Route) bool {
+	return route.Path == CallbackPath || route.Path == tokenPath || route.Path == tokenV2Path
+}
+
 // reckoned counts what became of a request: a body that was too large, and a callback or a
 // sign-in that was refused. Who shows in the body what he is, by a signature or a token, is let
 // in whatever others send from where he calls; who does not is counted under his address.
 func (s *Server) reckoned(r *http.Request, route Route, c call, answer *apiError) *apiError {
-	switch {
-	case answer == nil:
-	case answer.status == http.StatusRequestEntityTooLarge:
+	if answer == nil {
+		return nil
+	}
+	if answer.status == http.StatusRequestEntityTooLarge {
 		s.o.Limits.TooLarge(route.Path, c.grant.account)
-	case answer.status == http.StatusTooManyRequests:
-	case (route.Path == CallbackPath || signsIn(route)) && answer.status < http.StatusInternalServerError:
+	}
+	if shown(route) && answer.status < http.StatusInternalServerError && answer.status != http.StatusTooManyRequests {
 		if over := s.o.Limits.Stranger(route.Path, r.RemoteAddr); over != nil {
 			return throttled(over)
 		}

@@ -39,9 +39,6 @@ func (s *Server) signInRoutes() []Route {
 	}
 }
 
-// signsIn says whether a route takes a token in its body, where it is a secret.
-func signsIn(route Route) bool { return route.Path == tokenPath || route.Path == tokenV2Path }
-
 // authority answers where a client looks for the address to sign in at.
 func (s *Server) authority(w http.ResponseWriter, r *http.Request, _ call) *apiError {
 	// Clients hold the issuer against the address by which they came.
@@ -68,7 +65,7 @@ func (s *Server) noKeys(w http.ResponseWriter, _ *http.Request, _ call) *apiErro
 }
 
 // signIn answers a sign-in: the secret that is one of our tokens is given back as the bearer.
-func (s *Server) signIn(w http.ResponseWriter, r *http.Request, c call) *apiError {
+func (s *Server) signIn(w http.ResponseWriter, r *http.Request, _ call) *apiError {
 	form, bad := signInForm(w, r)
 	if bad != nil {
 		return bad

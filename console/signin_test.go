@@ -125,6 +125,14 @@ func TestGuessedSecretsAreLimited(t *testing.T) {
 		if w := signIn(s, "/adfs/oauth2/token", form+"guess", ""); w.Code != 401 {
 			t.Errorf("later: %d %s", w.Code, w.Body)
 		}
+		// Forms that are too large are counted like guesses.
+		last := 0
+		for range 121 {
+			last = signIn(s, "/adfs/oauth2/token", form+strings.Repeat("x", 20_000), "").Code
+		}
+		if last != 429 {
+			t.Errorf("after 121 forms that are too large: %d", last)
+		}
 	})
 }
 

@@ -128,9 +128,7 @@ func (k *keeper) run() {
 		if made {
 			late = time.Time{}
 		}
-		if !made || !merge {
-			quiet.Reset(quietFor)
-		}
+		quiet.Reset(quietFor) // what was committed meanwhile may have been heard already
 	}
 }
 
