@@ -42,6 +42,27 @@ func clientHouse(t *testing.T, tls bool, more string) (*house, [][]byte) {
 	return h, entrasim.New(5).Day(time.Now())
 }
 
+// An open house serves over TLS and has taken its day; transport trusts its authority, which stands in a
+// file, and token may query the made-up tenant.
+type openHouse struct {
+	*house
+	day                        [][]byte
+	endpoint, authority, token string
+	transport                  *http.Client
+}
+
+// openTLS opens a house of two tenants.
+func openTLS(t *testing.T) openHouse {
+	t.Helper()
+	o := openHouse{}
+	o.house, o.day = clientHouse(t, true, "")
+	o.endpoint = "https://" + o.serve().Addr()
+	o.take(o.day)
+	o.authority, o.transport = o.house.authority()
+	o.token = o.house.token("grafana", "--tenant", entrasim.TenantName, "--scope", "query")
+	return o
+}
+
 // take hands records to the daemon as the folder's owner does.
 func (h *house) take(day [][]byte) {
 	h.t.Helper()

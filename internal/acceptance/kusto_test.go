@@ -41,12 +41,9 @@ func kustoClient(t *testing.T, endpoint, token string, transport *http.Client) *
 // TestKustoOverTLS lets Microsoft's client for Go, unmodified, ask what people ask: over TLS with a token.
 func TestKustoOverTLS(t *testing.T) {
 	t.Parallel()
-	h, day := clientHouse(t, true, "")
-	d := h.serve()
-	h.take(day)
-	authority, transport := h.authority()
-	endpoint := "https://" + d.Addr()
-	token := h.token("grafana", "--tenant", entrasim.TenantName, "--scope", "query")
+	o := openTLS(t)
+	h, endpoint, authority, transport, token := o.house, o.endpoint, o.authority, o.transport, o.token
+	day := o.day
 	c := kustoClient(t, endpoint, token, transport)
 
 	t.Run("types", func(t *testing.T) { kustoTypes(t, c) })

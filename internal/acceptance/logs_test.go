@@ -69,12 +69,9 @@ const everyType = `datatable(b:bool, i:int, l:long, r:real, d:decimal, t:datetim
 // people ask: over TLS with a token.
 func TestLogAnalyticsOverTLS(t *testing.T) {
 	t.Parallel()
-	h, day := clientHouse(t, true, "")
-	d := h.serve()
-	h.take(day)
-	authority, transport := h.authority()
-	endpoint := "https://" + d.Addr()
-	token := h.token("grafana", "--tenant", entrasim.TenantName, "--scope", "query")
+	o := openTLS(t)
+	h, endpoint, authority, transport, token := o.house, o.endpoint, o.authority, o.transport, o.token
+	day := o.day
 	c := logsClient(t, endpoint, token, transport)
 
 	t.Run("types", func(t *testing.T) {

@@ -26,12 +26,8 @@ import (
 // tenant "adfs" and a token for the secret, which is what a client has fields for that takes no token.
 func TestSignIn(t *testing.T) {
 	t.Parallel()
-	h, day := clientHouse(t, true, "")
-	d := h.serve()
-	h.take(day)
-	authority, transport := h.authority()
-	endpoint := "https://" + d.Addr()
-	secret := h.token("grafana", "--tenant", entrasim.TenantName, "--scope", "query")
+	o := openTLS(t)
+	h, endpoint, authority, transport, secret := o.house, o.endpoint, o.authority, o.transport, o.token
 	program := func(secret string) *azidentity.ClientSecretCredential {
 		t.Helper()
 		options := azcore.ClientOptions{Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: endpoint}, Transport: transport, Retry: policy.RetryOptions{MaxRetries: -1}}
